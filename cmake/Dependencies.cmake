@@ -1,0 +1,21 @@
+# Libraries that smll builds on; scripts/setup installs them.
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+
+# llama.cpp: a system one, or the pinned one that scripts/setup built.
+set(SMLL_LLAMA_VERSION 0.3.36)
+if(DEFINED ENV{SMLL_CACHE})
+  set(smll_cache "$ENV{SMLL_CACHE}")
+elseif(DEFINED ENV{XDG_CACHE_HOME})
+  set(smll_cache "$ENV{XDG_CACHE_HOME}/smll")
+else()
+  set(smll_cache "$ENV{HOME}/.cache/smll")
+endif()
+list(APPEND CMAKE_PREFIX_PATH "${smll_cache}/deps/llama.cpp-${SMLL_LLAMA_VERSION}")
+find_package(llama REQUIRED CONFIG)

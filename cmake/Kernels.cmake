@@ -1,0 +1,13 @@
+# Each instruction set's kernels are compiled with that set's flags and chosen at run time; nothing else may be, so
+# that one binary runs on every machine of the architecture.
+set(avx2_flags -mavx2 -mfma -mf16c)
+set(avx512_flags ${avx2_flags} -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni)
+foreach(source ${core_sources})
+  if(source MATCHES "/kernels/avx2[^/]*\\.cc$" AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${avx2_flags}")
+  elseif(source MATCHES "/kernels/avx512[^/]*\\.cc$" AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${avx512_flags}")
+  elseif(source MATCHES "/kernels/neon[^/]*\\.cc$" AND CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+    set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-march=armv8.2-a+dotprod")
+  endif()
+endforeach()

@@ -1,0 +1,92 @@
+// Turns the bytes of one frame into a payload and back. A frame is independent of all others.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "codec/loaded_model.h"
+
+namespace smll::codec {
+
+// How a frame's payload is coded. Stored in archives; never renumber.
+enum class Method : std::uint8_t {
+  kStored = 0,
+  kZstd = 1,
+  kCmFast = 2,  // small set of context models, for data that should not wait
+  kCm = 3,      // all context models, no language model
+  kLlm = 4,     // language model alone
+  kMixed = 5,   // language model and context models
+};
+inline constexpr int kMethods = 6;
+
+inline bool needs_model(Method m) { return m == Method::kLlm || m == Method::kMixed; }
+
+// Largest frame of each kind, in bytes; readers refuse larger ones, so memory stays bounded.
+inline constexpr std::size_t kMaxFrame = std::size_t{16} << 20;
+inline constexpr std::size_t kMaxModelFrame = std::size_t{1} << 20;
+inline constexpr int kMaxLanes = 32;
+// A lane is not made shorter than this unless the caller sets the number of lanes.
+inline constexpr std::size_t kMinLaneBytes = 8192;
+
+// Which methods an encoder may choose from.
+enum class Experts : std::uint8_t {
+  kAll = 0,     // the smallest of all methods
+  kLlm = 1,     // the model alone
+  kCm = 2,      // context models, zstd or stored; never needs a model
+  kCmFast = 3,  // the fast context models, zstd or stored
+};
+
+struct FrameOptions {
+  Experts experts = Experts::kAll;
+  int lanes = 0;         // 0: from the frame's size
+};
+
+struct FrameStats {
+  std::uint64_t tokens = 0;
+  double model_seconds = 0;  // wall time spent in the predictor
+  int lanes = 0;             // 0 where the method has none
+};
+
+// Called now and then with the bytes of this frame done so far and the tokens coded for them; may throw to
+// cancel.
+using Progress = std::function<void(std::size_t bytes, std::uint64_t tokens)>;
+
+struct Frame {
+  Method method = Method::kStored;
+  std::size_t raw_size = 0;
+  std::vector<std::uint8_t> payload;
+};
+
+// Holds the working memory of one thread. `predictor` may be null: then only methods without a model are
+// used, and decoding a frame that needs one throws Error(kModel).
+class FrameCodec {
+ public:
+  explicit FrameCodec(std::shared_ptr<const LoadedModel> model);
+  ~FrameCodec();
+  FrameCodec(FrameCodec&&) noexcept;
+  FrameCodec& operator=(FrameCodec&&) noexcept;
+
+  // True when encode() with these options might use the model for this data: lets the caller put off loading
+  // the model until some frame wants it. Looks at a sample only.
+  static bool wants_model(std::span<const std::uint8_t> data, const FrameOptions& options);
+
+  // data.size() <= kMaxFrame; frames that need the model are <= kMaxModelFrame (larger ones use the other
+  // methods).
+  Frame encode(std::span<const std::uint8_t> data, const FrameOptions& options,
+               FrameStats* stats = nullptr, const Progress& progress = {});
+
+  // Throws Error(kData) when the payload is not a valid one. A damaged payload may also give wrong bytes:
+  // the caller holds the checksum.
+  std::vector<std::uint8_t> decode(Method method, std::size_t raw_size,
+                                   std::span<const std::uint8_t> payload,
+                                   FrameStats* stats = nullptr, const Progress& progress = {});
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace smll::codec

@@ -1,0 +1,53 @@
+// A model ready to code with: its vocabulary as a trie, its tokenizer and a source of predictors.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "predictor/predictor.h"
+#include "text/tokenizer.h"
+#include "text/vocabulary.h"
+
+namespace smll::codec {
+
+// Stored in archives; never renumber.
+enum class Backend : std::uint8_t { kExact = 0, kLlama = 1 };
+
+struct ModelOptions {
+  Backend backend = Backend::kExact;
+  std::string isa;    // "", "scalar", "avx2", "avx512", "neon"; "" lets the machine choose
+  int threads = 0;    // 0: one per core
+  int window = 2048;  // tokens of context a lane sees
+};
+
+// Immutable after load(); may be shared by threads. Predictors made from it may not.
+class LoadedModel {
+ public:
+  // Reads the GGUF file at `path`. Throws Error(kModel) when it is missing, damaged or not supported.
+  static std::shared_ptr<const LoadedModel> load(const std::string& path,
+                                                 const ModelOptions& options);
+  virtual ~LoadedModel() = default;
+
+  // Identifies weights, hyper-parameters, vocabulary and, with the llama backend, the backend's own set-up;
+  // archives of one fingerprint can be read by every model with the same one.
+  virtual std::uint64_t fingerprint() const = 0;
+  virtual std::uint32_t arithmetic_version() const = 0;
+  virtual std::string isa() const = 0;  // the instruction set in use, for statistics
+  virtual std::string set_up() const = 0;  // build and threads; "" where results do not depend on them
+  virtual std::unique_ptr<Predictor> make_predictor() const = 0;
+
+  const std::string& path() const { return path_; }
+  const std::string& name() const { return name_; }  // general.name of the GGUF, or the file's name
+  const ModelOptions& options() const { return options_; }
+  const text::Vocabulary& vocabulary() const { return *vocabulary_; }
+  const text::Tokenizer& tokenizer() const { return *tokenizer_; }
+
+ protected:
+  std::string path_, name_;
+  ModelOptions options_;
+  std::unique_ptr<text::Vocabulary> vocabulary_;
+  std::unique_ptr<text::Tokenizer> tokenizer_;
+};
+
+}  // namespace smll::codec

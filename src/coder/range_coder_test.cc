@@ -1,0 +1,79 @@
+#include "coder/range_coder.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+namespace smll::coder {
+namespace {
+
+struct Decision {
+  std::uint32_t p1;
+  int bit;
+};
+
+void expect_round_trip(const std::vector<Decision>& decisions) {
+  Encoder encoder;
+  for (const Decision& d : decisions) encoder.code(d.p1, d.bit);
+  const std::vector<std::uint8_t> code = encoder.finish();
+  Decoder decoder(code);
+  for (std::size_t i = 0; i < decisions.size(); ++i) {
+    ASSERT_EQ(decoder.code(decisions[i].p1), decisions[i].bit) << "decision " << i;
+  }
+  EXPECT_FALSE(decoder.overrun());
+  double bits = 0;
+  for (const Decision& d : decisions) {
+    bits -= std::log2((d.bit ? d.p1 : kProbabilityOne - d.p1) / double{kProbabilityOne});
+  }
+  EXPECT_LE(code.size(), bits / 8 + 1.25) << "the code must be within ten bits of the entropy";
+}
+
+TEST(RangeCoder, NoDecisionsTakeNoBytes) { expect_round_trip({}); }
+
+TEST(RangeCoder, RandomDecisionsOfAllSkews) {
+  std::mt19937 rng(1);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<Decision> decisions(rng() % 3000);
+    for (Decision& d : decisions) {
+      d.p1 = std::max(1u, (rng() & 0xffffu) >> (rng() % 16));
+      if (rng() & 1) d.p1 = kProbabilityOne - d.p1;
+      d.bit = (rng() & 0xffffu) < d.p1;
+    }
+    expect_round_trip(decisions);
+  }
+}
+
+TEST(RangeCoder, UnlikelyAndLikelyExtremes) {
+  expect_round_trip(std::vector<Decision>(500, {1, 1}));
+  expect_round_trip(std::vector<Decision>(100000, {65535, 1}));
+  expect_round_trip(std::vector<Decision>(100000, {1, 0}));
+  expect_round_trip(std::vector<Decision>(500, {65535, 0}));
+}
+
+TEST(RangeCoder, CarriesRunThroughWrittenBytes) {
+  // Zeros keep the interval at the top end of the unit interval, so bytes of 0xff are written; the one that
+  // follows moves it and the carry has to travel back through all of them.
+  std::mt19937 rng(2);
+  for (int round = 0; round < 500; ++round) {
+    std::vector<Decision> decisions;
+    for (unsigned i = rng() % 200; i > 0; --i) decisions.push_back({65535 - rng() % 3, 0});
+    for (unsigned i = rng() % 50; i > 0; --i) {
+      decisions.push_back({1 + rng() % 65535, static_cast<int>(rng() & 1)});
+    }
+    expect_round_trip(decisions);
+  }
+}
+
+TEST(RangeCoder, CutCodeIsAnOverrun) {
+  Encoder encoder;
+  for (int i = 0; i < 1000; ++i) encoder.code(32768, i & 1);
+  std::vector<std::uint8_t> code = encoder.finish();
+  code.resize(code.size() / 2);
+  Decoder decoder(code);
+  for (int i = 0; i < 1000; ++i) decoder.code(32768);
+  EXPECT_TRUE(decoder.overrun());
+}
+
+}  // namespace
+}  // namespace smll::coder

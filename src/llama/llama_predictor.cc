@@ -1,0 +1,116 @@
+#include "llama/llama_predictor.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "llama/llama_vocabulary.h"
+#include "smll/error.h"
+
+namespace smll::llama {
+namespace {
+
+int thread_count(int threads) {
+  return threads > 0 ? threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+// Feeds one token of one lane at a time, on both sides: llama.cpp's results change with the shape of a batch.
+// When a context is full its first token and the newer half stay and are computed anew, since an
+// evicted K/V entry cannot be taken out of those that were computed with it in view.
+class LlamaPredictor : public Predictor {
+ public:
+  LlamaPredictor(std::shared_ptr<const llama_model> model, std::span<const Token> row_order, int window,
+                 int threads)
+      : model_(std::move(model)), row_order_(row_order.begin(), row_order.end()), row_(rows()) {
+    const int trained = llama_model_n_ctx_train(model_.get());
+    window_ = std::max(16, trained > 0 ? std::min(window, trained) : window);
+    threads_ = thread_count(threads);
+  }
+
+  std::size_t rows() const override { return row_order_.size(); }
+  int max_lanes() const override { return 1; }
+  bool prefill_is_exact() const override { return false; }
+  std::size_t preferred_batch() const override { return 1; }
+  Token start_token() const override { return llama::start_token(*model_); }
+
+  void reset(int lanes) override {
+    if (lanes != 1) throw Error(ErrorKind::kData, "the llama backend has one lane");
+    tokens_.clear();
+    if (!context_) make_context();
+    llama_memory_clear(llama_get_memory(context_.get()), true);
+  }
+
+  void feed(std::span<const LaneTokens> batch, const RowSink& sink) override {
+    for (std::size_t input = 0; input < batch.size(); ++input) {
+      for (std::size_t i = 0; i < batch[input].tokens.size(); ++i) {
+        append(batch[input].tokens[i]);
+        const float* logits = llama_get_logits_ith(context_.get(), -1);
+        if (!logits) throw Error(ErrorKind::kModel, "llama.cpp gave no logits for a token");
+        for (std::size_t row = 0; row < row_.size(); ++row) row_[row] = logits[row_order_[row]];
+        sink(input, i, row_);
+      }
+    }
+  }
+
+  void finish_lane(int) override {}
+
+ private:
+  void make_context() {
+    llama_context_params params = llama_context_default_params();
+    params.n_ctx = static_cast<std::uint32_t>(window_);
+    params.n_batch = static_cast<std::uint32_t>(window_);
+    params.n_ubatch = 256;
+    params.n_threads = threads_;
+    params.n_threads_batch = threads_;
+    params.no_perf = true;
+    context_.reset(llama_init_from_model(const_cast<llama_model*>(model_.get()), params));
+    if (!context_) {
+      throw Error(ErrorKind::kMemory,
+                  fmt::format("llama.cpp could not make a context of {} tokens; try a smaller --window", window_));
+    }
+  }
+
+  void append(Token token) {
+    if (static_cast<int>(tokens_.size()) == window_) slide();
+    tokens_.push_back(token);
+    decode({&tokens_.back(), 1});
+  }
+
+  void slide() {
+    const auto kept = static_cast<std::ptrdiff_t>(tokens_.size() / 2);
+    tokens_.erase(tokens_.begin() + 1, tokens_.end() - kept + 1);
+    llama_memory_clear(llama_get_memory(context_.get()), true);
+    decode(tokens_);
+  }
+
+  void decode(std::span<Token> tokens) {
+    const int rc = llama_decode(context_.get(),
+                                llama_batch_get_one(tokens.data(), static_cast<int>(tokens.size())));
+    if (rc != 0) {
+      throw Error(ErrorKind::kModel, fmt::format("llama.cpp failed to evaluate a token (code {})", rc));
+    }
+  }
+
+  std::shared_ptr<const llama_model> model_;
+  std::vector<Token> row_order_;
+  std::vector<float> row_;
+  std::vector<Token> tokens_;
+  int window_ = 0;
+  int threads_ = 1;
+  ContextHandle context_;
+};
+
+}  // namespace
+
+std::string set_up(int threads) {
+  return fmt::format("llama.cpp {}; threads {}", llama_print_system_info(), thread_count(threads));
+}
+
+std::unique_ptr<Predictor> make_predictor(std::shared_ptr<const llama_model> model,
+                                          std::span<const Token> row_order, int window,
+                                          int threads) {
+  return std::make_unique<LlamaPredictor>(std::move(model), row_order, window, threads);
+}
+
+}  // namespace smll::llama

@@ -1,0 +1,20 @@
+// The llama.cpp backend: any model that llama.cpp runs, with the results of this build on this machine.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "llama/llama_handles.h"
+#include "predictor/predictor.h"
+
+namespace smll::llama {
+
+// What results depend on besides the model: library version, CPU features, threads. Archives record it.
+std::string set_up(int threads);
+
+// `row_order`: token id of each logit of a row. `threads` 0: one per core.
+std::unique_ptr<Predictor> make_predictor(std::shared_ptr<const llama_model> model,
+                                          std::span<const Token> row_order, int window,
+                                          int threads);
+
+}  // namespace smll::llama

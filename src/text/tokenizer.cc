@@ -1,0 +1,75 @@
+#include "text/tokenizer.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace smll::text {
+namespace {
+
+// Raw tokenizers are at their best on whole paragraphs, and some of them take quadratic time on words without
+// end, so pieces are large enough to hold the former and small enough to bound the latter.
+constexpr std::size_t kMinPiece = 4096;
+constexpr std::size_t kMaxPiece = 8192;
+
+// Where to cut `text` so that the piece has kMinPiece to kMaxPiece bytes: behind a line, else before a space
+// (tokens often start with one), else anywhere but inside a UTF-8 sequence.
+std::size_t piece_length(std::string_view text) {
+  if (text.size() <= kMaxPiece) return text.size();
+  const std::string_view window = text.substr(kMinPiece, kMaxPiece - kMinPiece);
+  if (const auto line = window.rfind('\n'); line != window.npos) return kMinPiece + line + 1;
+  // The space must follow a word: runs of spaces are single tokens.
+  for (std::size_t i = window.size() - 1; i > 0; --i) {
+    if (window[i] == ' ' && window[i - 1] != ' ') return kMinPiece + i;
+  }
+  std::size_t end = kMaxPiece;
+  while (end > kMinPiece && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return end > kMinPiece ? end : kMaxPiece;
+}
+
+}  // namespace
+
+Tokenizer::Tokenizer(const Vocabulary& vocabulary, Raw raw)
+    : vocabulary_(vocabulary), raw_(std::move(raw)) {}
+
+std::vector<Unit> Tokenizer::tokenize(std::string_view text) const {
+  std::vector<Unit> units;
+  units.reserve(text.size() / 3);
+  while (!text.empty()) {
+    const std::size_t length = piece_length(text);
+    append_piece(text.substr(0, length), units);
+    text.remove_prefix(length);
+  }
+  return units;
+}
+
+void Tokenizer::append_piece(std::string_view piece, std::vector<Unit>& out) const {
+  // As long as the tokens spell the text they are kept; from the first that does not, the longest tokens that do
+  // take over up to the end of the line, where the raw tokenizer is tried again.
+  while (!piece.empty()) {
+    for (const Token token : raw_(piece)) {
+      const std::uint32_t row = vocabulary_.row_of(token);
+      if (row == Vocabulary::kNoRow || !piece.starts_with(vocabulary_.bytes(row))) break;
+      out.push_back({row, 0});
+      piece.remove_prefix(vocabulary_.bytes(row).size());
+    }
+    const std::size_t line = std::min(piece.find('\n'), piece.size() - 1) + 1;
+    if (piece.empty()) break;
+    append_longest(piece.substr(0, line), out);
+    piece.remove_prefix(line);
+  }
+}
+
+void Tokenizer::append_longest(std::string_view piece, std::vector<Unit>& out) const {
+  while (!piece.empty()) {
+    const std::uint32_t row = vocabulary_.longest_prefix(piece);
+    if (row == Vocabulary::kNoRow) {
+      out.push_back({Vocabulary::kNoRow, static_cast<std::uint8_t>(piece[0])});
+      piece.remove_prefix(1);
+    } else {
+      out.push_back({row, 0});
+      piece.remove_prefix(vocabulary_.bytes(row).size());
+    }
+  }
+}
+
+}  // namespace smll::text
