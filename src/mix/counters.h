@@ -1,0 +1,98 @@
+// What a context remembers of its bits, and how that becomes a probability.
+//
+// A bit history is one byte, a state (n0, n1, which came last) with small bounded counts. The longer one
+// side's run, the fewer of the other side are kept: recent evidence counts most. A recent history is
+// one byte too: the last seven bits in order, under a leading one. Neither is a probability: an AdaptiveProb
+// per value learns what each history has meant so far (indirect modelling).
+//
+// Source: the idea of bit histories, M. Mahoney, "The PAQ Data Compression Programs"; the states here are our own.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "mix/logistic.h"
+
+namespace smll::mix {
+
+// Bit histories. State 0 has seen nothing.
+struct BitStates {
+  struct Counts {
+    uint8_t n0, n1;
+  };
+  std::array<std::array<uint8_t, 2>, 256> next;  // [state][bit]
+  std::array<Counts, 256> counts;
+  int size;  // states in use
+};
+const BitStates& bit_states();
+
+// Appends a bit to a recent history (0: nothing seen yet).
+inline uint8_t append_recent(uint8_t recent, int bit) {
+  const unsigned longer = (recent == 0 ? 2u : recent * 2u) | static_cast<unsigned>(bit);
+  return static_cast<uint8_t>(longer < 256 ? longer : (longer & 127u) | 128u);
+}
+
+namespace internal {
+// 65536 / (n + 1.5): the step of the n-th adaptation.
+struct Reciprocals {
+  std::array<uint16_t, 1024> value;
+  constexpr Reciprocals() : value() {
+    for (uint32_t n = 0; n < 1024; ++n) value[n] = static_cast<uint16_t>(131072 / (2 * n + 3));
+  }
+};
+inline constexpr Reciprocals kReciprocals;
+}  // namespace internal
+
+// A probability of 22 bits with a count of 10 bits: the mean of what came, until `limit` makes it a
+// moving mean. Limits are at most 1023.
+class AdaptiveProb {
+ public:
+  AdaptiveProb() = default;
+  AdaptiveProb(uint32_t probability, uint32_t count) : packed_(probability << 16 | count) {}
+  uint32_t p() const { return packed_ >> 16; }  // 0..65535
+  uint32_t count() const { return packed_ & 1023u; }
+  void update(int bit, uint32_t limit) {
+    const uint32_t n = packed_ & 1023u;
+    const int32_t now = static_cast<int32_t>(packed_ >> 10);
+    const int32_t target = bit != 0 ? (1 << 22) - 1 : 0;
+    const int64_t step = static_cast<int64_t>(target - now) * internal::kReciprocals.value[n] >> 16;
+    packed_ = static_cast<uint32_t>(now + static_cast<int32_t>(step)) << 10 | (n < limit ? n + 1 : n);
+  }
+
+ private:
+  uint32_t packed_ = kProbHalf << 16;
+};
+
+// One AdaptiveProb for each of the 256 values of a history, starting from what the counts suggest.
+class HistoryMap {
+ public:
+  enum class Kind : uint8_t { kState, kRecent };
+  explicit HistoryMap(Kind kind);
+  uint32_t p(uint8_t history) const { return map_[history].p(); }
+  void update(uint8_t history, int bit, uint32_t limit) { map_[history].update(bit, limit); }
+
+ private:
+  std::array<AdaptiveProb, 256> map_;
+};
+
+// Adaptive probability map (secondary symbol estimation): for a small context, a curve from the stretch of a
+// probability to what really came, in 24 segments, interpolated. Starts as the identity.
+class ProbMap {
+ public:
+  // Nodes adapt as moving means of `limit` (<= 1023) updates, the first ones no faster than the
+  // `start`-th, so that a young map stays near the identity.
+  ProbMap(size_t contexts, uint32_t start, uint32_t limit);
+  // Refined probability (1..65535) of a stretch within +-kStretchMax; update() trains where it looked.
+  uint32_t refine(int stretch_in, size_t context);
+  void update(int bit);
+
+ private:
+  static constexpr int kNodes = 25;  // one a nat, -12..12
+  std::vector<AdaptiveProb> nodes_;
+  size_t near_ = 0;
+  uint32_t limit_;
+};
+
+}  // namespace smll::mix
