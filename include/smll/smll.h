@@ -1,0 +1,154 @@
+// smll compresses text with a language model.
+//
+//   smll::Compressor smll{smll::Model{}};            // the default model, loaded when first needed
+//   smll::Bytes small = smll.compress("To be, or not to be");
+//   smll::Bytes text = smll.decompress(small);
+//
+// Files and streams go through Writer and Reader. Every function throws smll::Error and nothing else of
+// its own; memory that runs out may also throw std::bad_alloc.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "smll/error.h"
+#include "smll/io.h"
+#include "smll/options.h"
+
+namespace smll {
+
+namespace api {
+class ModelSource;
+}
+
+// What a loaded model says about itself.
+struct ModelInfo {
+  std::string name;
+  std::string path;
+  std::string isa;     // instruction set in use
+  std::string set_up;  // what the results depend on besides the model; "" with Backend::kExact
+  std::uint64_t fingerprint = 0;
+  std::uint32_t arithmetic = 0;  // version of the exact arithmetic
+  int window = 0;                // tokens
+  Backend backend = Backend::kExact;
+};
+
+// A handle on a model. Copies share it. The file is found and loaded only when some data needs it, so making
+// one costs nothing. May be used from many threads.
+class Model {
+ public:
+  explicit Model(ModelOptions options = {});
+
+  // Loads now instead of at first use. Throws Error(kModel).
+  void load() const;
+  // The model that was loaded last, or that load() would give; empty while none is loaded.
+  std::optional<ModelInfo> info() const;
+  const ModelOptions& options() const;
+
+  // For smll's own use.
+  const std::shared_ptr<api::ModelSource>& source() const { return source_; }
+
+ private:
+  std::shared_ptr<api::ModelSource> source_;
+};
+
+// Compresses texts held in memory. Made once; may be used from many threads.
+class Compressor {
+ public:
+  explicit Compressor(Model model = Model(), WriteOptions options = {});
+  ~Compressor();
+  Compressor(Compressor&&) noexcept;
+  Compressor& operator=(Compressor&&) noexcept;
+
+  // Up to kCompactLimit bytes become the compact form, which names no model and adds 2 bytes to the coded
+  // text: whoever reads it must use the same model. Longer data becomes a file, as Writer writes it.
+  Bytes compress(ByteView data) const;
+  Bytes compress(std::string_view text) const;
+
+  // Takes both forms. `max_bytes` limits the result's size (0: no limit). Throws Error(kData) for damaged
+  // data and Error(kModel) for another model's.
+  Bytes decompress(ByteView archive, std::uint64_t max_bytes = 0) const;
+
+  const Model& model() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Largest data, in bytes, that Compressor::compress gives the compact form.
+inline constexpr std::size_t kCompactLimit = std::size_t{64} << 10;
+
+// Writes one archive to `sink`, frame by frame, with bounded memory. One thread at a time.
+class Writer {
+ public:
+  // `sink` must outlive the writer.
+  Writer(Model model, WriteOptions options, Sink& sink);
+  ~Writer();  // without finish(), the archive is left incomplete
+
+  void write(ByteView data);
+  // Makes everything written so far readable at the other end, at the cost of a shorter frame.
+  void flush();
+  // Ends the archive. Must be the last call.
+  void finish();
+
+  const Stats& stats() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Reads archives, one after another where several were concatenated. One thread at a time.
+class Reader {
+ public:
+  // `source` must outlive the reader. Where it is seekable and has an index, a range or a damaged frame
+  // costs only the frames it touches.
+  Reader(Model model, ReadOptions options, Source& source);
+  ~Reader();
+
+  // Gives up to out.size() bytes, at least one unless the data ends; 0 at the end, which is only reached
+  // when everything read was whole. Throws Error(kData) where it was not.
+  std::size_t read(std::span<std::uint8_t> out);
+
+  const Stats& stats() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// A frame as `list` sees it.
+struct FrameInfo {
+  std::string method;
+  std::uint64_t raw_size = 0;      // bytes
+  std::uint64_t stored_size = 0;   // bytes, with its headers
+  std::uint64_t archive_offset = 0;  // where its record starts in the source
+};
+
+// What an archive says about itself, without decoding any frame.
+struct ArchiveInfo {
+  std::uint64_t archives = 0;  // concatenated ones
+  std::uint64_t raw_size = 0;
+  std::uint64_t archive_size = 0;
+  bool needs_model = false;
+  std::string model_name;  // of the last model record; these four are set when needs_model
+  std::uint64_t fingerprint = 0;
+  std::uint32_t arithmetic = 0;
+  Backend backend = Backend::kExact;
+  std::vector<FrameInfo> frames;
+};
+
+// Throws Error(kData) when the source is not a whole archive.
+ArchiveInfo list(Source& source);
+
+// The first bytes of every archive file; a reader can tell smll files by them.
+inline constexpr std::uint8_t kFileMagic[] = {0xF3, 'm', 'l'};
+
+// The version of this library, "major.minor.patch".
+const char* version();
+
+}  // namespace smll

@@ -1,0 +1,159 @@
+#include <mutex>
+#include <utility>
+
+#include "api/model_source.h"
+#include "archive/byte_io.h"
+#include "archive/compact.h"
+#include "codec/frame_codec.h"
+#include "smll/smll.h"
+
+namespace smll {
+namespace {
+
+// Until the codec has a self-delimiting form of its own, the size goes in front.
+template <typename Codec>
+codec::Frame encode_compact(Codec& codec, ByteView data, const codec::FrameOptions& options) {
+  if constexpr (requires { codec.encode_compact(data, options); }) {
+    return codec.encode_compact(data, options);
+  } else {
+    codec::Frame frame = codec.encode(data, options);
+    Bytes payload;
+    archive::put_varint(payload, data.size());
+    payload.insert(payload.end(), frame.payload.begin(), frame.payload.end());
+    frame.payload = std::move(payload);
+    return frame;
+  }
+}
+
+template <typename Codec>
+Bytes decode_compact(Codec& codec, codec::Method method, ByteView payload) {
+  if constexpr (requires { codec.decode_compact(method, payload); }) {
+    return codec.decode_compact(method, payload);
+  } else {
+    std::size_t next = 0;
+    const std::uint64_t size = archive::read_varint([&] {
+      if (next == payload.size()) throw Error(ErrorKind::kData, "the data ends too early");
+      return payload[next++];
+    });
+    if (size > kCompactLimit) throw Error(ErrorKind::kData, "the data's size is damaged");
+    return codec.decode(method, size, payload.subspan(next));
+  }
+}
+
+// Working memory of one call, kept for the next.
+struct Worker {
+  explicit Worker(api::LoadedModelPtr model_in) : model(model_in), codec(std::move(model_in)) {}
+  api::LoadedModelPtr model;  // null: only methods without one
+  codec::FrameCodec codec;
+};
+
+}  // namespace
+
+struct Compressor::State {
+  Model model;
+  WriteOptions options;
+  std::mutex mutex;
+  std::vector<std::unique_ptr<Worker>> idle;
+
+  // A codec that no other call uses, with the model or without.
+  std::unique_ptr<Worker> take(bool with_model) {
+    const api::LoadedModelPtr wanted = with_model ? model.source()->for_writing() : nullptr;
+    const std::lock_guard lock(mutex);
+    for (std::unique_ptr<Worker>& worker : idle) {
+      if (worker->model != wanted) continue;
+      std::unique_ptr<Worker> taken = std::move(worker);
+      worker = std::move(idle.back());
+      idle.pop_back();
+      return taken;
+    }
+    return std::make_unique<Worker>(wanted);
+  }
+
+  void give_back(std::unique_ptr<Worker> worker) {
+    const std::lock_guard lock(mutex);
+    idle.push_back(std::move(worker));
+  }
+
+  Bytes compress_small(ByteView data) {
+    const codec::FrameOptions frame_options = {static_cast<codec::Experts>(options.experts),
+                                               options.lanes};
+    std::unique_ptr<Worker> worker = take(codec::FrameCodec::wants_model(data, frame_options));
+    const codec::Frame frame = encode_compact(worker->codec, data, frame_options);
+    const std::uint64_t identity =
+        worker->model ? api::ModelSource::identity_of(*worker->model) : 0;
+    Bytes packed = archive::pack_compact(frame.method, frame.payload, data, identity);
+    give_back(std::move(worker));
+    return packed;
+  }
+
+  Bytes compress_large(ByteView data) {
+    MemorySink sink;
+    Writer writer(model, options, sink);
+    writer.write(data);
+    writer.finish();
+    return sink.take();
+  }
+
+  Bytes decompress_small(ByteView data) {
+    const codec::Method method = archive::compact_method(data);
+    std::unique_ptr<Worker> worker = take(codec::needs_model(method));
+    const std::uint64_t identity =
+        worker->model ? api::ModelSource::identity_of(*worker->model) : 0;
+    if (!archive::compact_model_fits(data, identity)) {
+      throw Error(ErrorKind::kModel, "the data was compressed with another model than " +
+                                         worker->model->name() + ", or it is damaged");
+    }
+    Bytes raw =
+        decode_compact(worker->codec, method, data.subspan(archive::kCompactOverhead));
+    if (!archive::compact_content_fits(data, raw, identity)) {
+      throw Error(ErrorKind::kData, worker->model ? "the data is damaged or another model's: the checksum differs"
+                                                  : "the data is damaged: the checksum differs");
+    }
+    give_back(std::move(worker));
+    return raw;
+  }
+
+  Bytes decompress_file(ByteView archive, std::uint64_t max_bytes) {
+    MemorySource source(archive);
+    ReadOptions read;
+    read.max_bytes = max_bytes;
+    Reader reader(model, read, source);
+    Bytes raw;
+    Bytes part(std::size_t{256} << 10);
+    while (const std::size_t got = reader.read(part)) {
+      raw.insert(raw.end(), part.begin(), part.begin() + static_cast<std::ptrdiff_t>(got));
+    }
+    return raw;
+  }
+};
+
+Compressor::Compressor(Model model, WriteOptions options)
+    : state_(new State{std::move(model), std::move(options), {}, {}}) {}
+Compressor::~Compressor() = default;
+Compressor::Compressor(Compressor&&) noexcept = default;
+Compressor& Compressor::operator=(Compressor&&) noexcept = default;
+
+Bytes Compressor::compress(ByteView data) const {
+  return data.size() <= kCompactLimit ? state_->compress_small(data) : state_->compress_large(data);
+}
+
+Bytes Compressor::compress(std::string_view text) const {
+  return compress(ByteView(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+}
+
+Bytes Compressor::decompress(ByteView archive, std::uint64_t max_bytes) const {
+  if (!archive.empty() && archive[0] == kFileMagic[0]) {
+    return state_->decompress_file(archive, max_bytes);
+  }
+  if (!archive::is_compact(archive)) throw Error(ErrorKind::kData, "not smll data");
+  Bytes raw = state_->decompress_small(archive);
+  if (max_bytes != 0 && raw.size() > max_bytes) {
+    throw Error(ErrorKind::kMemory, "the data is larger than the limit of " +
+                                        std::to_string(max_bytes) + " bytes");
+  }
+  return raw;
+}
+
+const Model& Compressor::model() const { return state_->model; }
+
+}  // namespace smll

@@ -1,0 +1,175 @@
+#include "api/model_source.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+#include "model/download.h"
+#include "model/registry.h"
+#include "smll/models.h"
+
+namespace smll::api {
+namespace {
+
+std::string hex(std::uint64_t value) {
+  char text[17];
+  std::snprintf(text, sizeof(text), "%016llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+std::string environment_model() {
+  const char* value = std::getenv("SMLL_MODEL");
+  return value ? value : "";
+}
+
+// What a person calls the model of a record.
+std::string title(const archive::ModelRecord& record) {
+  const std::string name = ModelSource::name_of(record);
+  const std::string fingerprint = "fingerprint " + hex(record.fingerprint);
+  return name.empty() ? "the model with " + fingerprint : "the model " + name + " (" + fingerprint + ")";
+}
+
+std::string how_to_get(const archive::ModelRecord& record) {
+  if (const model::KnownModel* known = model::find_known(record.number)) {
+    return std::string("get it with: smll models pull ") + known->name;
+  }
+  return "give its file with --model PATH, or get it with: smll models pull hf:REPO:GLOB";
+}
+
+}  // namespace
+
+LoadedModelPtr ModelSource::for_writing() {
+  const std::lock_guard lock(mutex_);
+  return load(path_for_writing(), codec_options());
+}
+
+LoadedModelPtr ModelSource::for_reading(const archive::ModelRecord& record) {
+  const std::lock_guard lock(mutex_);
+  codec::ModelOptions options = codec_options();
+  options.backend = record.backend;
+  options.window = static_cast<int>(record.window);
+  for (const LoadedModelPtr& model : loaded_) {
+    if (model->fingerprint() == record.fingerprint && model->options().backend == options.backend &&
+        model->options().window == options.window) {
+      return model;
+    }
+  }
+  const LoadedModelPtr model = load(path_for_reading(record), options);
+  check_fits(*model, record);
+  return model;
+}
+
+archive::ModelRecord ModelSource::record_of(const codec::LoadedModel& model) {
+  archive::ModelRecord record;
+  record.backend = model.options().backend;
+  record.arithmetic = model.arithmetic_version();
+  record.fingerprint = model.fingerprint();
+  record.window = static_cast<std::uint32_t>(model.options().window);
+  record.set_up = model.set_up().substr(0, archive::kMaxSetUp);
+  if (const model::KnownModel* known = model::known_at(model.path())) {
+    record.number = known->number;
+  } else {
+    record.name = model.name().substr(0, archive::kMaxName);
+  }
+  return record;
+}
+
+std::string ModelSource::name_of(const archive::ModelRecord& record) {
+  const model::KnownModel* known = model::find_known(record.number);
+  return known ? known->name : record.name;
+}
+
+std::uint64_t ModelSource::identity_of(const codec::LoadedModel& model) {
+  return model.fingerprint() + model.arithmetic_version();
+}
+
+std::optional<ModelInfo> ModelSource::info() {
+  const std::lock_guard lock(mutex_);
+  if (loaded_.empty()) return std::nullopt;
+  const codec::LoadedModel& model = *loaded_.back();
+  ModelInfo info;
+  info.name = model.name();
+  info.path = model.path();
+  info.isa = model.isa();
+  info.set_up = model.set_up();
+  info.fingerprint = model.fingerprint();
+  info.arithmetic = model.arithmetic_version();
+  info.window = model.options().window;
+  info.backend = static_cast<Backend>(model.options().backend);
+  return info;
+}
+
+codec::ModelOptions ModelSource::codec_options() const {
+  codec::ModelOptions options;
+  options.backend = static_cast<codec::Backend>(options_.backend);
+  options.isa = options_.isa;
+  options.threads = options_.threads;
+  options.window = options_.window;
+  return options;
+}
+
+LoadedModelPtr ModelSource::load(const std::string& path, codec::ModelOptions options) {
+  for (const LoadedModelPtr& model : loaded_) {
+    if (model->path() == path && model->options().backend == options.backend &&
+        model->options().window == options.window) {
+      return model;
+    }
+  }
+  LoadedModelPtr model = codec::LoadedModel::load(path, options);
+  loaded_.push_back(model);
+  std::error_code error;
+  const std::filesystem::path full = std::filesystem::absolute(path, error);
+  model::remember({model->fingerprint(), model->name(), full.string(),
+                   std::filesystem::file_size(full, error)});
+  return model;
+}
+
+std::string ModelSource::path_for_writing() {
+  const std::string spec = options_.model.empty() ? environment_model() : options_.model;
+  const model::KnownModel& standard = model::known_models().front();
+  const bool is_default = spec.empty() || spec == standard.name;
+  if (is_default && options_.download && !model::is_present(standard)) {
+    notice(std::string("getting the default model ") + standard.name + " (" +
+           std::to_string(standard.package_size / 1000000) + " MB, once), into " +
+           model::models_directory().string());
+    return model::download_known(standard, {});
+  }
+  return find_model(spec);
+}
+
+std::string ModelSource::path_for_reading(const archive::ModelRecord& record) const {
+  if (!options_.model.empty()) return find_model(options_.model);
+  if (const auto seen = model::find_seen(record.fingerprint)) return seen->path;
+  const model::KnownModel* known = model::find_known(record.number);
+  if (known && model::is_present(*known)) return model::known_path(*known).string();
+  if (const std::string spec = environment_model(); !spec.empty()) return find_model(spec);
+  throw Error(ErrorKind::kModel,
+              "the archive needs " + title(record) + ", which is not here; " + how_to_get(record));
+}
+
+void ModelSource::check_fits(const codec::LoadedModel& model, const archive::ModelRecord& record) {
+  if (model.arithmetic_version() != record.arithmetic) {
+    throw Error(ErrorKind::kModel,
+                "the archive was written with version " + std::to_string(record.arithmetic) +
+                    " of the " + to_string(static_cast<Backend>(record.backend)) +
+                    " arithmetic; this smll has version " +
+                    std::to_string(model.arithmetic_version()) + ": use the smll that wrote it");
+  }
+  if (!record.set_up.empty() && record.set_up != model.set_up()) {
+    // The set-up is part of such a fingerprint, so the weights may be the same; checksums decide.
+    notice("the archive was written with the set-up '" + record.set_up + "', this is '" +
+           model.set_up() + "': it may not decode");
+    return;
+  }
+  if (model.fingerprint() != record.fingerprint) {
+    throw Error(ErrorKind::kModel, "the archive needs " + title(record) + ", but " + model.path() +
+                                       " has fingerprint " + hex(model.fingerprint()) + "; " +
+                                       how_to_get(record));
+  }
+}
+
+void ModelSource::notice(const std::string& text) {
+  if (options_.notice && noticed_.insert(text).second) options_.notice(text);
+}
+
+}  // namespace smll::api

@@ -1,0 +1,51 @@
+// Finds and loads the model that some data needs, once.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "archive/format.h"
+#include "codec/loaded_model.h"
+#include "smll/smll.h"
+
+namespace smll::api {
+
+using LoadedModelPtr = std::shared_ptr<const codec::LoadedModel>;
+
+class ModelSource {
+ public:
+  explicit ModelSource(ModelOptions options) : options_(std::move(options)) {}
+
+  // The model that the options name.
+  LoadedModelPtr for_writing();
+  // The model that an archive names. Throws Error(kModel) when it is not here or not the right one.
+  LoadedModelPtr for_reading(const archive::ModelRecord& record);
+
+  static archive::ModelRecord record_of(const codec::LoadedModel& model);
+  // What a person calls the model of a record; may be "".
+  static std::string name_of(const archive::ModelRecord& record);
+  // One number for everything that makes two models' codes differ.
+  static std::uint64_t identity_of(const codec::LoadedModel& model);
+
+  std::optional<ModelInfo> info();
+  const ModelOptions& options() const { return options_; }
+
+ private:
+  LoadedModelPtr load(const std::string& path, codec::ModelOptions options);
+  codec::ModelOptions codec_options() const;
+  std::string path_for_writing();
+  std::string path_for_reading(const archive::ModelRecord& record) const;
+  void check_fits(const codec::LoadedModel& model, const archive::ModelRecord& record);
+  void notice(const std::string& text);
+
+  const ModelOptions options_;
+  std::mutex mutex_;
+  std::vector<LoadedModelPtr> loaded_;
+  std::set<std::string> noticed_;
+};
+
+}  // namespace smll::api

@@ -1,0 +1,86 @@
+#include "smll/models.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include "model/download.h"
+#include "model/registry.h"
+
+namespace smll {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string spec_or_default(const std::string& spec) {
+  if (!spec.empty()) return spec;
+  const char* environment = std::getenv("SMLL_MODEL");
+  if (environment && *environment) return environment;
+  return model::known_models().front().name;
+}
+
+[[noreturn]] void throw_not_found(const std::string& spec) {
+  throw Error(ErrorKind::kModel, "there is no model file " + spec +
+                                     ", and no known model has this name (see: smll models list)");
+}
+
+}  // namespace
+
+std::string models_directory() { return model::models_directory().string(); }
+
+std::vector<ModelEntry> list_models() {
+  std::vector<ModelEntry> entries;
+  for (const model::KnownModel& known : model::known_models()) {
+    ModelEntry entry;
+    entry.name = known.name;
+    entry.description = known.description;
+    entry.size = known.size;
+    entry.known = true;
+    entry.is_default = entries.empty();
+    if (model::is_present(known)) entry.path = model::known_path(known).string();
+    entries.push_back(std::move(entry));
+  }
+  for (const model::SeenModel& seen : model::seen_models()) {
+    auto entry = std::find_if(entries.begin(), entries.end(),
+                              [&](const ModelEntry& other) { return other.path == seen.path; });
+    std::error_code gone;
+    if (entry == entries.end()) {
+      if (!fs::exists(seen.path, gone)) continue;
+      ModelEntry added;
+      added.name = seen.name;
+      added.path = seen.path;
+      added.size = seen.size;
+      entry = entries.insert(entries.end(), std::move(added));
+    }
+    entry->fingerprints.push_back(seen.fingerprint);
+  }
+  return entries;
+}
+
+std::string find_model(const std::string& given) {
+  const std::string spec = spec_or_default(given);
+  if (const auto hub = model::parse_hub_spec(spec)) {
+    const fs::path path = model::find_in_hub_cache(*hub);
+    if (!path.empty()) return path.string();
+    throw Error(ErrorKind::kModel,
+                "the model " + spec + " is not here; get it with: smll models pull " + spec);
+  }
+  if (const model::KnownModel* known = model::find_known(spec)) {
+    if (model::is_present(*known)) return model::known_path(*known).string();
+    throw Error(ErrorKind::kModel,
+                "the model " + spec + " is not here; get it with: smll models pull " + spec);
+  }
+  std::error_code error;
+  if (!fs::exists(spec, error)) throw_not_found(spec);
+  return spec;
+}
+
+std::string pull_model(const std::string& given, const DownloadProgress& progress) {
+  const std::string spec = spec_or_default(given);
+  if (const auto hub = model::parse_hub_spec(spec)) return model::download_from_hub(*hub).string();
+  const model::KnownModel* known = model::find_known(spec);
+  if (!known) throw_not_found(spec);
+  return model::download_known(*known, progress).string();
+}
+
+}  // namespace smll

@@ -1,0 +1,260 @@
+#include "archive/archive_parser.h"
+
+#include <algorithm>
+
+#include "archive/archive_index.h"
+#include "archive/byte_io.h"
+
+namespace smll::archive {
+namespace {
+
+[[noreturn]] void fail(const std::string& message) { throw Error(ErrorKind::kData, message); }
+
+}  // namespace
+
+std::string ArchiveParser::place() const {
+  std::string where = "frame " + std::to_string(number_);
+  if (archives_ > 1) where += " of archive " + std::to_string(archives_);
+  return where + " (at byte " + std::to_string(region_start_) + ")";
+}
+
+std::uint8_t ArchiveParser::header_byte() {
+  header_.push_back(input_.next_byte());
+  return header_.back();
+}
+
+bool ArchiveParser::next_frame() {
+  while (true) {
+    if (!in_archive_) {
+      if (input_.at_end() && archives_ != 0) return false;
+      if (!start_archive()) return false;
+    }
+    if (number_ != 0 && single_) {
+      in_archive_ = false;
+      continue;
+    }
+    if (number_ != 0) region_start_ = input_.position();
+    std::uint8_t tag;
+    try {
+      tag = header_byte();
+    } catch (const Error&) {
+      fail("the archive was cut after frame " + std::to_string(number_) + " (at byte " +
+           std::to_string(input_.position()) + ")");
+    }
+    if (tag == kTagEnd && !single_) {
+      read_end_record();
+      in_archive_ = false;
+      continue;
+    }
+    read_frame_records(tag);
+    return true;
+  }
+}
+
+// Reads a file header; false at the end of the source.
+bool ArchiveParser::start_archive() {
+  region_start_ = input_.position();
+  number_ = 0;
+  header_.clear();
+  for (std::size_t i = 0; i < kMagic.size(); ++i) {
+    if (input_.at_end()) {
+      if (i == 0) fail("the file is empty, not an smll archive");
+      fail(archives_ == 0 ? "not an smll archive" : "bytes follow the archive's end, at byte " +
+                                                         std::to_string(region_start_));
+    }
+    if (header_byte() == kMagic[i]) continue;
+    if (archives_ == 0) fail("not an smll archive");
+    fail("bytes that are no archive follow the archive's end, at byte " +
+         std::to_string(region_start_));
+  }
+  const std::uint8_t version = header_byte();
+  if ((version & kVersionMask) > kFormatVersion || (version & ~(kVersionMask | kFlagSingle)) != 0) {
+    fail("the archive says that it needs a newer smll (format " +
+         std::to_string(version & kVersionMask) + "; this one reads up to " +
+         std::to_string(kFormatVersion) + ")");
+  }
+  if ((version & kVersionMask) == 0) fail("the archive's header is damaged");
+  single_ = (version & kFlagSingle) != 0;
+  ++archives_;
+  in_archive_ = content_complete_ = entries_complete_ = true;
+  model_.reset();
+  model_bytes_.clear();
+  content_.reset();
+  entries_.reset();
+  entries_size_ = 0;
+  return true;
+}
+
+void ArchiveParser::read_frame_records(std::uint8_t tag) {
+  const NextByte next = [this] { return header_byte(); };
+  try {
+    std::optional<ModelRecord> model;
+    Bytes model_bytes;
+    if (tag & kTagModel) {
+      if (model_) fail("a second model is named");
+      const std::size_t start = header_.size() - 1;
+      model = read_model_record(tag, next);
+      model_bytes.assign(header_.begin() + start, header_.end());
+      tag = header_byte();
+    }
+    const FrameHeader frame = read_frame_header(tag, next);
+    const std::uint8_t expected = header_check(header_, number_);
+    if (input_.next_byte() != expected) fail("the header is damaged");
+    if (model) {
+      model_ = std::move(model);
+      model_bytes_ = std::move(model_bytes);
+    }
+    // Recovery may have jumped over the record, so only a walk from the start can miss it.
+    if (codec::needs_model(frame.method) && !model_ && entries_complete_) {
+      fail("no model is named for it");
+    }
+    frame_ = frame;
+    frame_open_ = true;
+  } catch (const Error& error) {
+    throw Error(error.kind(), place() + ": " + error.what());
+  }
+}
+
+void ArchiveParser::read_payload(Bytes& out) {
+  out.clear();
+  try {
+    input_.read(frame_.payload_size, out);
+  } catch (const Error& error) {
+    throw Error(error.kind(), place() + ": " + error.what());
+  }
+  end_frame();
+}
+
+void ArchiveParser::skip_payload() {
+  content_complete_ = false;
+  try {
+    input_.skip(frame_.payload_size);
+  } catch (const Error& error) {
+    throw Error(error.kind(), place() + ": " + error.what());
+  }
+  end_frame();
+}
+
+void ArchiveParser::end_frame() {
+  Bytes entry;
+  put_entry(entry, {input_.position() - region_start_, frame_.raw_size, frame_.method});
+  entries_.update(entry);
+  entries_size_ += entry.size();
+  header_.clear();
+  frame_open_ = false;
+  ++number_;
+}
+
+void ArchiveParser::check_content(ByteView raw) {
+  // The payload has been read, so the frame's own number is one less.
+  if (raw.size() == frame_.raw_size &&
+      content_check(raw, number_ - 1) == frame_.content_check) {
+    content_.update(raw);
+    return;
+  }
+  content_complete_ = false;
+  fail("its content is damaged (the checksum differs)");
+}
+
+void ArchiveParser::read_end_record() {
+  try {
+    StreamHash check;
+    check.update(header_);
+    header_.clear();
+    const std::uint64_t body_size = read_varint([this] { return header_byte(); });
+    check.update(header_);
+    std::uint64_t end_size = 1 + header_.size() + body_size + 8;
+    header_.clear();
+    if (entries_complete_) {
+      Bytes count;
+      put_varint(count, number_);
+      if (body_size != count.size() + entries_size_ + model_bytes_.size() + 8) {
+        fail("it does not fit the frames");
+      }
+      read_index(check);
+    } else {
+      skip_index(body_size, check);
+    }
+    Bytes stored;
+    input_.read(8, stored);
+    if (load_le<std::uint64_t>(stored.data()) != check.digest()) fail("it is damaged");
+    read_trailer(end_size);
+  } catch (const Error& error) {
+    throw Error(error.kind(), "the archive's end record (at byte " + std::to_string(region_start_) +
+                                  "): " + error.what());
+  }
+}
+
+void ArchiveParser::read_index(StreamHash& check) {
+  Bytes bytes;
+  Bytes count;
+  put_varint(count, number_);
+  input_.read(count.size(), bytes);
+  check.update(bytes);
+  bool same = bytes == count;
+  StreamHash entries;
+  for (std::uint64_t left = entries_size_; left != 0;) {
+    bytes.clear();
+    input_.read(std::min<std::uint64_t>(left, 4096), bytes);
+    entries.update(bytes);
+    check.update(bytes);
+    left -= bytes.size();
+  }
+  same = same && entries.digest() == entries_.digest();
+  bytes.clear();
+  input_.read(model_bytes_.size(), bytes);
+  check.update(bytes);
+  if (!same || bytes != model_bytes_) fail("it does not fit the frames");
+  bytes.clear();
+  input_.read(8, bytes);
+  check.update(bytes);
+  if (content_complete_ && load_le<std::uint64_t>(bytes.data()) != content_.digest()) {
+    fail("the checksum of the whole content differs");
+  }
+}
+
+void ArchiveParser::skip_index(std::uint64_t size, StreamHash& check) {
+  Bytes bytes;
+  while (size != 0) {
+    bytes.clear();
+    input_.read(std::min<std::uint64_t>(size, 4096), bytes);
+    check.update(bytes);
+    size -= bytes.size();
+  }
+}
+
+void ArchiveParser::read_trailer(std::uint64_t end_size) {
+  Bytes trailer;
+  input_.read(kTrailerSize, trailer);
+  if (load_le<std::uint32_t>(trailer.data()) != static_cast<std::uint32_t>(end_size) ||
+      !std::equal(kEndMagic.begin(), kEndMagic.end(), trailer.begin() + 4)) {
+    fail("it is damaged");
+  }
+}
+
+bool ArchiveParser::resume_after_damage() {
+  if (!input_.source().seekable()) return false;
+  const std::vector<IndexedFrame> frames = load_index(input_.source());
+  const auto next = std::find_if(frames.begin(), frames.end(), [this](const IndexedFrame& frame) {
+    return frame.offset > region_start_;
+  });
+  if (next == frames.end()) {
+    // load_index moved the source, and nothing more can be read from it.
+    input_.seek(input_.source().size());
+    in_archive_ = false;
+    return false;
+  }
+  input_.seek(next->offset);
+  region_start_ = next->offset;
+  number_ = next->number;
+  header_.clear();
+  frame_open_ = false;
+  in_archive_ = number_ != 0;
+  single_ = false;
+  content_complete_ = entries_complete_ = false;
+  if (in_archive_) archives_ = std::max<std::uint64_t>(archives_, 1);
+  if (in_archive_ && next->model) model_ = next->model;
+  return true;
+}
+
+}  // namespace smll::archive

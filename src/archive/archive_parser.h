@@ -1,0 +1,75 @@
+// Walks the records of one or more concatenated archives, checking each before its lengths are believed.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "archive/buffered_input.h"
+#include "archive/format.h"
+#include "archive/stream_hash.h"
+#include "smll/io.h"
+
+namespace smll::archive {
+
+class ArchiveParser {
+ public:
+  explicit ArchiveParser(Source& source) : input_(source) {}
+
+  // Goes to the next frame and reads its header; false at the end of the last archive. The payload of the
+  // frame before must have been read or skipped. Throws Error(kData), naming frame and offset.
+  bool next_frame();
+
+  const FrameHeader& frame() const { return frame_; }
+  // Counted from 0 in each archive.
+  std::uint64_t frame_number() const { return number_; }
+  // Where the frame's record (with what precedes it since the frame before) starts in the source.
+  std::uint64_t frame_offset() const { return region_start_; }
+  std::uint64_t position() const { return input_.position(); }
+  std::uint64_t archives() const { return archives_; }
+  // The model record of this archive, once a frame needed it.
+  const std::optional<ModelRecord>& model() const { return model_; }
+
+  void read_payload(Bytes& out);
+  void skip_payload();
+  // Throws Error(kData) unless `raw` is what the frame was made from.
+  void check_content(ByteView raw);
+
+  // The frame number and offset, for messages: "frame 3 (at byte 12345)".
+  std::string place() const;
+
+  // Goes on at the first frame after the current one that the index at the source's end knows; false when
+  // there is no usable index. For use after next_frame() threw.
+  bool resume_after_damage();
+
+ private:
+  bool start_archive();
+  void read_frame_records(std::uint8_t tag);
+  void end_frame();
+  void read_end_record();
+  void read_index(StreamHash& check);
+  void skip_index(std::uint64_t size, StreamHash& check);
+  void read_trailer(std::uint64_t end_size);
+  std::uint8_t header_byte();
+
+  BufferedInput input_;
+  FrameHeader frame_;
+  std::uint64_t number_ = 0;
+  std::uint64_t region_start_ = 0;
+  std::uint64_t archives_ = 0;
+  bool in_archive_ = false;
+  bool single_ = false;
+  bool frame_open_ = false;  // a frame's header has been read and its payload has not been ended
+  // False once a frame was skipped or damaged: the hash of the whole content cannot be checked then.
+  bool content_complete_ = true;
+  // False once frames were jumped over: the index cannot be compared then.
+  bool entries_complete_ = true;
+  std::optional<ModelRecord> model_;
+  Bytes model_bytes_;
+  Bytes header_;  // bytes since the frame before, for the header's check
+  StreamHash content_;
+  StreamHash entries_;
+  std::uint64_t entries_size_ = 0;
+};
+
+}  // namespace smll::archive

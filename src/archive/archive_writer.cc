@@ -1,0 +1,91 @@
+#include "archive/archive_writer.h"
+
+#include <utility>
+
+#include "archive/byte_io.h"
+
+namespace smll::archive {
+
+ArchiveWriter::ArchiveWriter(Sink& sink) : sink_(sink) {}
+
+void ArchiveWriter::add(const codec::Frame& frame, ByteView raw, const ModelRecord* model) {
+  Record record;
+  record.raw_size = raw.size();
+  record.method = frame.method;
+  if (codec::needs_model(frame.method) && model_.empty()) {
+    put_model_record(model_, *model);
+    record.header = model_;
+  }
+  put_frame_header(record.header, {frame.method, raw.size(), frame.payload.size(),
+                                   content_check(raw, frames_)});
+  record.payload = frame.payload;
+  content_.update(raw);
+  if (frames_ == 0) {
+    held_ = std::move(record);
+  } else {
+    release_held(false);
+    write_record(std::move(record), frames_);
+  }
+  ++frames_;
+}
+
+void ArchiveWriter::flush() {
+  release_held(false);
+  sink_.flush();
+}
+
+void ArchiveWriter::finish() {
+  if (frames_ == 0) add(codec::Frame{}, {}, nullptr);
+  const bool single = held_.has_value();
+  release_held(single);
+  if (!single) write_end();
+  sink_.flush();
+}
+
+std::uint64_t ArchiveWriter::archive_bytes() const {
+  if (!held_) return written_;
+  return written_ + kFileHeaderSize + held_->header.size() + 1 + held_->payload.size();
+}
+
+void ArchiveWriter::release_held(bool single) {
+  if (!held_) return;
+  Record record = *std::exchange(held_, std::nullopt);
+  Bytes header;
+  put_file_header(header, single);
+  header.insert(header.end(), record.header.begin(), record.header.end());
+  record.header = std::move(header);
+  write_record(std::move(record), 0);
+}
+
+void ArchiveWriter::write_record(Record record, std::uint64_t number) {
+  record.header.push_back(header_check(record.header, number));
+  put_entry(index_, {record.header.size() + record.payload.size(), record.raw_size, record.method});
+  put(record.header);
+  put(record.payload);
+}
+
+void ArchiveWriter::write_end() {
+  Bytes body;
+  put_varint(body, frames_);
+  body.insert(body.end(), index_.begin(), index_.end());
+  body.insert(body.end(), model_.begin(), model_.end());
+  put_u64(body, content_.digest());
+
+  Bytes end;
+  end.push_back(kTagEnd);
+  put_varint(end, body.size());
+  end.insert(end.end(), body.begin(), body.end());
+  StreamHash check;
+  check.update(end);
+  put_u64(end, check.digest());
+  put_u32(end, static_cast<std::uint32_t>(end.size()));
+  end.insert(end.end(), kEndMagic.begin(), kEndMagic.end());
+  put(end);
+}
+
+void ArchiveWriter::put(ByteView bytes) {
+  if (!bytes.empty()) sink_.write(bytes);
+  written_ += bytes.size();
+}
+
+}  // namespace smll::archive

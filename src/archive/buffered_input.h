@@ -1,0 +1,40 @@
+// A source read through a buffer, with its position known.
+#pragma once
+
+#include <cstdint>
+
+#include "smll/io.h"
+
+namespace smll::archive {
+
+class BufferedInput {
+ public:
+  explicit BufferedInput(Source& source) : source_(source), buffer_(kBufferSize) {}
+
+  // Offset, from where the source began, of the next byte.
+  std::uint64_t position() const { return position_; }
+  bool at_end();
+  // Throws Error(kData) at the end of the source.
+  std::uint8_t next_byte();
+  // Appends exactly `size` bytes to `out`; allocates no more than arrives, whatever `size` claims.
+  void read(std::size_t size, Bytes& out);
+  void skip(std::uint64_t size);
+  // Only where the source is seekable.
+  void seek(std::uint64_t offset);
+
+  Source& source() { return source_; }
+
+ private:
+  static constexpr std::size_t kBufferSize = std::size_t{64} << 10;
+  std::size_t available() const { return filled_ - next_; }
+  bool refill();
+  [[noreturn]] void throw_truncated() const;
+
+  Source& source_;
+  Bytes buffer_;
+  std::size_t next_ = 0;
+  std::size_t filled_ = 0;
+  std::uint64_t position_ = 0;
+};
+
+}  // namespace smll::archive

@@ -1,0 +1,59 @@
+#include "archive/compact.h"
+
+#include <xxhash.h>
+
+#include "archive/byte_io.h"
+
+namespace smll::archive {
+namespace {
+
+constexpr std::uint8_t kCompactMark = 0x80;
+
+struct Checks {
+  std::uint8_t model;    // 4 bits
+  std::uint8_t content;  // 8 bits
+};
+
+Checks checks(codec::Method method, ByteView raw, std::uint64_t identity) {
+  const std::uint64_t seed = codec::needs_model(method) ? identity : 0;
+  const std::uint64_t content = XXH3_64bits_withSeed(raw.data(), raw.size(), seed);
+  Bytes name;
+  put_u64(name, identity);
+  const std::uint64_t model =
+      codec::needs_model(method) ? XXH3_64bits(name.data(), name.size()) : content >> 8;
+  return {static_cast<std::uint8_t>(model & 0x0F), static_cast<std::uint8_t>(content)};
+}
+
+}  // namespace
+
+bool is_compact(ByteView data) {
+  return data.size() >= kCompactOverhead && (data[0] & kCompactMark) != 0 &&
+         ((data[0] >> 4) & 7) < codec::kMethods;
+}
+
+Bytes pack_compact(codec::Method method, ByteView payload, ByteView raw, std::uint64_t identity) {
+  const Checks check = checks(method, raw, identity);
+  Bytes data;
+  data.reserve(kCompactOverhead + payload.size());
+  data.push_back(
+      static_cast<std::uint8_t>(kCompactMark | static_cast<int>(method) << 4 | check.model));
+  data.push_back(check.content);
+  data.insert(data.end(), payload.begin(), payload.end());
+  return data;
+}
+
+codec::Method compact_method(ByteView data) {
+  return static_cast<codec::Method>((data[0] >> 4) & 7);
+}
+
+bool compact_model_fits(ByteView data, std::uint64_t identity) {
+  const codec::Method method = compact_method(data);
+  return !codec::needs_model(method) || checks(method, {}, identity).model == (data[0] & 0x0F);
+}
+
+bool compact_content_fits(ByteView data, ByteView raw, std::uint64_t identity) {
+  const Checks check = checks(compact_method(data), raw, identity);
+  return check.model == (data[0] & 0x0F) && check.content == data[1];
+}
+
+}  // namespace smll::archive

