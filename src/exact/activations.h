@@ -1,0 +1,34 @@
+// Owners of the arrays that the kernels work on.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "exact/kernels/kernels.h"
+
+namespace smll::exact {
+
+// Memory for `rows` rows of quantized activations.
+class ActivationBuffer {
+ public:
+  ActivationBuffer() = default;
+  ActivationBuffer(std::size_t rows, std::size_t columns, bool with_q16)
+      : q8_(rows * columns), q16_(with_q16 ? rows * columns : 0), scale_(rows * columns / kBlock),
+        scaled_sum_(scale_.size()), sum_(scale_.size()), stride_(columns) {}
+
+  Activations view() {
+    return {q8_.data(), q16_.empty() ? nullptr : q16_.data(), scale_.data(), scaled_sum_.data(),
+            sum_.data(), stride_};
+  }
+
+ private:
+  std::vector<std::int8_t> q8_;
+  std::vector<std::int16_t> q16_;
+  std::vector<float> scale_;
+  std::vector<float> scaled_sum_;
+  std::vector<std::int32_t> sum_;
+  std::size_t stride_ = 0;
+};
+
+}  // namespace smll::exact

@@ -1,0 +1,421 @@
+#include "exact/engine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+
+#include "exact/fp_env.h"
+#include "smll/error.h"
+
+namespace smll::exact {
+
+using model::Format;
+using model::HyperParameters;
+using model::Layer;
+using model::PackedMatrix;
+
+namespace {
+
+// Rows computed at once: enough to amortize reading the weights, small enough to stay in cache.
+constexpr std::size_t kMaxRows = 256;
+// Rows of one matmul task, whose activations stay in the second-level cache.
+constexpr std::size_t kTaskRows = 64;
+// Rows of logits computed before they are handed out.
+constexpr std::size_t kHeadRows = 32;
+// Outputs of a gate or up matrix that a feed-forward task computes at once.
+constexpr int kFfnStep = 64;
+constexpr int kMaxLanes = 4096;
+
+std::size_t round_up(std::size_t x, std::size_t to) { return (x + to - 1) / to * to; }
+
+}  // namespace
+
+const char* op_name(Op op) {
+  constexpr const char* kNames[] = {"embed",  "norm", "qkv",  "store", "attention",
+                                    "output", "ffn",  "down", "head",  "sink"};
+  return kNames[static_cast<std::size_t>(op)];
+}
+
+// Adds the time since the last mark to one kind of work.
+class Engine::Timer {
+ public:
+  explicit Timer(OpTimes* times) : times_(times), last_(Clock::now()) {}
+  void mark(Op op) {
+    const Clock::time_point now = Clock::now();
+    (*times_)[static_cast<std::size_t>(op)] += static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(now - last_).count());
+    last_ = now;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  OpTimes* times_;
+  Clock::time_point last_;
+};
+
+struct Engine::Lane {
+  std::unique_ptr<KvCache> cache;  // null once finished
+  std::uint64_t position = 0;
+};
+
+// One fed token.
+struct Engine::Row {
+  std::size_t input;
+  std::size_t index;
+  int lane;
+  Token token;
+  std::uint64_t position;
+};
+
+// Consecutive rows of one lane.
+struct Engine::QueryBlock {
+  std::size_t row;
+  int count;
+};
+
+struct Engine::Workspace {
+  std::size_t qkv_width;
+  std::vector<float> x, normed, qkv, logits, cos, sin, first_cos, first_sin;
+  ActivationBuffer input, query, first_query, attended, ffn;
+  struct Thread {
+    std::vector<float> gate, up, query;
+    ActivationBuffer key;
+  };
+  std::vector<Thread> threads;
+
+  Workspace(const HyperParameters& h, std::size_t head_rows, bool q16, int thread_count)
+      : qkv_width(round_up(static_cast<std::size_t>(h.heads + 2 * h.kv_heads) * h.head_dim, kTile)),
+        x(kMaxRows * round_up(h.width, kTile)),
+        normed(kMaxRows * h.width),
+        qkv(kMaxRows * qkv_width),
+        logits(kHeadRows * round_up(head_rows, kTile)),
+        cos(kMaxRows * h.head_dim),
+        sin(cos.size()),
+        first_cos(cos.size()),
+        first_sin(cos.size()),
+        input(kMaxRows, h.width, q16),
+        query(kMaxRows, h.heads * h.head_dim, q16),
+        first_query(kMaxRows, h.heads * h.head_dim, q16),
+        attended(kMaxRows, h.heads * h.head_dim, q16),
+        ffn(kMaxRows, h.ffn_width, q16) {
+    for (int i = 0; i < thread_count; ++i) {
+      threads.push_back({std::vector<float>(kTaskRows * kFfnStep),
+                         std::vector<float>(kTaskRows * kFfnStep),
+                         std::vector<float>(h.heads * h.head_dim), ActivationBuffer(1, h.head_dim, q16)});
+    }
+  }
+};
+
+Engine::Engine(std::shared_ptr<const model::Model> model, const EngineOptions& options)
+    : model_(std::move(model)),
+      kernels_(kernels_for(options.isa)),
+      window_(options.window),
+      layout_(model_->hyper().head_dim),
+      rotary_(model_->hyper().rope_dims, model_->hyper().rope_base, model_->hyper().rope_scale,
+              model_->rope_factors()),
+      pool_(options.threads) {
+  if (window_ < 2 || window_ > 65536) {
+    throw Error(ErrorKind::kUsage, "the window must be between 2 and 65536 tokens");
+  }
+  const HyperParameters& h = model_->hyper();
+  work_ = std::make_unique<Workspace>(h, rows(), kernels_.wants_q16, pool_.threads());
+  for (int i = 0; i < pool_.threads(); ++i) {
+    attention_.emplace_back(kernels_, layout_, h.heads / h.kv_heads, window_);
+  }
+}
+
+Engine::~Engine() = default;
+
+std::size_t Engine::rows() const { return static_cast<std::size_t>(model_->head().outputs); }
+int Engine::max_lanes() const { return kMaxLanes; }
+std::size_t Engine::preferred_batch() const { return kMaxRows; }
+Token Engine::start_token() const { return model_->start_token(); }
+
+void Engine::reset(int lanes) {
+  if (lanes < 1 || lanes > kMaxLanes) {
+    throw Error(ErrorKind::kUsage, "the number of lanes must be between 1 and 4096");
+  }
+  const HyperParameters& h = model_->hyper();
+  lanes_.clear();
+  lanes_.resize(lanes);
+  for (Lane& lane : lanes_) {
+    // A chunk writes all its positions before any of its queries reads: hence the room for one more.
+    lane.cache = std::make_unique<KvCache>(layout_, h.layers * h.kv_heads,
+                                           window_ + static_cast<int>(kMaxRows));
+  }
+}
+
+void Engine::finish_lane(int lane) {
+  if (lane < 0 || lane >= static_cast<int>(lanes_.size())) {
+    throw Error(ErrorKind::kUsage, "there is no such lane");
+  }
+  lanes_[lane].cache.reset();
+}
+
+void Engine::feed(std::span<const LaneTokens> batch, const RowSink& sink) {
+  const FpEnv environment;
+  flatten(batch);
+  for (std::size_t first = 0; first < rows_.size(); first += kMaxRows) {
+    const std::size_t count = std::min(kMaxRows, rows_.size() - first);
+    run_chunk(std::span<const Row>(rows_).subspan(first, count), sink);
+  }
+}
+
+void Engine::flatten(std::span<const LaneTokens> batch) {
+  rows_.clear();
+  std::vector<bool> seen(lanes_.size());
+  for (std::size_t input = 0; input < batch.size(); ++input) {
+    const LaneTokens& in = batch[input];
+    if (in.lane < 0 || in.lane >= static_cast<int>(lanes_.size()) || !lanes_[in.lane].cache) {
+      throw Error(ErrorKind::kUsage, "a batch names a lane that is not open");
+    }
+    if (seen[in.lane]) throw Error(ErrorKind::kUsage, "a batch names a lane twice");
+    seen[in.lane] = true;
+    Lane& lane = lanes_[in.lane];
+    for (std::size_t i = 0; i < in.tokens.size(); ++i) {
+      rows_.push_back({input, i, in.lane, in.tokens[i], lane.position++});
+    }
+  }
+}
+
+void Engine::run_chunk(std::span<const Row> rows, const RowSink& sink) {
+  prepare(rows);
+  for (int layer = 0; layer < model_->hyper().layers; ++layer) run_layer(layer, rows);
+  head(rows, sink);
+}
+
+// Embeddings, rotations, room in the caches and the blocks of queries: what all layers share.
+void Engine::prepare(std::span<const Row> rows) {
+  Timer timer(&times_);
+  const HyperParameters& h = model_->hyper();
+  const std::uint64_t farthest = static_cast<std::uint64_t>(window_) - 1;
+  blocks_.clear();
+  past_window_ = false;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    past_window_ = past_window_ || rows[r].position > farthest;
+    lanes_[rows[r].lane].cache->reserve(rows[r].position, 1);
+    const bool joins = r > 0 && rows[r].lane == rows[r - 1].lane && blocks_.back().count < kQueryBlock;
+    if (joins) {
+      ++blocks_.back().count;
+    } else {
+      blocks_.push_back({r, 1});
+    }
+  }
+  Workspace& w = *work_;
+  pool_.run(rows.size(), [&](std::size_t r, int) {
+    model_->embed(rows[r].token, w.x.data() + r * h.width);
+    const std::size_t at = r * h.head_dim;
+    rotary_.fill(rows[r].position, h.head_dim, w.cos.data() + at, w.sin.data() + at);
+    if (past_window_) {
+      rotary_.fill(std::min(rows[r].position, farthest), h.head_dim, w.first_cos.data() + at,
+                   w.first_sin.data() + at);
+    }
+  });
+  timer.mark(Op::kEmbed);
+}
+
+void Engine::run_layer(int index, std::span<const Row> rows) {
+  const HyperParameters& h = model_->hyper();
+  const Layer& layer = model_->layers()[index];
+  Workspace& w = *work_;
+  const int query_width = h.heads * h.head_dim;
+  const int key_width = h.kv_heads * h.head_dim;
+  Timer timer(&times_);
+  norm(layer.attention_norm, rows.size());
+  timer.mark(Op::kNorm);
+  const Part qkv[] = {{&layer.query, 0}, {&layer.key, query_width}, {&layer.value, query_width + key_width}};
+  matmul(qkv, w.input.view(), rows.size(), w.qkv.data(), w.qkv_width, false);
+  timer.mark(Op::kQkv);
+  store(index, rows);
+  timer.mark(Op::kStore);
+  attend(index, rows);
+  timer.mark(Op::kAttention);
+  const Part output[] = {{&layer.output, 0}};
+  matmul(output, w.attended.view(), rows.size(), w.x.data(), h.width, true);
+  timer.mark(Op::kOutput);
+  norm(layer.ffn_norm, rows.size());
+  timer.mark(Op::kNorm);
+  feed_forward(layer, rows.size());
+  timer.mark(Op::kFfn);
+  const Part down[] = {{&layer.down, 0}};
+  matmul(down, w.ffn.view(), rows.size(), w.x.data(), h.width, true);
+  timer.mark(Op::kDown);
+}
+
+void Engine::norm(const std::vector<float>& weight, std::size_t rows) {
+  const HyperParameters& h = model_->hyper();
+  Workspace& w = *work_;
+  pool_.run(rows, [&](std::size_t r, int) {
+    float* normed = w.normed.data() + r * h.width;
+    kernels_.rms_norm(w.x.data() + r * h.width, weight.data(), h.rms_epsilon, h.width, normed);
+    kernels_.quantize(normed, h.width, w.input.view().at(r));
+  });
+}
+
+void Engine::store(int layer, std::span<const Row> rows) {
+  pool_.run(rows.size(), [&](std::size_t r, int thread) { store_row(layer, rows[r], r, thread); });
+}
+
+// Rotates and quantizes the queries of a row, and stores its keys and values.
+void Engine::store_row(int layer, const Row& row, std::size_t r, int thread) {
+  const HyperParameters& h = model_->hyper();
+  Workspace& w = *work_;
+  Workspace::Thread& scratch = w.threads[thread];
+  const int dim = h.head_dim;
+  const int query_width = h.heads * dim;
+  float* query = w.qkv.data() + r * w.qkv_width;
+  float* key = query + query_width;
+  const float* value = key + h.kv_heads * dim;
+  const float* cos = w.cos.data() + r * dim;
+  const float* sin = w.sin.data() + r * dim;
+  kernels_.scale(query, 1.0f / std::sqrt(static_cast<float>(dim)), query_width);
+  if (past_window_) std::memcpy(scratch.query.data(), query, query_width * sizeof(float));
+  for (int head = 0; head < h.heads; ++head) kernels_.rotate(query + head * dim, cos, sin, dim);
+  kernels_.quantize(query, query_width, w.query.view().at(r));
+  if (past_window_) {
+    const float* first_cos = w.first_cos.data() + r * dim;
+    const float* first_sin = w.first_sin.data() + r * dim;
+    for (int head = 0; head < h.heads; ++head) {
+      kernels_.rotate(scratch.query.data() + head * dim, first_cos, first_sin, dim);
+    }
+    kernels_.quantize(scratch.query.data(), query_width, w.first_query.view().at(r));
+  }
+  KvCache& cache = *lanes_[row.lane].cache;
+  const Activations quantized = scratch.key.view();
+  for (int head = 0; head < h.kv_heads; ++head) {
+    const int part = layer * h.kv_heads + head;
+    kernels_.rotate(key + head * dim, cos, sin, dim);
+    kernels_.quantize(key + head * dim, dim, quantized);
+    cache.store_key(row.position, part, quantized.q8, quantized.scale);
+    cache.store_value(row.position, part, value + head * dim);
+  }
+}
+
+void Engine::attend(int layer, std::span<const Row> rows) {
+  const HyperParameters& h = model_->hyper();
+  Workspace& w = *work_;
+  const int group = h.heads / h.kv_heads;
+  const std::size_t kv_heads = h.kv_heads;
+  pool_.run(blocks_.size() * kv_heads, [&](std::size_t task, int thread) {
+    const QueryBlock& block = blocks_[task / kv_heads];
+    const int head = static_cast<int>(task % kv_heads);
+    const Row& row = rows[block.row];
+    const std::size_t first = static_cast<std::size_t>(head) * group * h.head_dim;
+    const Activations query = w.query.view().at(block.row, first);
+    attention_[thread].run({lanes_[row.lane].cache.get(), layer * h.kv_heads + head, row.position,
+                            block.count, group, window_, query,
+                            past_window_ ? w.first_query.view().at(block.row, first) : query,
+                            w.attended.view().at(block.row, first)});
+  });
+}
+
+void Engine::gemm(const GemmArgs& args, const PackedMatrix& matrix) const {
+  (matrix.format == Format::kU4 ? kernels_.gemm_u4 : kernels_.gemm_s8)(args);
+}
+
+namespace {
+
+// How many of `units` a task should take so that every thread gets several tasks.
+std::size_t units_per_task(std::size_t units, std::size_t row_groups, int threads, std::size_t most) {
+  if (threads == 1) return most;
+  const std::size_t wanted = static_cast<std::size_t>(threads) * 6;
+  return std::clamp<std::size_t>(units * row_groups / wanted, 1, most);
+}
+
+}  // namespace
+
+void Engine::matmul(std::span<const Part> parts, const Activations& input, std::size_t rows, float* out,
+                    std::size_t stride, bool add) {
+  std::size_t tiles = 0;
+  for (const Part& part : parts) tiles += part.matrix->tiles;
+  const std::size_t row_groups = (rows + kTaskRows - 1) / kTaskRows;
+  const std::size_t step = units_per_task(tiles, row_groups, pool_.threads(), 32);
+  const std::size_t groups = (tiles + step - 1) / step;
+  pool_.run(groups * row_groups, [&](std::size_t task, int) {
+    const std::size_t row = task % row_groups * kTaskRows;
+    std::size_t first = task / row_groups * step;
+    std::size_t left = std::min(step, tiles - first);
+    GemmArgs args = {};
+    args.input = input.at(row);
+    args.rows = static_cast<int>(std::min(kTaskRows, rows - row));
+    args.out_stride = stride;
+    args.add = add;
+    for (const Part& part : parts) {
+      const std::size_t part_tiles = part.matrix->tiles;
+      if (first >= part_tiles) {
+        first -= part_tiles;
+        continue;
+      }
+      const std::size_t count = std::min(left, part_tiles - first);
+      if (count == 0) break;
+      args.tiles = part.matrix->data.data() + first * part.matrix->tile_bytes;
+      args.tile_bytes = part.matrix->tile_bytes;
+      args.tile_count = static_cast<int>(count);
+      args.blocks = part.matrix->blocks;
+      args.out = out + row * stride + part.column + first * kTile;
+      gemm(args, *part.matrix);
+      left -= count;
+      first = 0;
+    }
+  });
+}
+
+// Gate and up are computed a strip of outputs at a time, so that their product never leaves the cache.
+void Engine::feed_forward(const Layer& layer, std::size_t rows) {
+  const HyperParameters& h = model_->hyper();
+  Workspace& w = *work_;
+  const std::size_t units = h.ffn_width / kBlock;
+  const std::size_t row_groups = (rows + kTaskRows - 1) / kTaskRows;
+  const std::size_t step = units_per_task(units, row_groups, pool_.threads(), kFfnStep / kBlock);
+  const std::size_t groups = (units + step - 1) / step;
+  pool_.run(groups * row_groups, [&](std::size_t task, int thread) {
+    const std::size_t row = task % row_groups * kTaskRows;
+    const std::size_t unit = task / row_groups * step;
+    const int outputs = static_cast<int>(std::min(step, units - unit)) * kBlock;
+    Workspace::Thread& scratch = w.threads[thread];
+    GemmArgs args = {};
+    args.input = w.input.view().at(row);
+    args.rows = static_cast<int>(std::min(kTaskRows, rows - row));
+    args.out_stride = kFfnStep;
+    args.tile_count = outputs / kTile;
+    for (const PackedMatrix* matrix : {&layer.gate, &layer.up}) {
+      args.tile_bytes = matrix->tile_bytes;
+      args.tiles = matrix->data.data() + unit * (kBlock / kTile) * matrix->tile_bytes;
+      args.blocks = matrix->blocks;
+      args.out = (matrix == &layer.gate ? scratch.gate : scratch.up).data();
+      gemm(args, *matrix);
+    }
+    for (int r = 0; r < args.rows; ++r) {
+      float* gate = scratch.gate.data() + r * kFfnStep;
+      kernels_.silu_mul(gate, scratch.up.data() + r * kFfnStep, outputs);
+      kernels_.quantize(gate, outputs, w.ffn.view().at(row + r, unit * kBlock));
+    }
+  });
+}
+
+void Engine::head(std::span<const Row> rows, const RowSink& sink) {
+  Workspace& w = *work_;
+  Timer timer(&times_);
+  norm(model_->output_norm(), rows.size());
+  timer.mark(Op::kNorm);
+  const Part parts[] = {{&model_->head(), 0}};
+  const std::size_t stride = round_up(this->rows(), kTile);
+  for (std::size_t first = 0; first < rows.size(); first += kHeadRows) {
+    const std::size_t count = std::min(kHeadRows, rows.size() - first);
+    matmul(parts, w.input.view().at(first), count, w.logits.data(), stride, false);
+    timer.mark(Op::kHead);
+    pool_.run(count, [&](std::size_t r, int) {
+      const Row& row = rows[first + r];
+      sink(row.input, row.index, std::span<const float>(w.logits.data() + r * stride, this->rows()));
+    });
+    timer.mark(Op::kSink);
+  }
+}
+
+std::unique_ptr<Engine> make_engine(const std::string& gguf_path, const EngineOptions& options) {
+  return std::make_unique<Engine>(
+      model::Model::load(gguf_path, options.row_order, options.threads), options);
+}
+
+}  // namespace smll::exact

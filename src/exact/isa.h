@@ -1,0 +1,23 @@
+// Which instruction sets this build and this processor offer.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "exact/kernels/kernels.h"
+
+namespace smll::exact {
+
+enum class Isa { kAuto, kScalar, kAvx2, kAvx512, kNeon };
+
+// Fastest first; always ends with kScalar.
+std::vector<Isa> supported_isas();
+
+// "auto", "scalar", "avx2", "avx512", "neon". isa_from_name throws Error(kUsage) for any other name.
+const char* isa_name(Isa isa);
+Isa isa_from_name(std::string_view name);
+
+// The kernels of one set; kAuto takes the fastest. Throws Error(kUsage) where it is not supported.
+const Kernels& kernels_for(Isa isa);
+
+}  // namespace smll::exact

@@ -1,0 +1,219 @@
+// The definition of every kernel in plain C++. Slow and readable; the others must equal it bit for bit.
+#include <cstring>
+
+#include "exact/kernels/half.h"
+#include "exact/kernels/kernels.h"
+
+namespace smll::exact {
+namespace {
+
+struct F {
+  float v[16];
+};
+struct I {
+  std::int32_t v[16];
+};
+
+template <typename Op>
+inline F each(Op op) {
+  F r;
+  for (int i = 0; i < 16; ++i) r.v[i] = op(i);
+  return r;
+}
+
+inline F splat(float x) {
+  return each([&](int) { return x; });
+}
+inline F load(const float* p) {
+  return each([&](int i) { return p[i]; });
+}
+inline void store(float* p, F x) {
+  for (int i = 0; i < 16; ++i) p[i] = x.v[i];
+}
+inline F add(F a, F b) {
+  return each([&](int i) { return a.v[i] + b.v[i]; });
+}
+inline F sub(F a, F b) {
+  return each([&](int i) { return a.v[i] - b.v[i]; });
+}
+inline F mul(F a, F b) {
+  return each([&](int i) { return a.v[i] * b.v[i]; });
+}
+inline F div(F a, F b) {
+  return each([&](int i) { return a.v[i] / b.v[i]; });
+}
+inline F fma(F a, F b, F c) {
+  return each([&](int i) { return __builtin_fmaf(a.v[i], b.v[i], c.v[i]); });
+}
+// The second operand wins when either is NaN, as x86 does it.
+inline float larger(float a, float b) { return a > b ? a : b; }
+inline float smaller(float a, float b) { return a < b ? a : b; }
+inline F max(F a, F b) {
+  return each([&](int i) { return larger(a.v[i], b.v[i]); });
+}
+inline F min(F a, F b) {
+  return each([&](int i) { return smaller(a.v[i], b.v[i]); });
+}
+inline F abs(F a) {
+  return each([&](int i) { return __builtin_fabsf(a.v[i]); });
+}
+inline F select_less(F a, F b, F yes, F no) {
+  return each([&](int i) { return a.v[i] < b.v[i] ? yes.v[i] : no.v[i]; });
+}
+inline F swap_pairs(F a) {
+  return each([&](int i) { return a.v[i ^ 1]; });
+}
+inline F to_float(I a) {
+  return each([&](int i) { return static_cast<float>(a.v[i]); });
+}
+// Nearest, ties to even, for |x| < 2^22: adding 1.5 * 2^23 leaves no fraction bits.
+inline I round_to_int(F a) {
+  I r;
+  for (int i = 0; i < 16; ++i) r.v[i] = static_cast<std::int32_t>((a.v[i] + 12582912.0f) - 12582912.0f);
+  return r;
+}
+inline I truncate_to_int(F a) {
+  I r;
+  for (int i = 0; i < 16; ++i) r.v[i] = static_cast<std::int32_t>(a.v[i]);
+  return r;
+}
+inline F power_of_two(I n) {
+  F r;
+  for (int i = 0; i < 16; ++i) {
+    const std::uint32_t bits = static_cast<std::uint32_t>(n.v[i] + 127) << 23;
+    std::memcpy(&r.v[i], &bits, 4);
+  }
+  return r;
+}
+inline I add(I a, I b) {
+  I r;
+  for (int i = 0; i < 16; ++i) r.v[i] = a.v[i] + b.v[i];
+  return r;
+}
+inline std::int32_t reduce_add(I a) {
+  std::int32_t sum = 0;
+  for (int i = 0; i < 16; ++i) sum += a.v[i];
+  return sum;
+}
+// The fixed tree: lane i takes lane i+8, then i+4, i+2, i+1.
+inline float reduce_add(F a) {
+  for (int half = 8; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) a.v[i] = a.v[i] + a.v[i + half];
+  }
+  return a.v[0];
+}
+inline float reduce_max(F a) {
+  for (int half = 8; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) a.v[i] = larger(a.v[i], a.v[i + half]);
+  }
+  return a.v[0];
+}
+inline void store_int8(std::int8_t* p, I a) {
+  for (int i = 0; i < 16; ++i) p[i] = static_cast<std::int8_t>(a.v[i]);
+}
+inline void store_int16_grouped(std::int16_t* p, I a) {
+  constexpr int kOrder[4] = {0, 2, 1, 3};
+  for (int i = 0; i < 16; ++i) p[i] = static_cast<std::int16_t>(a.v[(i & ~3) + kOrder[i & 3]]);
+}
+inline void store_uint32_plus_one(std::uint32_t* p, I a) {
+  for (int i = 0; i < 16; ++i) p[i] = static_cast<std::uint32_t>(a.v[i]) + 1;
+}
+inline float square_root(float x) { return __builtin_sqrtf(x); }
+
+#include "exact/kernels/vector_ops.inc"
+
+inline float half_at(const std::uint8_t* p, int i) {
+  std::uint16_t h;
+  std::memcpy(&h, p + 2 * i, 2);
+  return half_to_float(h);
+}
+
+inline float float_at(const std::uint8_t* p, int i) {
+  float f;
+  std::memcpy(&f, p + 4 * i, 4);
+  return f;
+}
+
+void finish(const GemmArgs& args, int row, int tile, const float* acc) {
+  float* out = args.out + row * args.out_stride + tile * kTile;
+  for (int o = 0; o < kTile; ++o) out[o] = args.add ? out[o] + acc[o] : acc[o];
+}
+
+void gemm_u4(const GemmArgs& args) {
+  for (int t = 0; t < args.tile_count; ++t) {
+    for (int r = 0; r < args.rows; ++r) {
+      const Activations row = args.input.at(r);
+      const std::uint8_t* block = args.tiles + t * args.tile_bytes;
+      float acc[kTile] = {};
+      for (int b = 0; b < args.blocks; ++b, block += kU4BlockBytes) {
+        const std::int8_t* a = row.q8 + b * kBlock;
+        for (int o = 0; o < kTile; ++o) {
+          std::int32_t dot = 0;
+          for (int v = 0; v < 4; ++v) {
+            for (int i = 0; i < 4; ++i) {
+              const int byte = block[v * 64 + o * 4 + i];
+              dot += (byte & 15) * a[4 * v + i] + (byte >> 4) * a[16 + 4 * v + i];
+            }
+          }
+          const float d = half_at(block + 256, o) * row.scale[b];
+          const float m = half_at(block + 288, o);
+          acc[o] = __builtin_fmaf(d, static_cast<float>(dot), acc[o]);
+          acc[o] = __builtin_fmaf(m, row.scaled_sum[b], acc[o]);
+        }
+      }
+      finish(args, r, t, acc);
+    }
+  }
+}
+
+void gemm_s8(const GemmArgs& args) {
+  for (int t = 0; t < args.tile_count; ++t) {
+    for (int r = 0; r < args.rows; ++r) {
+      const Activations row = args.input.at(r);
+      const std::uint8_t* block = args.tiles + t * args.tile_bytes;
+      float acc[kTile] = {};
+      for (int b = 0; b < args.blocks; ++b, block += kS8BlockBytes) {
+        const std::int8_t* a = row.q8 + b * kBlock;
+        for (int o = 0; o < kTile; ++o) {
+          std::int32_t dot = 0;
+          for (int g = 0; g < 8; ++g) {
+            for (int i = 0; i < 4; ++i) {
+              dot += static_cast<std::int8_t>(block[g * 64 + o * 4 + i]) * a[4 * g + i];
+            }
+          }
+          const float d = float_at(block + 512, o) * row.scale[b];
+          acc[o] = __builtin_fmaf(d, static_cast<float>(dot), acc[o]);
+        }
+      }
+      finish(args, r, t, acc);
+    }
+  }
+}
+
+void add_values(const ValueArgs& args) {
+  constexpr int kOrder[4] = {0, 2, 1, 3};
+  for (int r = 0; r < args.rows; ++r) {
+    const std::int16_t* w = args.weights + r * args.weight_stride;
+    float* out = args.out + r * args.out_stride;
+    for (int d = 0; d < args.head_dim; ++d) {
+      std::int32_t sum = 0;
+      for (int g = 0; g < args.groups; ++g) {
+        for (int i = 0; i < 4; ++i) {
+          sum += w[4 * g + kOrder[i]] * args.v[(g * args.head_dim + d) * 4 + i];
+        }
+      }
+      out[d] = __builtin_fmaf(args.scale[r], static_cast<float>(sum), out[d]);
+    }
+  }
+}
+
+}  // namespace
+
+const Kernels& scalar_kernels() {
+  static constexpr Kernels kKernels = {
+      "scalar", false,    gemm_u4,  gemm_s8, add_values, softmax_chunk, max_value,
+      sum_lanes, quantize, rms_norm, silu_mul, rotate,     scale,         frequencies};
+  return kKernels;
+}
+
+}  // namespace smll::exact

@@ -1,0 +1,95 @@
+#include "exact/kv_cache.h"
+
+#include <cmath>
+#include <cstring>
+
+namespace smll::exact {
+
+KvLayout::KvLayout(int head_dim_in)
+    : head_dim(head_dim_in),
+      tile_bytes(static_cast<std::size_t>(head_dim / kBlock) * kS8BlockBytes),
+      values_offset(tile_bytes * (kSegment / kTile)),
+      scales_offset(values_offset + static_cast<std::size_t>(kSegment) * head_dim),
+      part_bytes(scales_offset + kSegment * sizeof(float)) {}
+
+KvCache::KvCache(const KvLayout& layout, int parts, int capacity)
+    : layout_(layout),
+      parts_(parts),
+      segments_((capacity + kSegment - 1) / kSegment),
+      first_bytes_(layout.tile_bytes + layout.head_dim + 64),
+      ring_(segments_) {}
+
+void KvCache::clear() {
+  first_.reset();
+  for (auto& segment : ring_) segment.reset();
+}
+
+void KvCache::reserve(std::uint64_t first, int count) {
+  if (!first_) first_.reset(new std::uint8_t[first_bytes_ * parts_]());
+  for (std::uint64_t s = first / kSegment; s <= (first + count - 1) / kSegment; ++s) {
+    auto& segment = ring_[s % segments_];
+    // Zeroed: positions not yet written take part with weight 0 and must be finite.
+    if (!segment) segment.reset(new std::uint8_t[layout_.part_bytes * parts_]());
+  }
+}
+
+std::uint8_t* KvCache::part(std::uint64_t segment, int part) {
+  return ring_[segment % segments_].get() + layout_.part_bytes * part;
+}
+
+const std::uint8_t* KvCache::part(std::uint64_t segment, int part) const {
+  return ring_[segment % segments_].get() + layout_.part_bytes * part;
+}
+
+namespace {
+
+void write_key(std::uint8_t* tile, int slot, int head_dim, const std::int8_t* q, const float* scale) {
+  for (int b = 0; b < head_dim / kBlock; ++b, tile += kS8BlockBytes, q += kBlock) {
+    for (int g = 0; g < 8; ++g) std::memcpy(tile + g * 64 + slot * 4, q + 4 * g, 4);
+    std::memcpy(tile + 512 + slot * 4, scale + b, 4);
+  }
+}
+
+}  // namespace
+
+void KvCache::store_key(std::uint64_t position, int p, const std::int8_t* q, const float* scale) {
+  const int slot = static_cast<int>(position % kTile);
+  const std::size_t tile = position % kSegment / kTile;
+  write_key(part(position / kSegment, p) + tile * layout_.tile_bytes, slot, layout_.head_dim, q, scale);
+  if (position == 0) write_key(first_.get() + p * first_bytes_, 0, layout_.head_dim, q, scale);
+}
+
+void KvCache::store_value(std::uint64_t position, int p, const float* value) {
+  const int head_dim = layout_.head_dim;
+  float amax = 0.0f;
+  for (int i = 0; i < head_dim; ++i) amax = std::fabs(value[i]) > amax ? std::fabs(value[i]) : amax;
+  const bool tiny = !(amax > 1e-30f);
+  const float inverse = tiny ? 0.0f : 127.0f / amax;
+  const float scale = tiny ? 0.0f : amax / 127.0f;
+  std::int8_t q[512];
+  for (int i = 0; i < head_dim; ++i) {
+    // Clamped because an infinite value makes a NaN here, whose conversion would be undefined.
+    float x = value[i] * inverse;
+    x = x > -127.0f ? x : -127.0f;
+    x = x < 127.0f ? x : 127.0f;
+    q[i] = static_cast<std::int8_t>(static_cast<std::int32_t>((x + 12582912.0f) - 12582912.0f));
+  }
+  std::uint8_t* base = part(position / kSegment, p);
+  const std::size_t slot = position % kSegment;
+  std::uint8_t* column = base + layout_.values_offset + slot / 4 * head_dim * 4 + slot % 4;
+  for (int i = 0; i < head_dim; ++i) column[4 * i] = static_cast<std::uint8_t>(q[i]);
+  std::memcpy(base + layout_.scales_offset + slot * 4, &scale, 4);
+  if (position == 0) {
+    std::uint8_t* first = first_.get() + p * first_bytes_ + layout_.tile_bytes;
+    std::memcpy(first, q, head_dim);
+    std::memcpy(first + head_dim, &scale, 4);
+  }
+}
+
+float KvCache::first_scale(int part) const {
+  float scale;
+  std::memcpy(&scale, first_value(part) + layout_.head_dim, 4);
+  return scale;
+}
+
+}  // namespace smll::exact

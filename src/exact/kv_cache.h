@@ -1,0 +1,63 @@
+// The keys and values of one lane: int8 with scales, a ring of positions, and the first token for ever.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "exact/kernels/layout.h"
+#include "model/weights.h"
+
+namespace smll::exact {
+
+// Positions of a segment: the unit of allocation, and of the chunks in which attention sums values.
+inline constexpr int kSegment = 256;
+
+// Where things lie in a segment's part for one layer and key head.
+//   keys: 16 tiles of 16 positions as S8 tiles (position = output); values: int8[64][head_dim][4] where
+//   the last index is the position's; then one fp32 scale for each position's value vector.
+struct KvLayout {
+  int head_dim;
+  std::size_t tile_bytes;     // keys of 16 positions
+  std::size_t values_offset;  // bytes from the part's start
+  std::size_t scales_offset;
+  std::size_t part_bytes;
+
+  explicit KvLayout(int head_dim);
+};
+
+class KvCache {
+ public:
+  // Holds at least `capacity` positions for each of `parts` = layers * key heads.
+  KvCache(const KvLayout& layout, int parts, int capacity);
+
+  // Frees everything; the next position is 0.
+  void clear();
+  // Makes room for positions [first, first + count). Memory grows a segment at a time.
+  void reserve(std::uint64_t first, int count);
+
+  std::uint8_t* part(std::uint64_t segment, int part);
+  const std::uint8_t* part(std::uint64_t segment, int part) const;
+
+  // Stores a key (head_dim/32 blocks, already quantized) and a value (int8 with one scale).
+  void store_key(std::uint64_t position, int part, const std::int8_t* q, const float* scale);
+  void store_value(std::uint64_t position, int part, const float* value);
+
+  // Position 0: its key tile (only the first of 16 positions is meaningful) and value.
+  const std::uint8_t* first_key(int part) const { return first_.get() + part * first_bytes_; }
+  const std::int8_t* first_value(int part) const {
+    return reinterpret_cast<const std::int8_t*>(first_key(part) + layout_.tile_bytes);
+  }
+  float first_scale(int part) const;
+
+ private:
+  KvLayout layout_;
+  int parts_;
+  int segments_;
+  std::size_t first_bytes_;
+  std::unique_ptr<std::uint8_t[]> first_;
+  std::vector<std::unique_ptr<std::uint8_t[]>> ring_;
+};
+
+}  // namespace smll::exact

@@ -1,0 +1,128 @@
+#include "model/gguf_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ggml.h"
+#include "gguf.h"
+#include "smll/error.h"
+
+namespace smll::model {
+
+struct GgufFile::Impl {
+  gguf_context* context = nullptr;
+  void* map = MAP_FAILED;
+  std::size_t size = 0;
+
+  ~Impl() {
+    if (context) gguf_free(context);
+    if (map != MAP_FAILED) munmap(map, size);
+  }
+};
+
+GgufFile::GgufFile(const std::string& path) : path_(path), impl_(std::make_unique<Impl>()) {
+  map(path);
+  gguf_init_params params = {/*no_alloc=*/true, /*ctx=*/nullptr};
+  impl_->context = gguf_init_from_file(path.c_str(), params);
+  if (!impl_->context) throw Error(ErrorKind::kModel, path + ": not a readable GGUF file");
+  list_tensors();
+}
+
+GgufFile::~GgufFile() = default;
+
+void GgufFile::map(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) throw Error(ErrorKind::kModel, path + ": cannot open the model file");
+  struct stat status = {};
+  if (fstat(fd, &status) == 0 && status.st_size > 0) {
+    impl_->size = static_cast<std::size_t>(status.st_size);
+    impl_->map = mmap(nullptr, impl_->size, PROT_READ, MAP_PRIVATE, fd, 0);
+  }
+  close(fd);
+  if (impl_->map == MAP_FAILED) throw Error(ErrorKind::kModel, path + ": cannot map the model file");
+  madvise(impl_->map, impl_->size, MADV_WILLNEED);
+}
+
+void GgufFile::list_tensors() {
+  const gguf_context* context = impl_->context;
+  const std::size_t data_offset = gguf_get_data_offset(context);
+  const std::int64_t count = gguf_get_n_tensors(context);
+  for (std::int64_t i = 0; i < count; ++i) {
+    TensorView view;
+    view.name = gguf_get_tensor_name(context, i);
+    view.type = gguf_get_tensor_type(context, i);
+    const std::int64_t* extents = gguf_get_tensor_ne(context, i);
+    const std::size_t bytes = gguf_get_tensor_size(context, i);
+    const std::size_t offset = gguf_get_tensor_offset(context, i);
+    const bool inside = data_offset <= impl_->size && offset <= impl_->size - data_offset &&
+                        bytes <= impl_->size - data_offset - offset;
+    const bool flat = extents[0] > 0 && extents[1] > 0 && extents[2] == 1 && extents[3] == 1;
+    if (!inside || !flat) {
+      throw Error(ErrorKind::kModel, path_ + ": tensor '" + view.name +
+                                         (flat ? "' lies outside the file; is it truncated?"
+                                               : "' has more than two dimensions"));
+    }
+    view.columns = static_cast<std::size_t>(extents[0]);
+    view.rows = static_cast<std::size_t>(extents[1]);
+    view.row_bytes = ggml_row_size(static_cast<ggml_type>(view.type), extents[0]);
+    if (view.row_bytes * view.rows != bytes) {
+      throw Error(ErrorKind::kModel, path_ + ": tensor '" + view.name + "' has a wrong size");
+    }
+    view.data = static_cast<const std::uint8_t*>(impl_->map) + data_offset + offset;
+    tensors_.push_back(std::move(view));
+  }
+}
+
+const TensorView* GgufFile::find(std::string_view name) const {
+  for (const TensorView& tensor : tensors_) {
+    if (tensor.name == name) return &tensor;
+  }
+  return nullptr;
+}
+
+std::optional<std::string> GgufFile::text(const std::string& key) const {
+  const std::int64_t id = gguf_find_key(impl_->context, key.c_str());
+  if (id < 0 || gguf_get_kv_type(impl_->context, id) != GGUF_TYPE_STRING) return std::nullopt;
+  return gguf_get_val_str(impl_->context, id);
+}
+
+std::optional<std::uint64_t> GgufFile::integer(const std::string& key) const {
+  const gguf_context* context = impl_->context;
+  const std::int64_t id = gguf_find_key(context, key.c_str());
+  if (id < 0) return std::nullopt;
+  switch (gguf_get_kv_type(context, id)) {
+    case GGUF_TYPE_UINT8:
+      return gguf_get_val_u8(context, id);
+    case GGUF_TYPE_UINT16:
+      return gguf_get_val_u16(context, id);
+    case GGUF_TYPE_UINT32:
+      return gguf_get_val_u32(context, id);
+    case GGUF_TYPE_UINT64:
+      return gguf_get_val_u64(context, id);
+    case GGUF_TYPE_INT32: {
+      const std::int32_t value = gguf_get_val_i32(context, id);
+      if (value < 0) return std::nullopt;
+      return static_cast<std::uint64_t>(value);
+    }
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<double> GgufFile::number(const std::string& key) const {
+  const gguf_context* context = impl_->context;
+  const std::int64_t id = gguf_find_key(context, key.c_str());
+  if (id < 0) return std::nullopt;
+  switch (gguf_get_kv_type(context, id)) {
+    case GGUF_TYPE_FLOAT32:
+      return gguf_get_val_f32(context, id);
+    case GGUF_TYPE_FLOAT64:
+      return gguf_get_val_f64(context, id);
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace smll::model

@@ -1,0 +1,368 @@
+#include "model/weights.h"
+
+#include <sys/mman.h>
+#include <xxhash.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <numeric>
+#include <set>
+
+#include "exact/fp_env.h"
+#include "exact/thread_pool.h"
+#include "smll/error.h"
+
+namespace smll::model {
+
+using exact::kS8BlockBytes;
+using exact::kTile;
+using exact::kU4BlockBytes;
+
+AlignedBuffer::AlignedBuffer(std::size_t bytes) {
+  constexpr std::size_t kHuge = std::size_t{2} << 20;
+  const std::size_t align = bytes >= kHuge ? kHuge : 64;
+  const std::size_t rounded = (bytes + align - 1) / align * align;
+  data_.reset(static_cast<std::uint8_t*>(std::aligned_alloc(align, rounded)));
+  if (!data_) throw Error(ErrorKind::kMemory, "not enough memory for the model's weights");
+#ifdef MADV_HUGEPAGE
+  if (align == kHuge) madvise(data_.get(), rounded, MADV_HUGEPAGE);
+#endif
+}
+
+void AlignedBuffer::Free::operator()(std::uint8_t* p) const { std::free(p); }
+
+namespace {
+
+void pack(const U4Block* row, int blocks, int output, std::uint8_t* tile) {
+  for (int b = 0; b < blocks; ++b, tile += kU4BlockBytes) {
+    for (int v = 0; v < 4; ++v) std::memcpy(tile + v * 64 + output * 4, row[b].nibbles + 4 * v, 4);
+    std::memcpy(tile + 256 + output * 2, &row[b].d, 2);
+    std::memcpy(tile + 288 + output * 2, &row[b].m, 2);
+  }
+}
+
+void pack(const S8Block* row, int blocks, int output, std::uint8_t* tile) {
+  for (int b = 0; b < blocks; ++b, tile += kS8BlockBytes) {
+    for (int g = 0; g < 8; ++g) std::memcpy(tile + g * 64 + output * 4, row[b].q + 4 * g, 4);
+    std::memcpy(tile + 512 + output * 4, &row[b].scale, 4);
+  }
+}
+
+// Packs one tile: rows row_of(0..15), where a negative row is zeros. Returns the hash of its blocks.
+template <typename Block>
+std::uint64_t pack_tile(const TensorView& tensor, const std::int64_t* rows, std::uint8_t* tile) {
+  const std::size_t blocks = tensor.columns / 32;
+  std::vector<Block> row(blocks * kTile);
+  for (int o = 0; o < kTile; ++o) {
+    Block* out = row.data() + o * blocks;
+    if (rows[o] >= 0) {
+      decode_row(tensor, static_cast<std::size_t>(rows[o]), out);
+    } else {
+      std::memset(static_cast<void*>(out), 0, blocks * sizeof(Block));
+    }
+    if (tile) pack(out, static_cast<int>(blocks), o, tile);
+  }
+  return XXH3_64bits(row.data(), row.size() * sizeof(Block));
+}
+
+std::uint64_t pack_tile(const TensorView& tensor, Format format, const std::int64_t* rows,
+                        std::uint8_t* tile) {
+  return format == Format::kU4 ? pack_tile<U4Block>(tensor, rows, tile)
+                               : pack_tile<S8Block>(tensor, rows, tile);
+}
+
+}  // namespace
+
+// Reads one file into one Model. Work on tensors is collected first and then done by all threads.
+class Loader {
+ public:
+  Loader(const std::string& path, std::span<const Token> row_order, int threads)
+      : model_(std::make_shared<Model>()), row_order_(row_order), pool_(threads) {
+    model_->file_ = std::make_unique<GgufFile>(path);
+  }
+
+  std::shared_ptr<const Model> load() {
+    const exact::FpEnv environment;
+    read_hyper_parameters();
+    read_norms_and_factors();
+    model_->layers_.resize(model_->hyper_.layers);
+    for (int i = 0; i < model_->hyper_.layers; ++i) add_layer(i);
+    add_head();
+    refuse_unknown_tensors();
+    run_jobs();
+    compute_fingerprint();
+    return model_;
+  }
+
+ private:
+  // One tile to pack into `tile` (or only to hash, when null).
+  struct Job {
+    const TensorView* tensor;
+    Format format;
+    std::vector<std::int64_t> rows;  // of every tile of the matrix, or empty: in order
+    std::size_t tiles;
+    std::uint8_t* data;
+    std::size_t tile_bytes;
+    std::size_t hash_slot;  // of the first tile, or kNoHash
+  };
+  static constexpr std::size_t kNoHash = ~std::size_t{0};
+
+  [[noreturn]] void fail(const std::string& what) const {
+    throw Error(ErrorKind::kModel, model_->file_->path() + ": " + what);
+  }
+
+  int integer(const std::string& key, int fallback = -1) const {
+    const std::optional<std::uint64_t> value = model_->file_->integer("llama." + key);
+    if (!value && fallback < 0) fail("metadata llama." + key + " is missing");
+    if (value && (*value == 0 || *value > (1u << 24))) fail("metadata llama." + key + " is out of range");
+    return value ? static_cast<int>(*value) : fallback;
+  }
+
+  void read_hyper_parameters();
+  void read_rope_scaling();
+  void read_norms_and_factors();
+  const TensorView& tensor(const std::string& name, int columns, int rows);
+  std::vector<float> vector(const std::string& name, int size);
+  void add_layer(int index);
+  void add_matrix(const std::string& name, int inputs, int outputs, PackedMatrix* out);
+  void add_head();
+  void refuse_unknown_tensors() const;
+  void run_jobs();
+  void compute_fingerprint();
+
+  std::shared_ptr<Model> model_;
+  std::span<const Token> row_order_;
+  exact::ThreadPool pool_;
+  std::set<std::string> known_;
+  std::vector<Job> jobs_;
+  std::vector<std::uint64_t> hashes_;
+};
+
+void Loader::read_hyper_parameters() {
+  const GgufFile& file = *model_->file_;
+  const std::string architecture = file.text("general.architecture").value_or("unknown");
+  if (architecture != "llama") {
+    fail("the exact engine does not know the architecture '" + architecture +
+         "'; use --backend llama");
+  }
+  HyperParameters& h = model_->hyper_;
+  h.layers = integer("block_count");
+  h.width = integer("embedding_length");
+  h.ffn_width = integer("feed_forward_length");
+  h.heads = integer("attention.head_count");
+  h.kv_heads = integer("attention.head_count_kv", h.heads);
+  h.head_dim = integer("attention.key_length", h.width / h.heads);
+  h.rope_dims = integer("rope.dimension_count", h.head_dim);
+  h.trained_context = integer("context_length", 2048);
+  h.rms_epsilon =
+      static_cast<float>(file.number("llama.attention.layer_norm_rms_epsilon").value_or(1e-5));
+  h.rope_base = file.number("llama.rope.freq_base").value_or(10000.0);
+  read_rope_scaling();
+  if (file.integer("llama.expert_count").value_or(0) > 0) {
+    fail("mixture-of-experts models need --backend llama");
+  }
+  if (h.heads % h.kv_heads != 0 || h.head_dim % 32 != 0 || h.head_dim > 512 || h.width % 32 != 0 ||
+      h.ffn_width % 32 != 0 || h.rope_dims > h.head_dim || h.rope_dims % 2 != 0 ||
+      integer("attention.value_length", h.head_dim) != h.head_dim || !(h.rope_base > 1.0) ||
+      !(h.rope_base < 1e12)) {
+    fail("the exact engine does not support this model's dimensions; use --backend llama");
+  }
+  const TensorView* embedding = file.find("token_embd.weight");
+  if (!embedding) fail("tensor 'token_embd.weight' is missing");
+  h.vocabulary = static_cast<int>(embedding->rows);
+  model_->embedding_ = &tensor("token_embd.weight", h.width, h.vocabulary);
+  format_of(*embedding);
+  const std::uint64_t start = file.integer("tokenizer.ggml.bos_token_id").value_or(
+      file.integer("tokenizer.ggml.eos_token_id").value_or(0));
+  if (start >= embedding->rows) fail("the start token is not in the vocabulary");
+  model_->start_token_ = static_cast<Token>(start);
+}
+
+void Loader::read_rope_scaling() {
+  const GgufFile& file = *model_->file_;
+  const std::string type = file.text("llama.rope.scaling.type").value_or("none");
+  if (type == "linear") {
+    const double factor = file.number("llama.rope.scaling.factor").value_or(1.0);
+    if (!(factor >= 1.0 && factor < 1e6)) fail("metadata llama.rope.scaling.factor is out of range");
+    model_->hyper_.rope_scale = 1.0 / factor;
+  } else if (type != "none") {
+    fail("rotary scaling '" + type + "' needs --backend llama");
+  }
+}
+
+const TensorView& Loader::tensor(const std::string& name, int columns, int rows) {
+  const TensorView* view = model_->file_->find(name);
+  if (!view) fail("tensor '" + name + "' is missing");
+  if (view->columns != static_cast<std::size_t>(columns) ||
+      view->rows != static_cast<std::size_t>(rows)) {
+    fail("tensor '" + name + "' is " + std::to_string(view->columns) + " x " +
+         std::to_string(view->rows) + ", expected " + std::to_string(columns) + " x " +
+         std::to_string(rows));
+  }
+  known_.insert(name);
+  return *view;
+}
+
+std::vector<float> Loader::vector(const std::string& name, int size) {
+  std::vector<float> values(size);
+  const TensorView& view = tensor(name, size, 1);
+  decode_row(view, 0, values.data());
+  hashes_.push_back(XXH3_64bits(values.data(), values.size() * sizeof(float)));
+  return values;
+}
+
+void Loader::read_norms_and_factors() {
+  const HyperParameters& h = model_->hyper_;
+  model_->output_norm_ = vector("output_norm.weight", h.width);
+  if (model_->file_->find("rope_freqs.weight")) {
+    model_->rope_factors_ = vector("rope_freqs.weight", h.rope_dims / 2);
+    for (float factor : model_->rope_factors_) {
+      if (!(factor > 1e-6f && factor < 1e6f)) fail("a factor in rope_freqs.weight is out of range");
+    }
+  }
+}
+
+void Loader::add_layer(int index) {
+  const HyperParameters& h = model_->hyper_;
+  Layer& layer = model_->layers_[index];
+  const std::string prefix = "blk." + std::to_string(index) + ".";
+  const int query_width = h.heads * h.head_dim;
+  const int key_width = h.kv_heads * h.head_dim;
+  layer.attention_norm = vector(prefix + "attn_norm.weight", h.width);
+  layer.ffn_norm = vector(prefix + "ffn_norm.weight", h.width);
+  add_matrix(prefix + "attn_q.weight", h.width, query_width, &layer.query);
+  add_matrix(prefix + "attn_k.weight", h.width, key_width, &layer.key);
+  add_matrix(prefix + "attn_v.weight", h.width, key_width, &layer.value);
+  add_matrix(prefix + "attn_output.weight", query_width, h.width, &layer.output);
+  add_matrix(prefix + "ffn_gate.weight", h.width, h.ffn_width, &layer.gate);
+  add_matrix(prefix + "ffn_up.weight", h.width, h.ffn_width, &layer.up);
+  add_matrix(prefix + "ffn_down.weight", h.ffn_width, h.width, &layer.down);
+}
+
+namespace {
+
+PackedMatrix allocate_matrix(Format format, int inputs, int outputs) {
+  PackedMatrix m;
+  m.format = format;
+  m.outputs = outputs;
+  m.tiles = (outputs + kTile - 1) / kTile;
+  m.blocks = inputs / 32;
+  m.tile_bytes = m.blocks * (format == Format::kU4 ? kU4BlockBytes : kS8BlockBytes);
+  m.data = AlignedBuffer(m.tile_bytes * m.tiles);
+  return m;
+}
+
+}  // namespace
+
+void Loader::add_matrix(const std::string& name, int inputs, int outputs, PackedMatrix* out) {
+  const TensorView& view = tensor(name, inputs, outputs);
+  *out = allocate_matrix(format_of(view), inputs, outputs);
+  const std::size_t tiles = out->tiles;
+  jobs_.push_back({&view, out->format, {}, tiles, out->data.data(), out->tile_bytes, hashes_.size()});
+  hashes_.resize(hashes_.size() + tiles);
+}
+
+// The head's rows are permuted, the fingerprint's are not: the tensor is hashed in a pass of its own.
+void Loader::add_head() {
+  const HyperParameters& h = model_->hyper_;
+  const bool tied = !model_->file_->find("output.weight");
+  const TensorView& view = tied ? *model_->embedding_ : tensor("output.weight", h.width, h.vocabulary);
+  std::vector<std::int64_t> rows(row_order_.begin(), row_order_.end());
+  if (rows.empty()) {
+    rows.resize(h.vocabulary);
+    std::iota(rows.begin(), rows.end(), 0);
+  }
+  for (std::int64_t row : rows) {
+    if (row < 0 || row >= h.vocabulary) {
+      throw Error(ErrorKind::kModel, "a coded token is not in the model's vocabulary");
+    }
+  }
+  model_->head_ = allocate_matrix(format_of(view), h.width, static_cast<int>(rows.size()));
+  PackedMatrix& head = model_->head_;
+  rows.resize(static_cast<std::size_t>(head.tiles) * kTile, -1);
+  jobs_.push_back({&view, head.format, std::move(rows), static_cast<std::size_t>(head.tiles),
+                   head.data.data(), head.tile_bytes, kNoHash});
+  const std::size_t tiles = (h.vocabulary + kTile - 1) / kTile;
+  for (const TensorView* table : {model_->embedding_, tied ? nullptr : &view}) {
+    if (!table) continue;
+    jobs_.push_back({table, format_of(*table), {}, tiles, nullptr, 0, hashes_.size()});
+    hashes_.resize(hashes_.size() + tiles);
+  }
+}
+
+void Loader::refuse_unknown_tensors() const {
+  for (const TensorView& view : model_->file_->tensors()) {
+    if (!known_.count(view.name)) {
+      fail("the exact engine does not know the tensor '" + view.name + "'; use --backend llama");
+    }
+  }
+}
+
+void Loader::run_jobs() {
+  struct Task {
+    const Job* job;
+    std::size_t first;
+  };
+  constexpr std::size_t kTilesPerTask = 8;
+  std::vector<Task> tasks;
+  for (const Job& job : jobs_) {
+    for (std::size_t t = 0; t < job.tiles; t += kTilesPerTask) tasks.push_back({&job, t});
+  }
+  pool_.run(tasks.size(), [&](std::size_t index, int) {
+    const Job& job = *tasks[index].job;
+    const std::size_t end = std::min(tasks[index].first + kTilesPerTask, job.tiles);
+    for (std::size_t t = tasks[index].first; t < end; ++t) {
+      std::int64_t rows[kTile];
+      for (int o = 0; o < kTile; ++o) {
+        const std::size_t i = t * kTile + o;
+        rows[o] = !job.rows.empty() ? job.rows[i]
+                                    : (i < job.tensor->rows ? static_cast<std::int64_t>(i) : -1);
+      }
+      std::uint8_t* tile = job.data ? job.data + t * job.tile_bytes : nullptr;
+      const std::uint64_t hash = pack_tile(*job.tensor, job.format, rows, tile);
+      if (job.hash_slot != kNoHash) hashes_[job.hash_slot + t] = hash;
+    }
+  });
+}
+
+void Loader::compute_fingerprint() {
+  const HyperParameters& h = model_->hyper_;
+  const auto add_bits = [this](const auto& value) {
+    std::uint64_t bits = 0;
+    std::memcpy(&bits, &value, sizeof(value));
+    hashes_.push_back(bits);
+  };
+  for (int value : {h.layers, h.width, h.heads, h.kv_heads, h.head_dim, h.ffn_width, h.vocabulary,
+                    h.rope_dims}) {
+    add_bits(value);
+  }
+  add_bits(h.rms_epsilon);
+  add_bits(h.rope_base);
+  add_bits(h.rope_scale);
+  add_bits(model_->start_token_);
+  model_->fingerprint_ = XXH3_64bits(hashes_.data(), hashes_.size() * sizeof(hashes_[0]));
+}
+
+std::shared_ptr<const Model> Model::load(const std::string& path, std::span<const Token> row_order,
+                                         int threads) {
+  return Loader(path, row_order, threads).load();
+}
+
+void Model::embed(Token token, float* out) const {
+  if (token < 0 || token >= hyper_.vocabulary) {
+    throw Error(ErrorKind::kData, "token " + std::to_string(token) + " is not in the vocabulary");
+  }
+  const std::size_t blocks = embedding_->columns / 32;
+  if (format_of(*embedding_) == Format::kU4) {
+    std::vector<U4Block> row(blocks);
+    decode_row(*embedding_, static_cast<std::size_t>(token), row.data());
+    for (std::size_t b = 0; b < blocks; ++b) expand(row[b], out + 32 * b);
+  } else {
+    std::vector<S8Block> row(blocks);
+    decode_row(*embedding_, static_cast<std::size_t>(token), row.data());
+    for (std::size_t b = 0; b < blocks; ++b) expand(row[b], out + 32 * b);
+  }
+}
+
+}  // namespace smll::model
