@@ -2,43 +2,12 @@
 #include <utility>
 
 #include "api/model_source.h"
-#include "archive/byte_io.h"
 #include "archive/compact.h"
 #include "codec/frame_codec.h"
 #include "smll/smll.h"
 
 namespace smll {
 namespace {
-
-// Until the codec has a self-delimiting form of its own, the size goes in front.
-template <typename Codec>
-codec::Frame encode_compact(Codec& codec, ByteView data, const codec::FrameOptions& options) {
-  if constexpr (requires { codec.encode_compact(data, options); }) {
-    return codec.encode_compact(data, options);
-  } else {
-    codec::Frame frame = codec.encode(data, options);
-    Bytes payload;
-    archive::put_varint(payload, data.size());
-    payload.insert(payload.end(), frame.payload.begin(), frame.payload.end());
-    frame.payload = std::move(payload);
-    return frame;
-  }
-}
-
-template <typename Codec>
-Bytes decode_compact(Codec& codec, codec::Method method, ByteView payload) {
-  if constexpr (requires { codec.decode_compact(method, payload); }) {
-    return codec.decode_compact(method, payload);
-  } else {
-    std::size_t next = 0;
-    const std::uint64_t size = archive::read_varint([&] {
-      if (next == payload.size()) throw Error(ErrorKind::kData, "the data ends too early");
-      return payload[next++];
-    });
-    if (size > kCompactLimit) throw Error(ErrorKind::kData, "the data's size is damaged");
-    return codec.decode(method, size, payload.subspan(next));
-  }
-}
 
 // Working memory of one call, kept for the next.
 struct Worker {
@@ -78,7 +47,7 @@ struct Compressor::State {
     const codec::FrameOptions frame_options = {static_cast<codec::Experts>(options.experts),
                                                options.lanes};
     std::unique_ptr<Worker> worker = take(codec::FrameCodec::wants_model(data, frame_options));
-    const codec::Frame frame = encode_compact(worker->codec, data, frame_options);
+    const codec::Frame frame = worker->codec.encode_compact(data, frame_options.experts);
     const std::uint64_t identity =
         worker->model ? api::ModelSource::identity_of(*worker->model) : 0;
     Bytes packed = archive::pack_compact(frame.method, frame.payload, data, identity);
@@ -103,8 +72,7 @@ struct Compressor::State {
       throw Error(ErrorKind::kModel, "the data was compressed with another model than " +
                                          worker->model->name() + ", or it is damaged");
     }
-    Bytes raw =
-        decode_compact(worker->codec, method, data.subspan(archive::kCompactOverhead));
+    Bytes raw = worker->codec.decode_compact(method, data.subspan(archive::kCompactOverhead));
     if (!archive::compact_content_fits(data, raw, identity)) {
       throw Error(ErrorKind::kData, worker->model ? "the data is damaged or another model's: the checksum differs"
                                                   : "the data is damaged: the checksum differs");

@@ -1,0 +1,193 @@
+#include "cli/files.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "cli/signals.h"
+#include "smll/error.h"
+
+namespace smll::cli {
+namespace {
+
+[[noreturn]] void throw_io(const std::string& doing, const std::string& name) {
+  throw Error(ErrorKind::kIo, "cannot " + doing + " " + name + ": " + std::strerror(errno));
+}
+
+int open_input(const std::string& path) {
+  if (path == "-") return STDIN_FILENO;
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) throw_io("open", path);
+  return fd;
+}
+
+// Makes a rename outlive a power cut. Some file systems cannot; that is no error.
+void sync_directory_of(const std::string& path) {
+  std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  if (parent.empty()) parent = ".";
+  const Descriptor directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.get() >= 0) ::fsync(directory.get());
+}
+
+bool garbles_terminal(std::uint8_t byte) {
+  return byte == 0x7F || (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r' && byte != '\f');
+}
+
+}  // namespace
+
+bool Descriptor::close() {
+  const int fd = fd_;
+  fd_ = -1;
+  return fd < 0 || !owned_ || ::close(fd) == 0;
+}
+
+FileSource::FileSource(const std::string& path)
+    : name_(path == "-" ? "standard input" : path),
+      stdin_(path == "-"),
+      descriptor_(open_input(path), path != "-") {
+  if (::fstat(descriptor_.get(), &status_) != 0) throw_io("read", name_);
+  const off_t at = S_ISREG(status_.st_mode) ? ::lseek(descriptor_.get(), 0, SEEK_CUR) : -1;
+  seekable_ = at >= 0;
+  base_ = seekable_ ? static_cast<std::uint64_t>(at) : 0;
+}
+
+std::size_t FileSource::read(std::span<std::uint8_t> out) {
+  while (true) {
+    const ssize_t got = ::read(descriptor_.get(), out.data(), out.size());
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno != EINTR) throw_io("read", name_);
+  }
+}
+
+void FileSource::seek(std::uint64_t offset) {
+  if (::lseek(descriptor_.get(), static_cast<off_t>(base_ + offset), SEEK_SET) < 0) {
+    throw_io("seek in", name_);
+  }
+}
+
+std::uint64_t FileSource::size() const {
+  struct stat now;
+  if (::fstat(descriptor_.get(), &now) != 0) throw_io("read", name_);
+  const std::uint64_t size = static_cast<std::uint64_t>(now.st_size);
+  return size > base_ ? size - base_ : 0;
+}
+
+bool FileSource::wait(double seconds) const {
+  pollfd waiting = {descriptor_.get(), POLLIN, 0};
+  return ::poll(&waiting, 1, static_cast<int>(seconds * 1000)) != 0;
+}
+
+void DescriptorSink::write(ByteView data) {
+  while (!data.empty()) {
+    const ssize_t put = ::write(fd_, data.data(), data.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) throw_io("write", name_);
+    data = data.subspan(static_cast<std::size_t>(put));
+  }
+}
+
+void TerminalSink::write(ByteView data) {
+  for (const std::uint8_t byte : data) {
+    if (garbles_terminal(byte)) {
+      throw Error(ErrorKind::kData, "the data is not text and would garble the terminal; use -o FILE, "
+                                    "or -f to write it anyway");
+    }
+  }
+  DescriptorSink::write(data);
+}
+
+OutputFile::OutputFile(const std::string& path, bool replace) : path_(path), replace_(replace) {
+  struct stat status;
+  const bool exists = ::stat(path.c_str(), &status) == 0;
+  if (exists && S_ISDIR(status.st_mode)) {
+    errno = EISDIR;
+    fail("write");
+  }
+  if (exists && !S_ISREG(status.st_mode)) {
+    descriptor_.emplace(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (descriptor_->get() < 0) fail("write");
+  } else if (exists && !replace) {
+    throw Error(ErrorKind::kIo, path + " already exists; use -f to overwrite it");
+  } else {
+    open_beside();
+  }
+  sink_.emplace(descriptor_->get(), path);
+}
+
+OutputFile::~OutputFile() {
+  if (partial_.empty()) return;
+  ::unlink(partial_.c_str());
+  set_unfinished_file("");
+}
+
+void OutputFile::open_beside() {
+  const std::filesystem::path path(path_);
+  // A long name leaves no room for the addition.
+  const std::string name = path.filename().string().substr(0, 200);
+  std::string pattern = (path.parent_path() / ("." + name + ".XXXXXX")).string();
+  const int fd = ::mkostemp(pattern.data(), O_CLOEXEC);
+  if (fd < 0) fail("write");
+  partial_ = pattern;
+  set_unfinished_file(partial_);
+  descriptor_.emplace(fd);
+}
+
+void OutputFile::commit(const struct stat* like) {
+  const int fd = descriptor_->get();
+  if (partial_.empty()) {
+    if (!descriptor_->close()) fail("write");
+    return;
+  }
+  if (like) {
+    // Only root may give files away; the mode follows, as a change of owner clears parts of it.
+    if (::fchown(fd, like->st_uid, like->st_gid) != 0 && ::fchown(fd, -1, like->st_gid) != 0) {
+      errno = 0;
+    }
+    ::fchmod(fd, like->st_mode & 07777);
+    const timespec times[2] = {like->st_atim, like->st_mtim};
+    ::futimens(fd, times);
+  } else {
+    const mode_t mask = ::umask(0);
+    ::umask(mask);
+    ::fchmod(fd, 0666 & ~mask);
+  }
+  // Without this a crash soon after could leave the name on an empty file and the source removed.
+  if (::fsync(fd) != 0 && errno != EINVAL && errno != EROFS) fail("write");
+  if (!descriptor_->close()) fail("write");
+  take_name();
+  sync_directory_of(path_);
+}
+
+void OutputFile::take_name() {
+  int failed = -1;
+  if (!replace_) {
+    // Another process may have made the file since we looked.
+    failed = ::renameat2(AT_FDCWD, partial_.c_str(), AT_FDCWD, path_.c_str(), RENAME_NOREPLACE);
+    if (failed && errno == EEXIST) {
+      throw Error(ErrorKind::kIo, path_ + " already exists; use -f to overwrite it");
+    }
+  }
+  if (failed) failed = ::rename(partial_.c_str(), path_.c_str());
+  if (failed) fail("name");
+  partial_.clear();
+  set_unfinished_file("");
+}
+
+void OutputFile::fail(const std::string& doing) const { throw_io(doing, path_); }
+
+struct stat status_of(const std::string& path) {
+  struct stat status;
+  if (::lstat(path.c_str(), &status) != 0) throw_io("open", path);
+  return status;
+}
+
+bool same_file(const struct stat& a, const struct stat& b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+}  // namespace smll::cli

@@ -1,0 +1,104 @@
+// Files as the program reads and writes them.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <optional>
+#include <string>
+
+#include "smll/io.h"
+
+namespace smll::cli {
+
+inline constexpr char kSuffix[] = ".smll";
+
+// Owns a descriptor unless it is a standard stream's.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd = -1, bool owned = true) : fd_(fd), owned_(owned) {}
+  ~Descriptor() { close(); }
+  Descriptor(Descriptor&& other) noexcept : fd_(other.fd_), owned_(other.owned_) { other.fd_ = -1; }
+  Descriptor& operator=(Descriptor&&) = delete;
+
+  int get() const { return fd_; }
+  // Errors of a delayed write show here. Throws nothing; false on failure.
+  bool close();
+
+ private:
+  int fd_;
+  bool owned_;
+};
+
+// A file or standard input.
+class FileSource : public Source {
+ public:
+  // "-" is standard input. Throws Error(kIo).
+  explicit FileSource(const std::string& path);
+
+  std::size_t read(std::span<std::uint8_t> out) override;
+  bool seekable() const override { return seekable_; }
+  void seek(std::uint64_t offset) override;
+  std::uint64_t size() const override;
+
+  // Waits up to `seconds` for input; false when none came.
+  bool wait(double seconds) const;
+  bool is_stdin() const { return stdin_; }
+  const struct stat& status() const { return status_; }
+
+ private:
+  std::string name_;
+  bool stdin_;
+  Descriptor descriptor_;
+  struct stat status_ = {};
+  bool seekable_ = false;
+  std::uint64_t base_ = 0;  // where the descriptor stood when it was opened
+};
+
+// Writes to a descriptor.
+class DescriptorSink : public Sink {
+ public:
+  DescriptorSink(int fd, std::string name) : fd_(fd), name_(std::move(name)) {}
+  void write(ByteView data) override;
+
+ private:
+  int fd_;
+  std::string name_;
+};
+
+// Writes text to a terminal and refuses what would garble it.
+class TerminalSink : public DescriptorSink {
+ public:
+  using DescriptorSink::DescriptorSink;
+  void write(ByteView data) override;
+};
+
+// A file that bears its name only once it is complete and on the disk. Until commit() its bytes are in a
+// file beside it, which the destructor removes.
+class OutputFile : public Sink {
+ public:
+  // Throws Error(kIo) when `path` exists and `replace` is false, or cannot be written. What is no regular
+  // file (a device, a pipe) is written to directly.
+  OutputFile(const std::string& path, bool replace);
+  ~OutputFile() override;
+
+  void write(ByteView data) override { sink_->write(data); }
+  // Gives the file mode, owner and times of `like` (where allowed) when there is one, and its name.
+  void commit(const struct stat* like);
+
+ private:
+  void open_beside();
+  void take_name();
+  [[noreturn]] void fail(const std::string& doing) const;
+
+  std::string path_;
+  bool replace_;
+  std::string partial_;  // "" when writing directly
+  std::optional<Descriptor> descriptor_;
+  std::optional<DescriptorSink> sink_;
+};
+
+// Throws Error(kIo) when there is none.
+struct stat status_of(const std::string& path);
+bool same_file(const struct stat& a, const struct stat& b);
+
+}  // namespace smll::cli

@@ -1,0 +1,35 @@
+// The `smll` program. It uses nothing but the public API.
+#include <exception>
+#include <string>
+
+#include "cli/args.h"
+#include "cli/models_command.h"
+#include "cli/report.h"
+#include "cli/session.h"
+#include "cli/signals.h"
+
+namespace {
+
+int run(int argc, char** argv) {
+  using namespace smll::cli;
+  install_signal_handlers();
+  // A file of this name can still be given as ./models.
+  if (argc > 1 && std::string(argv[1]) == "models") return models_command(argc - 1, argv + 1);
+  Args args;
+  if (const std::optional<int> status = parse_args(argc, argv, args)) return *status;
+  return Session(std::move(args)).run();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const smll::Error& error) {
+    smll::cli::say(error.what());
+    return smll::cli::exit_status(error.kind());
+  } catch (const std::exception& error) {
+    smll::cli::say(error.what());
+    return 1;
+  }
+}

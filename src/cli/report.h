@@ -1,0 +1,38 @@
+// What the program says: messages on standard error, statistics as JSON, tables.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/args.h"
+#include "smll/smll.h"
+
+namespace smll::cli {
+
+// "smll: TEXT" on standard error.
+void say(const std::string& text);
+
+// The program's exit status for an error.
+int exit_status(ErrorKind kind);
+
+// Sums over all files of one run.
+struct Totals {
+  Stats stats;
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+  double seconds = 0;
+  void add(const Stats& stats, bool compressing);
+};
+
+// Writes one JSON object to `path` ("-": standard output). Throws Error(kIo).
+void write_stats(const std::string& path, const Args& args, const Totals& totals,
+                 const std::optional<ModelInfo>& model);
+
+// A line for each archive under one heading, and its frames with `verbose`.
+void print_list_heading();
+void print_list_line(const std::string& name, const ArchiveInfo& info);
+void print_list_frames(const ArchiveInfo& info);
+
+std::string hex_fingerprint(std::uint64_t fingerprint);
+
+}  // namespace smll::cli
