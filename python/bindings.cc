@@ -1,0 +1,286 @@
+// The module smll._smll: the C++ API with as little Python as possible; python/smll/__init__.py is what
+// users see.
+#include <pybind11/functional.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include "smll/models.h"
+#include "smll/smll.h"
+
+namespace py = pybind11;
+
+namespace {
+
+// A view on a bytes-like object's memory, held for the time of one call.
+class BufferView {
+ public:
+  explicit BufferView(const py::object& object) {
+    if (PyObject_GetBuffer(object.ptr(), &buffer_, PyBUF_SIMPLE) != 0) throw py::error_already_set();
+  }
+  ~BufferView() { PyBuffer_Release(&buffer_); }
+  BufferView(const BufferView&) = delete;
+  BufferView& operator=(const BufferView&) = delete;
+
+  smll::ByteView view() const {
+    return {static_cast<const std::uint8_t*>(buffer_.buf), static_cast<std::size_t>(buffer_.len)};
+  }
+
+ private:
+  Py_buffer buffer_;
+};
+
+py::bytes to_python(smll::ByteView data) {
+  return py::bytes(reinterpret_cast<const char*>(data.data()), data.size());
+}
+
+// Reads from an object with read(size); seekable when it says so.
+class PythonSource : public smll::Source {
+ public:
+  explicit PythonSource(py::object file) : file_(std::move(file)) {
+    seekable_ = py::hasattr(file_, "seekable") && file_.attr("seekable")().cast<bool>();
+    if (seekable_) base_ = file_.attr("tell")().cast<std::uint64_t>();
+  }
+
+  std::size_t read(std::span<std::uint8_t> out) override {
+    const py::gil_scoped_acquire gil;
+    const py::object part = file_.attr("read")(out.size());
+    if (part.is_none()) throw smll::Error(smll::ErrorKind::kIo, "the file is not ready to be read");
+    const BufferView bytes(part);
+    const smll::ByteView view = bytes.view();
+    if (view.size() > out.size()) {
+      throw smll::Error(smll::ErrorKind::kIo, "the file gave more bytes than it was asked for");
+    }
+    if (!view.empty()) std::memcpy(out.data(), view.data(), view.size());
+    return view.size();
+  }
+
+  bool seekable() const override { return seekable_; }
+
+  void seek(std::uint64_t offset) override {
+    const py::gil_scoped_acquire gil;
+    file_.attr("seek")(base_ + offset);
+  }
+
+  std::uint64_t size() const override {
+    const py::gil_scoped_acquire gil;
+    const py::object here = file_.attr("tell")();
+    const auto end = file_.attr("seek")(0, 2).cast<std::uint64_t>();
+    file_.attr("seek")(here);
+    return end > base_ ? end - base_ : 0;
+  }
+
+ private:
+  py::object file_;
+  bool seekable_ = false;
+  std::uint64_t base_ = 0;
+};
+
+// Writes to an object with write(bytes) and, where it has one, flush().
+class PythonSink : public smll::Sink {
+ public:
+  explicit PythonSink(py::object file) : file_(std::move(file)) {}
+
+  void write(smll::ByteView data) override {
+    const py::gil_scoped_acquire gil;
+    while (!data.empty()) {
+      const py::object put = file_.attr("write")(to_python(data));
+      // A raw file may take less; others return the size or nothing.
+      const std::size_t taken = put.is_none() ? data.size() : put.cast<std::size_t>();
+      if (taken == 0 || taken > data.size()) {
+        throw smll::Error(smll::ErrorKind::kIo, "the file did not take the bytes");
+      }
+      data = data.subspan(taken);
+    }
+  }
+
+  void flush() override {
+    const py::gil_scoped_acquire gil;
+    if (py::hasattr(file_, "flush")) file_.attr("flush")();
+  }
+
+ private:
+  py::object file_;
+};
+
+smll::Model make_model(const std::string& model, const std::string& backend, const std::string& isa,
+                       int threads, int window, bool download) {
+  smll::ModelOptions options;
+  options.model = model;
+  options.backend = smll::parse_backend(backend);
+  options.isa = isa;
+  options.threads = threads;
+  if (window != 0) options.window = window;
+  options.download = download;
+  options.notice = [](const std::string& text) {
+    const py::gil_scoped_acquire gil;
+    py::module_::import("warnings").attr("warn")("smll: " + text);
+  };
+  return smll::Model(std::move(options));
+}
+
+smll::WriteOptions make_write_options(const std::string& experts, int lanes) {
+  smll::WriteOptions options;
+  options.experts = smll::parse_experts(experts);
+  options.lanes = lanes;
+  return options;
+}
+
+// A writer and the sink that it needs to outlive it.
+class PythonWriter {
+ public:
+  PythonWriter(const smll::Model& model, py::object file, const std::string& experts, int lanes)
+      : sink_(std::move(file)), writer_(model, make_write_options(experts, lanes), sink_) {}
+
+  void write(const py::object& data) {
+    const BufferView bytes(data);
+    const py::gil_scoped_release released;
+    writer_.write(bytes.view());
+  }
+  void flush() {
+    const py::gil_scoped_release released;
+    writer_.flush();
+  }
+  void finish() {
+    const py::gil_scoped_release released;
+    writer_.finish();
+  }
+
+ private:
+  PythonSink sink_;
+  smll::Writer writer_;
+};
+
+class PythonReader {
+ public:
+  PythonReader(const smll::Model& model, py::object file)
+      : source_(std::move(file)), reader_(model, smll::ReadOptions(), source_) {}
+
+  py::bytes read(std::size_t size) {
+    smll::Bytes out(size);
+    std::size_t got = 0;
+    {
+      const py::gil_scoped_release released;
+      got = reader_.read(out);
+    }
+    return to_python(smll::ByteView(out).first(got));
+  }
+
+ private:
+  PythonSource source_;
+  smll::Reader reader_;
+};
+
+py::dict describe(const smll::Model& model) {
+  {
+    const py::gil_scoped_release released;
+    model.load();
+  }
+  const smll::ModelInfo info = *model.info();
+  py::dict result;
+  result["name"] = info.name;
+  result["path"] = info.path;
+  result["fingerprint"] = info.fingerprint;
+  result["backend"] = smll::to_string(info.backend);
+  result["isa"] = info.isa;
+  result["arithmetic"] = info.arithmetic;
+  return result;
+}
+
+const char* kind_name(smll::ErrorKind kind) {
+  switch (kind) {
+    case smll::ErrorKind::kData: return "data";
+    case smll::ErrorKind::kUsage: return "usage";
+    case smll::ErrorKind::kModel: return "model";
+    case smll::ErrorKind::kIo: return "io";
+    case smll::ErrorKind::kMemory: return "memory";
+  }
+  return "data";
+}
+
+void register_error(py::module_& module) {
+  PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<py::object> stored;
+  stored.call_once_and_store_result([&]() -> py::object {
+    return py::exception<smll::Error>(module, "Error", PyExc_RuntimeError);
+  });
+  stored.get_stored().attr("__module__") = "smll";
+  py::register_exception_translator([](std::exception_ptr thrown) {
+    try {
+      if (thrown) std::rethrow_exception(thrown);
+    } catch (const smll::Error& error) {
+      const py::object& type = stored.get_stored();
+      const py::object value = type(error.what());
+      value.attr("kind") = kind_name(error.kind());
+      PyErr_SetObject(type.ptr(), value.ptr());
+    }
+  });
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_smll, module) {
+  module.doc() = "The C++ side of smll.";
+  module.attr("__version__") = smll::version();
+  module.attr("COMPACT_LIMIT") = smll::kCompactLimit;
+  register_error(module);
+
+  py::class_<smll::Model>(module, "Model")
+      .def(py::init(&make_model), py::arg("model"), py::arg("backend"), py::arg("isa"),
+           py::arg("threads"), py::arg("window"), py::arg("download"))
+      .def("describe", &describe);
+
+  py::class_<smll::Compressor>(module, "Compressor")
+      .def(py::init([](const smll::Model& model, const std::string& experts, int lanes) {
+             return std::make_unique<smll::Compressor>(model, make_write_options(experts, lanes));
+           }),
+           py::arg("model"), py::arg("experts"), py::arg("lanes"))
+      .def("compress",
+           [](const smll::Compressor& self, const py::object& data) {
+             const BufferView bytes(data);
+             smll::Bytes result;
+             {
+               const py::gil_scoped_release released;
+               result = self.compress(bytes.view());
+             }
+             return to_python(result);
+           })
+      .def("decompress", [](const smll::Compressor& self, const py::object& data,
+                            std::uint64_t max_bytes) {
+        const BufferView bytes(data);
+        smll::Bytes result;
+        {
+          const py::gil_scoped_release released;
+          result = self.decompress(bytes.view(), max_bytes);
+        }
+        return to_python(result);
+      });
+
+  py::class_<PythonWriter>(module, "Writer")
+      .def(py::init<const smll::Model&, py::object, const std::string&, int>(), py::arg("model"),
+           py::arg("file"), py::arg("experts"), py::arg("lanes"))
+      .def("write", &PythonWriter::write)
+      .def("flush", &PythonWriter::flush)
+      .def("finish", &PythonWriter::finish);
+
+  py::class_<PythonReader>(module, "Reader")
+      .def(py::init<const smll::Model&, py::object>(), py::arg("model"), py::arg("file"))
+      .def("read", &PythonReader::read);
+
+  module.def("find_model", [](const std::string& spec) {
+    const py::gil_scoped_release released;
+    return smll::find_model(spec);
+  });
+  module.def("pull_model", [](const std::string& spec) {
+    const py::gil_scoped_release released;
+    return smll::pull_model(spec);
+  });
+  module.def("level", [](int level) {
+    smll::WriteOptions write;
+    smll::ModelOptions model;
+    smll::apply_level(level, write, model);
+    return py::make_tuple(smll::to_string(write.experts), write.lanes, model.window);
+  });
+}

@@ -1,0 +1,69 @@
+"""smll compresses text with a language model.
+
+    >>> import smll
+    >>> small = smll.compress("It is a truth universally acknowledged")
+    >>> smll.decompress(small)
+    'It is a truth universally acknowledged'
+
+The first call loads the default model (and gets it, once, when it is not in the cache). A `Compressor` holds
+another model; `smll.open` reads and writes files as `gzip.open` does.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Optional
+
+from . import _smll
+from ._compressor import Compressor
+from ._file import SmllFile, open  # noqa: A004 (the name is gzip's)
+from ._smll import Error
+
+__version__ = _smll.__version__
+__all__ = [
+    "Compressor",
+    "Error",
+    "SmllFile",
+    "compress",
+    "decompress",
+    "decompress_bytes",
+    "open",
+]
+
+_default: Optional[Compressor] = None
+_default_lock = threading.Lock()
+
+
+def _default_compressor() -> Compressor:
+    global _default
+    with _default_lock:
+        if _default is None:
+            _default = Compressor()
+        return _default
+
+
+def compress(data: "str | bytes | bytearray | memoryview") -> bytes:
+    """Compress with the default model. Text is encoded as UTF-8."""
+    return _default_compressor().compress(data)
+
+
+def decompress(data: "bytes | bytearray | memoryview") -> str:
+    """Restore the text that `compress` was given."""
+    return _default_compressor().decompress(data)
+
+
+def decompress_bytes(data: "bytes | bytearray | memoryview") -> bytes:
+    """Restore the bytes that `compress` was given, be they text or not."""
+    return _default_compressor().decompress_bytes(data)
+
+
+def _register_with_fsspec() -> None:
+    # fsspec is optional; where it is there, compression="smll" (and *.smll with "infer") works.
+    try:
+        from fsspec.compression import register_compression
+    except ImportError:
+        return
+    register_compression("smll", lambda file, mode="rb", **_: SmllFile(file, mode), "smll", force=True)
+
+
+_register_with_fsspec()
