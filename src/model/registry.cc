@@ -90,13 +90,16 @@ std::vector<SeenModel> seen_models() {
   const json document = json::parse(file, nullptr, /*allow_exceptions=*/false);
   if (!document.is_object() || !document.contains("models")) return seen;
   for (const json& line : document["models"]) {
-    if (!line.is_object()) continue;
-    SeenModel model;
-    model.fingerprint = std::strtoull(line.value("fingerprint", "").c_str(), nullptr, 16);
-    model.name = line.value("name", "");
-    model.path = line.value("path", "");
-    model.size = line.value("size", std::uint64_t{0});
-    seen.push_back(std::move(model));
+    try {
+      SeenModel model;
+      model.fingerprint = std::stoull(line.at("fingerprint").get<std::string>(), nullptr, 16);
+      model.name = line.at("name");
+      model.path = line.at("path");
+      model.size = line.at("size");
+      seen.push_back(std::move(model));
+    } catch (const std::exception&) {
+      // A cache may hold anything; a line that makes no sense is only a file to be searched for again.
+    }
   }
   return seen;
 }

@@ -1,0 +1,160 @@
+// The public API without a language model.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "smll/smll.h"
+
+namespace smll {
+namespace {
+
+Model no_model() {
+  ModelOptions options;
+  options.download = false;
+  return Model(options);
+}
+
+WriteOptions fast(std::uint64_t frame_size = 0) {
+  WriteOptions options;
+  options.experts = Experts::kCmFast;
+  options.frame_size = frame_size;
+  return options;
+}
+
+Bytes text(std::size_t size) {
+  Bytes data;
+  for (int line = 0; data.size() < size; ++line) {
+    const std::string words = "line " + std::to_string(line * 7919 % 1000) + " of a text\n";
+    data.insert(data.end(), words.begin(), words.end());
+  }
+  data.resize(size);
+  return data;
+}
+
+Bytes written(const Bytes& data, const WriteOptions& options) {
+  MemorySink sink;
+  Writer writer(no_model(), options, sink);
+  writer.write(data);
+  writer.finish();
+  EXPECT_EQ(writer.stats().raw_bytes, data.size());
+  EXPECT_EQ(writer.stats().archive_bytes, sink.bytes().size());
+  return sink.take();
+}
+
+Bytes read_back(const Bytes& archive, ReadOptions options, Stats* stats = nullptr) {
+  MemorySource source(archive);
+  Reader reader(no_model(), std::move(options), source);
+  Bytes data, part(1000);
+  while (const std::size_t got = reader.read(part)) {
+    data.insert(data.end(), part.begin(), part.begin() + static_cast<std::ptrdiff_t>(got));
+  }
+  if (stats) *stats = reader.stats();
+  return data;
+}
+
+TEST(Api, FilesComeBack) {
+  for (const std::size_t size : {0, 1, 100, 65536, 200000}) {
+    const Bytes data = text(size);
+    EXPECT_EQ(read_back(written(data, fast()), {}), data) << size;
+    EXPECT_EQ(read_back(written(data, fast(10000)), {}), data) << size;
+  }
+}
+
+TEST(Api, SmallTextsTakeTwoBytesMoreThanTheirCode) {
+  const Compressor compressor(no_model(), fast());
+  for (const std::string& data : {std::string(), std::string("a"), std::string("hello hello hello hello"),
+                                  std::string("\xff\x00\x80", 3)}) {
+    const Bytes packed = compressor.compress(data);
+    EXPECT_LE(packed.size(), data.size() + 2);
+    const Bytes raw = compressor.decompress(packed);
+    EXPECT_EQ(std::string(raw.begin(), raw.end()), data);
+  }
+}
+
+TEST(Api, LargeDataBecomesAFile) {
+  const Compressor compressor(no_model(), fast());
+  const Bytes data = text(kCompactLimit + 1);
+  const Bytes packed = compressor.compress(data);
+  EXPECT_EQ(packed[0], kFileMagic[0]);
+  EXPECT_EQ(compressor.decompress(packed), data);
+  EXPECT_THROW(compressor.decompress(packed, 1000), Error);
+}
+
+TEST(Api, RangesDecodeOnlyTheirFrames) {
+  const Bytes data = text(100000);
+  const Bytes archive = written(data, fast(5000));
+  for (const auto& [start, length] : std::vector<std::pair<std::uint64_t, std::uint64_t>>{
+           {0, 1}, {4999, 2}, {50100, 700}, {99999, 50}, {0, UINT64_MAX}, {7, 0}, {200000, 5}}) {
+    ReadOptions options;
+    options.range = Range{start, length};
+    Stats stats;
+    const Bytes part = read_back(archive, options, &stats);
+    const std::uint64_t first = std::min<std::uint64_t>(start, data.size());
+    const std::uint64_t last = first + std::min<std::uint64_t>(length, data.size() - first);
+    EXPECT_EQ(part, Bytes(data.begin() + static_cast<std::ptrdiff_t>(first),
+                          data.begin() + static_cast<std::ptrdiff_t>(last)))
+        << start << ":" << length;
+    EXPECT_LE(stats.frames, length <= 700 ? 2u : 20u);
+  }
+}
+
+TEST(Api, KeepGoingLosesOnlyTheDamagedFrame) {
+  const Bytes data = text(100000);
+  const Bytes archive = written(data, fast(10000));
+  MemorySource source(archive);
+  const ArchiveInfo info = list(source);
+  ASSERT_EQ(info.frames.size(), 10u);
+  // Once in the payload, once in the header, where only the index helps.
+  for (const std::uint64_t offset : {std::uint64_t{60}, std::uint64_t{1}}) {
+    Bytes damaged = archive;
+    damaged[info.frames[4].archive_offset + offset] ^= 0x10;
+    EXPECT_THROW(read_back(damaged, {}), Error);
+    int reports = 0;
+    ReadOptions options;
+    options.keep_going = true;
+    options.on_damage = [&](const Error& error) {
+      ++reports;
+      EXPECT_NE(std::string(error.what()).find("frame 4"), std::string::npos) << error.what();
+    };
+    const Bytes salvaged = read_back(damaged, options);
+    EXPECT_EQ(reports, 1);
+    Bytes expected = data;
+    expected.erase(expected.begin() + 40000, expected.begin() + 50000);
+    EXPECT_EQ(salvaged, expected);
+  }
+}
+
+TEST(Api, FlushMakesDataReadable) {
+  MemorySink sink;
+  Writer writer(no_model(), fast(), sink);
+  writer.write(text(10));
+  writer.flush();
+  const Bytes so_far = sink.bytes();
+  MemorySource source(so_far);
+  Reader reader(no_model(), {}, source);
+  Bytes part(100);
+  EXPECT_EQ(reader.read(part), 10u);
+  EXPECT_THROW(reader.read(part), Error);
+}
+
+TEST(Api, DamagedSmallDataIsRefused) {
+  const Compressor compressor(no_model(), fast());
+  for (const Bytes& data : {Bytes{}, Bytes{0x80}, Bytes{'h', 'e', 'l', 'l', 'o'}, Bytes{0xe0, 1, 2}}) {
+    EXPECT_THROW(compressor.decompress(data), Error);
+  }
+}
+
+TEST(Api, LevelsAreKnown) {
+  WriteOptions write;
+  ModelOptions model;
+  apply_level(1, write, model);
+  EXPECT_EQ(write.experts, Experts::kCmFast);
+  apply_level(9, write, model);
+  EXPECT_EQ(write.lanes, 1);
+  EXPECT_THROW(apply_level(0, write, model), Error);
+  EXPECT_THROW(apply_level(10, write, model), Error);
+}
+
+}  // namespace
+}  // namespace smll

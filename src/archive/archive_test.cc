@@ -1,0 +1,247 @@
+// Archives as bytes: what the writer lays out, the parser reads back, and nothing damaged passes.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "archive/archive_index.h"
+#include "archive/archive_parser.h"
+#include "archive/archive_writer.h"
+#include "archive/byte_io.h"
+
+namespace smll::archive {
+namespace {
+
+Bytes some_bytes(std::size_t size, int seed) {
+  Bytes bytes(size);
+  std::uint32_t state = static_cast<std::uint32_t>(seed) * 2654435761u + 1;
+  for (std::uint8_t& byte : bytes) {
+    state = state * 1664525u + 1013904223u;
+    byte = static_cast<std::uint8_t>(state >> 24);
+  }
+  return bytes;
+}
+
+codec::Frame stored(const Bytes& raw, codec::Method method = codec::Method::kStored) {
+  return {method, raw.size(), raw};
+}
+
+ModelRecord known_model() {
+  ModelRecord record;
+  record.arithmetic = 1;
+  record.fingerprint = 0x0123456789abcdefULL;
+  record.number = 1;
+  return record;
+}
+
+Bytes archive_of(const std::vector<Bytes>& frames) {
+  MemorySink sink;
+  ArchiveWriter writer(sink);
+  for (const Bytes& raw : frames) writer.add(stored(raw), raw, nullptr);
+  writer.finish();
+  return sink.take();
+}
+
+// Content of all frames, with every check made. Stored frames only.
+Bytes content_of(const Bytes& archive) {
+  MemorySource source(archive);
+  ArchiveParser parser(source);
+  Bytes content, payload;
+  while (parser.next_frame()) {
+    parser.read_payload(payload);
+    parser.check_content(payload);
+    content.insert(content.end(), payload.begin(), payload.end());
+  }
+  return content;
+}
+
+TEST(Archive, EmptyContentTakesTwelveBytes) {
+  const Bytes archive = archive_of({});
+  EXPECT_EQ(archive.size(), 12u);
+  EXPECT_TRUE(content_of(archive).empty());
+}
+
+TEST(Archive, OneSmallFrameWithAKnownModelAddsTwentyFourBytesAtMost) {
+  const Bytes raw = some_bytes(5000, 1);
+  MemorySink sink;
+  ArchiveWriter writer(sink);
+  const ModelRecord model = known_model();
+  writer.add(stored(raw, codec::Method::kMixed), raw, &model);
+  writer.finish();
+  EXPECT_LE(sink.bytes().size(), raw.size() + 24);
+
+  MemorySource source(sink.bytes());
+  ArchiveParser parser(source);
+  ASSERT_TRUE(parser.next_frame());
+  ASSERT_TRUE(parser.model().has_value());
+  EXPECT_EQ(parser.model()->fingerprint, model.fingerprint);
+  EXPECT_EQ(parser.model()->number, 1);
+  EXPECT_EQ(parser.model()->window, kImpliedWindow);
+  parser.skip_payload();
+  EXPECT_FALSE(parser.next_frame());
+}
+
+TEST(Archive, ManyFramesComeBackInOrder) {
+  const std::vector<Bytes> frames = {some_bytes(10, 1), some_bytes(300, 2), {}, some_bytes(70000, 3)};
+  Bytes expected;
+  for (const Bytes& frame : frames) expected.insert(expected.end(), frame.begin(), frame.end());
+  EXPECT_EQ(content_of(archive_of(frames)), expected);
+}
+
+TEST(Archive, ConcatenatedArchivesAreOne) {
+  Bytes both = archive_of({some_bytes(9, 1)});
+  const Bytes second = archive_of({some_bytes(8, 2), some_bytes(7, 3)});
+  both.insert(both.end(), second.begin(), second.end());
+  EXPECT_EQ(content_of(both).size(), 24u);
+}
+
+TEST(Archive, EveryCutIsNoticed) {
+  for (const auto& frames : std::vector<std::vector<Bytes>>{{some_bytes(40, 1)},
+                                                            {some_bytes(40, 1), some_bytes(30, 2)}}) {
+    const Bytes whole = archive_of(frames);
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+      const Bytes cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
+      EXPECT_THROW(content_of(cut), Error) << size << " of " << whole.size();
+    }
+  }
+}
+
+TEST(Archive, EveryFlippedBitIsNoticed) {
+  const Bytes whole = archive_of({some_bytes(40, 1), some_bytes(30, 2)});
+  for (std::size_t bit = 0; bit < whole.size() * 8; ++bit) {
+    Bytes damaged = whole;
+    damaged[bit / 8] ^= static_cast<std::uint8_t>(1 << (bit % 8));
+    EXPECT_THROW(content_of(damaged), Error) << "byte " << bit / 8 << " bit " << bit % 8;
+  }
+}
+
+TEST(Archive, SwappedFramesAreNoticed) {
+  const Bytes archive = archive_of({some_bytes(5, 1), some_bytes(50, 2), some_bytes(50, 3)});
+  MemorySource source(archive);
+  const std::vector<IndexedFrame> index = load_index(source);
+  ASSERT_EQ(index.size(), 3u);
+  const std::size_t second = index[1].offset, third = index[2].offset, size = third - second;
+  Bytes swapped = archive;
+  std::swap_ranges(swapped.begin() + static_cast<std::ptrdiff_t>(second),
+                   swapped.begin() + static_cast<std::ptrdiff_t>(third),
+                   swapped.begin() + static_cast<std::ptrdiff_t>(third));
+  ASSERT_LE(third + size, archive.size());
+  EXPECT_THROW(content_of(swapped), Error);
+}
+
+TEST(Archive, BytesBehindTheEndAreRefused) {
+  for (const std::vector<Bytes>& frames :
+       {std::vector<Bytes>{some_bytes(4, 1)}, {some_bytes(4, 1), some_bytes(4, 2)}}) {
+    Bytes archive = archive_of(frames);
+    archive.push_back('x');
+    EXPECT_THROW(content_of(archive), Error);
+  }
+}
+
+TEST(Archive, ANewerVersionIsRefusedByName) {
+  Bytes archive = archive_of({some_bytes(4, 1)});
+  archive[3] = kFormatVersion + 1;
+  try {
+    content_of(archive);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("newer smll"), std::string::npos);
+  }
+}
+
+TEST(Archive, AHugeLengthCostsNoMemory) {
+  Bytes archive;
+  put_file_header(archive, true);
+  put_frame_header(archive, {codec::Method::kStored, codec::kMaxFrame, codec::kMaxFrame, 0});
+  archive.push_back(header_check(archive, 0));
+  archive.resize(archive.size() + 100);
+  MemorySource source(archive);
+  ArchiveParser parser(source);
+  ASSERT_TRUE(parser.next_frame());
+  Bytes payload;
+  EXPECT_THROW(parser.read_payload(payload), Error);
+  EXPECT_LT(payload.capacity(), std::size_t{1} << 20);
+}
+
+TEST(Archive, FlushMakesTheFirstFrameReadable) {
+  MemorySink sink;
+  ArchiveWriter writer(sink);
+  const Bytes raw = some_bytes(20, 1);
+  writer.add(stored(raw), raw, nullptr);
+  EXPECT_TRUE(sink.bytes().empty());
+  writer.flush();
+  MemorySource source(sink.bytes());
+  ArchiveParser parser(source);
+  ASSERT_TRUE(parser.next_frame());
+  Bytes payload;
+  parser.read_payload(payload);
+  EXPECT_EQ(payload, raw);
+}
+
+TEST(Archive, RecoversBehindADamagedHeader) {
+  Bytes archive = archive_of({some_bytes(50, 1), some_bytes(60, 2), some_bytes(70, 3)});
+  MemorySource whole(archive);
+  const std::vector<IndexedFrame> index = load_index(whole);
+  archive[index[1].offset + 1] ^= 0x55;
+  MemorySource source(archive);
+  ArchiveParser parser(source);
+  ASSERT_TRUE(parser.next_frame());
+  parser.skip_payload();
+  EXPECT_THROW(parser.next_frame(), Error);
+  ASSERT_TRUE(parser.resume_after_damage());
+  ASSERT_TRUE(parser.next_frame());
+  Bytes payload;
+  parser.read_payload(payload);
+  parser.check_content(payload);
+  EXPECT_EQ(payload, some_bytes(70, 3));
+  EXPECT_FALSE(parser.next_frame());
+}
+
+TEST(Archive, TheIndexReachesBackOverConcatenatedArchives) {
+  Bytes both = archive_of({some_bytes(9, 1), some_bytes(9, 2)});
+  const std::size_t first_size = both.size();
+  const Bytes second = archive_of({some_bytes(8, 2), some_bytes(7, 3)});
+  both.insert(both.end(), second.begin(), second.end());
+  MemorySource source(both);
+  const std::vector<IndexedFrame> index = load_index(source);
+  ASSERT_EQ(index.size(), 4u);
+  EXPECT_EQ(index[0].offset, 0u);
+  EXPECT_EQ(index[2].offset, first_size);
+  EXPECT_EQ(index[3].number, 1u);
+}
+
+TEST(Format, ModelRecordsComeBack) {
+  ModelRecord record = known_model();
+  record.number = 0;
+  record.name = "A model";
+  record.set_up = "b1234 2 threads";
+  record.backend = codec::Backend::kLlama;
+  record.window = 8192;
+  Bytes bytes;
+  put_model_record(bytes, record);
+  std::size_t next = 1;
+  const ModelRecord read = read_model_record(bytes[0], [&] { return bytes.at(next++); });
+  EXPECT_EQ(next, bytes.size());
+  EXPECT_EQ(read.name, record.name);
+  EXPECT_EQ(read.set_up, record.set_up);
+  EXPECT_EQ(read.backend, record.backend);
+  EXPECT_EQ(read.window, record.window);
+  EXPECT_EQ(read.fingerprint, record.fingerprint);
+}
+
+TEST(Format, VarintsHaveOneSpelling) {
+  const auto read = [](const Bytes& bytes) {
+    std::size_t next = 0;
+    return read_varint([&] { return bytes.at(next++); });
+  };
+  for (const std::uint64_t value : {std::uint64_t{0}, std::uint64_t{127}, std::uint64_t{128},
+                                    std::uint64_t{300}, UINT64_MAX}) {
+    Bytes bytes;
+    put_varint(bytes, value);
+    EXPECT_EQ(read(bytes), value);
+  }
+  EXPECT_THROW(read({0x80, 0x00}), Error);
+  EXPECT_THROW(read({0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02}), Error);
+}
+
+}  // namespace
+}  // namespace smll::archive
