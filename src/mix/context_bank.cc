@@ -7,86 +7,136 @@ namespace smll::mix {
 namespace {
 
 constexpr uint32_t kMapLimit = 255;
+constexpr uint32_t kRunLimit = 1023;
 
-// Two nibbles a byte, at most, each with its bucket: half full even if no context ever repeats.
-int slot_bits(size_t frame_bytes, size_t inputs_each) {
-  const int wanted = static_cast<int>(std::bit_width(frame_bytes * 2)) + 1;
-  return std::clamp(wanted, 5, inputs_each == 1 ? 20 : 18);
+// Two nibbles a byte at most, each with its bucket. `most`: what the contexts
+// of a row can differ in.
+int slot_bits(size_t frame_bytes, int most) {
+  return std::clamp(static_cast<int>(std::bit_width(frame_bytes * 2)), 5, most);
 }
 
+// Which of the nibble's 15 decisions follows `partial`.
 size_t node_of(uint32_t partial) {
-  const uint32_t nibble = partial < 16 ? partial : 16u >> (9 - std::bit_width(partial)) |
-                                                       (partial & ((1u << (std::bit_width(partial) - 5)) - 1));
-  return nibble - 1;
+  const int bits = std::bit_width(partial) - 1;
+  if (bits < 4)
+    return partial - 1;
+  const uint32_t one = 1u << (bits - 4);
+  return (one | (partial & (one - 1))) - 1;
 }
 
-}  // namespace
+// Bit that `byte` has next when its leading bits are `partial`, -1 when they
+// are not.
+int next_bit(uint8_t byte, uint32_t partial, int bits) {
+  return (byte | 256u) >> (8 - bits) == partial ? byte >> (7 - bits) & 1 : -1;
+}
 
-ContextBank::ContextBank(uint32_t networks, uint64_t leave_out, size_t inputs_each,
-                         size_t frame_bytes)
-    : inputs_each_(inputs_each) {
-  const auto rows = context_rows();
-  for (size_t i = 0; i < rows.size(); ++i) {
-    if ((rows[i].networks & networks) == 0 || (leave_out >> i & 1) != 0) continue;
-    contexts_.push_back({rows[i].hash, i + 1, HashedSlots(slot_bits(frame_bytes, inputs_each)),
-                         HistoryMap(HistoryMap::Kind::kState),
-                         HistoryMap(HistoryMap::Kind::kRecent)});
+void append_run(HashedSlots::Bucket &bucket, uint8_t byte) {
+  if (bucket.run > 0 && bucket.last == byte) {
+    if (bucket.run < 255)
+      ++bucket.run;
+  } else {
+    bucket.last = byte;
+    bucket.run = 1;
   }
 }
 
-void ContextBank::start_byte(Cursor& cursor, const LaneHistory& history) {
+} // namespace
+
+ContextBank::ContextBank(uint32_t networks, uint64_t leave_out,
+                         size_t frame_bytes) {
+  const auto rows = context_rows();
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if ((rows[i].networks & networks) == 0 || (leave_out >> i & 1) != 0)
+      continue;
+    contexts_.push_back({rows[i].hash,
+                         i + 1,
+                         HashedSlots(slot_bits(frame_bytes, rows[i].bits)),
+                         HistoryMap(),
+                         {}});
+  }
+}
+
+void ContextBank::start_byte(Cursor &cursor, const LaneHistory &history) {
   for (size_t i = 0; i < contexts_.size(); ++i) {
-    const uint64_t hash = mix_hash(contexts_[i].hash(history), contexts_[i].salt);
+    const uint64_t hash =
+        mix_hash(contexts_[i].hash(history), contexts_[i].salt);
     cursor.hash[i] = hash;
     contexts_[i].slots.prefetch(hash);
   }
 }
 
-void ContextBank::predict(Cursor& cursor, uint32_t partial, int16_t* inputs) {
+void ContextBank::predict(Cursor &cursor, uint32_t partial, Base base,
+                          int model_stretch, int16_t *inputs) {
   if (partial == 1) {
     for (size_t i = 0; i < contexts_.size(); ++i) {
-      cursor.bucket[i] = contexts_[i].slots.find(cursor.hash[i]);
+      cursor.first[i] = cursor.bucket[i] =
+          contexts_[i].slots.find(cursor.hash[i]);
     }
   } else if (partial >= 16 && partial < 32) {
     for (size_t i = 0; i < contexts_.size(); ++i) {
-      cursor.bucket[i] = contexts_[i].slots.find(mix_hash(cursor.hash[i], partial));
+      cursor.bucket[i] =
+          contexts_[i].slots.find(mix_hash(cursor.hash[i], partial));
     }
   }
+  base_ = base;
+  cursor.seen = 0;
+  const int bits = std::bit_width(partial) - 1;
   const size_t node = node_of(partial);
-  uint32_t seen = 0;
+  int base_stretch = base == Base::kModel ? model_stretch : 0;
   for (size_t i = 0; i < contexts_.size(); ++i) {
-    Context& context = contexts_[i];
-    const HashedSlots::Bucket& bucket = context.slots[cursor.bucket[i]];
+    Context &context = contexts_[i];
+    const HashedSlots::Bucket &bucket = context.slots[cursor.bucket[i]];
+    int16_t *out = inputs + i * kInputsEach;
+    base_stretch_[i] = base_stretch;
     const uint8_t state = bucket.state[node];
-    int16_t* out = inputs + i * inputs_each_;
     if (state == 0) {
-      std::fill_n(out, inputs_each_, int16_t{0});
-      continue;
+      out[0] = out[1] = out[2] = 0;
+    } else {
+      ++cursor.seen;
+      out[0] = static_cast<int16_t>(stretch(context.by_state.p(state)));
+      const HashedSlots::Bucket &first = context.slots[cursor.first[i]];
+      const int expected =
+          first.run > 0 ? next_bit(first.last, partial, bits) : -1;
+      const size_t run = std::min<size_t>(first.run, kRuns - 1) * 8 +
+                         static_cast<size_t>(bits);
+      const int trust = expected < 0 ? 0 : stretch(context.by_run[run].p());
+      out[1] = static_cast<int16_t>(expected > 0 ? trust : -trust);
+      out[2] = bucket.bias[node];
     }
-    ++seen;
-    const uint32_t p = context.by_state.p(state);
-    out[0] = static_cast<int16_t>(stretch(p));
-    if (inputs_each_ == 1) continue;
-    out[1] = static_cast<int16_t>(stretch(context.by_recent.p(bucket.recent[node])));
-    out[2] = static_cast<int16_t>((static_cast<int>(p) - 32768) / 16);
+    if (base == Base::kChain)
+      base_stretch = out[0];
   }
-  cursor.order_seen = seen;
 }
 
-void ContextBank::update(Cursor& cursor, uint32_t partial, int bit) {
-  const BitStates& states = bit_states();
+void ContextBank::update(Cursor &cursor, uint32_t partial, int bit) {
+  const BitStates &states = bit_states();
+  const int bits = std::bit_width(partial) - 1;
   const size_t node = node_of(partial);
   for (size_t i = 0; i < contexts_.size(); ++i) {
-    Context& context = contexts_[i];
-    HashedSlots::Bucket& bucket = context.slots[cursor.bucket[i]];
-    uint8_t& state = bucket.state[node];
-    if (state != 0) context.by_state.update(state, bit, kMapLimit);
+    Context &context = contexts_[i];
+    HashedSlots::Bucket &bucket = context.slots[cursor.bucket[i]];
+    uint8_t &state = bucket.state[node];
+    if (state != 0)
+      context.by_state.update(state, bit, kMapLimit);
+    if (base_ != Base::kNothing) {
+      const int uses = states.counts[state].n0 + states.counts[state].n1;
+      bucket.bias[node] =
+          corrected_bias(bucket.bias[node], base_stretch_[i], uses, bit);
+    }
     state = states.next[state][static_cast<size_t>(bit)];
-    if (inputs_each_ == 1) continue;
-    uint8_t& recent = bucket.recent[node];
-    if (recent != 0) context.by_recent.update(recent, bit, kMapLimit);
-    recent = append_recent(recent, bit);
+
+    HashedSlots::Bucket &first = context.slots[cursor.first[i]];
+    const int expected =
+        first.run > 0 ? next_bit(first.last, partial, bits) : -1;
+    if (expected >= 0) {
+      const size_t run = std::min<size_t>(first.run, kRuns - 1) * 8 +
+                         static_cast<size_t>(bits);
+      context.by_run[run].update(expected == bit, kRunLimit);
+    }
+    if (bits == 7)
+      append_run(first, static_cast<uint8_t>(partial << 1 |
+                                             static_cast<uint32_t>(bit)));
   }
 }
 
-}  // namespace smll::mix
+} // namespace smll::mix

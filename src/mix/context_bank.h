@@ -1,4 +1,5 @@
-// Runs the contexts of contexts.h: finds what each has seen, turns it into mixer inputs, trains it.
+// Runs the contexts of contexts.h: finds what each has seen, turns it into
+// mixer inputs, trains it.
 #pragma once
 
 #include <array>
@@ -13,36 +14,52 @@
 namespace smll::mix {
 
 class ContextBank {
- public:
-  static constexpr size_t kMaxContexts = 28;
-  // A lane's place in every table: the buckets of the present nibble.
+public:
+  static constexpr size_t kMaxContexts = 40;
+  // Per context: what its bit history has meant, its last byte, its bias.
+  static constexpr size_t kInputsEach = 3;
+
+  // What biases correct. kModel: the language model's opinion of this decision,
+  // so a bias says how the text departs from it here. kChain: the context
+  // before in the table. kNothing: they are not trained.
+  enum class Base : uint8_t { kNothing, kModel, kChain };
+
+  // A lane's place in every table.
   struct Cursor {
-    std::array<uint32_t, kMaxContexts> bucket;
     std::array<uint64_t, kMaxContexts> hash;
-    uint32_t order_seen = 0;  // contexts that have seen the present decision
+    std::array<uint32_t, kMaxContexts>
+        first; // bucket of the byte's first nibble
+    std::array<uint32_t, kMaxContexts> bucket; // bucket of the present nibble
+    uint32_t seen = 0; // contexts that know the present decision
   };
 
-  // Contexts of any of `networks` but those of `leave_out` (bit i: row i of context_rows()).
-  // `inputs_each`: 1 (the bit history) or 3 (and the recent history, and the distance from 1/2).
-  ContextBank(uint32_t networks, uint64_t leave_out, size_t inputs_each, size_t frame_bytes);
+  // Contexts of any of `networks` but those of `leave_out` (bit i: row i of
+  // context_rows()).
+  ContextBank(uint32_t networks, uint64_t leave_out, size_t frame_bytes);
 
-  size_t input_count() const { return contexts_.size() * inputs_each_; }
+  size_t input_count() const { return contexts_.size() * kInputsEach; }
   // To be called when a lane's next byte begins, with its history.
-  void start_byte(Cursor& cursor, const LaneHistory& history);
-  // Inputs of the next bit of a byte whose leading bits (under a leading one) are `partial`.
-  void predict(Cursor& cursor, uint32_t partial, int16_t* inputs);
-  void update(Cursor& cursor, uint32_t partial, int bit);
+  void start_byte(Cursor &cursor, const LaneHistory &history);
+  // Inputs of the next bit of a byte whose leading bits (under a leading one)
+  // are `partial`. `model_stretch` counts with Base::kModel only.
+  void predict(Cursor &cursor, uint32_t partial, Base base, int model_stretch,
+               int16_t *inputs);
+  // Trains what predict() looked at.
+  void update(Cursor &cursor, uint32_t partial, int bit);
 
- private:
+private:
+  static constexpr size_t kRuns = 16;
   struct Context {
-    uint64_t (*hash)(const LaneHistory&);
+    uint64_t (*hash)(const LaneHistory &);
     uint64_t salt;
     HashedSlots slots;
     HistoryMap by_state;
-    HistoryMap by_recent;
+    std::array<AdaptiveProb, kRuns * 8>
+        by_run; // trust in the last byte: run, bits of the byte known
   };
   std::vector<Context> contexts_;
-  size_t inputs_each_;
+  Base base_ = Base::kNothing;
+  std::array<int, kMaxContexts> base_stretch_{};
 };
 
-}  // namespace smll::mix
+} // namespace smll::mix

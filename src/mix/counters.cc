@@ -6,7 +6,8 @@
 namespace smll::mix {
 namespace {
 
-// Most observations kept of the more frequent bit, by those kept of the other one.
+// Most observations kept of the more frequent bit, by those kept of the other
+// one.
 constexpr int kMostFrequent[] = {40, 20, 11, 8, 7, 6};
 constexpr int kMostRare = 5;
 
@@ -15,13 +16,16 @@ bool allowed(int n0, int n1) {
   return rare <= kMostRare && std::max(n0, n1) <= kMostFrequent[rare];
 }
 
-// The state's counts after `bit`: that side grows, the other shrinks to what still matters.
-void advance(int& n0, int& n1, int bit) {
-  int& same = bit != 0 ? n1 : n0;
-  int& other = bit != 0 ? n0 : n1;
+// The state's counts after `bit`: that side grows, the other shrinks to what
+// still matters.
+void advance(int &n0, int &n1, int bit) {
+  int &same = bit != 0 ? n1 : n0;
+  int &other = bit != 0 ? n0 : n1;
   ++same;
-  if (other > 2) other = other > 14 ? 6 : (other > 5 ? 2 + other / 4 : other - 1);
-  while (!allowed(n0, n1)) --(same > other ? same : other);
+  if (other > 2)
+    other = other > 14 ? 6 : (other > 5 ? 2 + other / 4 : other - 1);
+  while (!allowed(n0, n1))
+    --(same > other ? same : other);
 }
 
 std::unique_ptr<const BitStates> build_states() {
@@ -32,7 +36,7 @@ std::unique_ptr<const BitStates> build_states() {
   std::array<Key, 256> keys{};
   keys[0] = {0, 0, 0};
   int size = 1;
-  for (int s = 0; s < size; ++s) {  // breadth first from the empty history
+  for (int s = 0; s < size; ++s) { // breadth first from the empty history
     const Key from = keys[static_cast<size_t>(s)];
     table->counts[static_cast<size_t>(s)] = {static_cast<uint8_t>(from.n0),
                                              static_cast<uint8_t>(from.n1)};
@@ -40,45 +44,37 @@ std::unique_ptr<const BitStates> build_states() {
       Key to{from.n0, from.n1, bit};
       advance(to.n0, to.n1, bit);
       int t = 0;
-      while (t < size && !(keys[static_cast<size_t>(t)].n0 == to.n0 &&
-                           keys[static_cast<size_t>(t)].n1 == to.n1 &&
-                           keys[static_cast<size_t>(t)].last == to.last && t > 0)) {
+      while (t < size &&
+             !(keys[static_cast<size_t>(t)].n0 == to.n0 &&
+               keys[static_cast<size_t>(t)].n1 == to.n1 &&
+               keys[static_cast<size_t>(t)].last == to.last && t > 0)) {
         ++t;
       }
-      if (t == size && size < 256) keys[static_cast<size_t>(size++)] = to;
-      table->next[static_cast<size_t>(s)][static_cast<size_t>(bit)] = static_cast<uint8_t>(t);
+      if (t == size && size < 256)
+        keys[static_cast<size_t>(size++)] = to;
+      table->next[static_cast<size_t>(s)][static_cast<size_t>(bit)] =
+          static_cast<uint8_t>(t);
     }
   }
   table->size = size;
   return table;
 }
 
-}  // namespace
+} // namespace
 
-const BitStates& bit_states() {
+const BitStates &bit_states() {
   static const std::unique_ptr<const BitStates> kTable = build_states();
   return *kTable;
 }
 
-HistoryMap::HistoryMap(Kind kind) {
-  const BitStates& states = bit_states();
-  for (size_t h = 0; h < map_.size(); ++h) {
-    // Counts in halves, so that a little doubt stays on both sides.
-    uint32_t n0 = 0, n1 = 0;
-    if (kind == Kind::kState) {
-      n0 = 2u * states.counts[h].n0;
-      n1 = 2u * states.counts[h].n1;
-    } else {
-      // Younger bits count more.
-      unsigned weight = 7;
-      for (size_t bits = h; bits > 1; bits >>= 1) {
-        ((bits & 1) != 0 ? n1 : n0) += weight;
-        weight = weight > 2 ? weight - 2 : 1;
-      }
-      n0 /= 2;
-      n1 /= 2;
-    }
-    map_[h] = AdaptiveProb((n1 * 2 + 1) * 65535u / ((n0 + n1) * 2 + 2), 0);
+HistoryMap::HistoryMap() {
+  constexpr uint32_t kPriorUpdates =
+      20; // so that the first updates do not forget the prior
+  const BitStates &states = bit_states();
+  for (size_t s = 0; s < map_.size(); ++s) {
+    const uint32_t n0 = states.counts[s].n0, n1 = states.counts[s].n1;
+    map_[s] = AdaptiveProb((n1 * 4 + 1) * 65535u / ((n0 + n1) * 4 + 2),
+                           kPriorUpdates);
   }
 }
 
@@ -90,16 +86,4 @@ ProbMap::ProbMap(size_t contexts, uint32_t start, uint32_t limit)
   }
 }
 
-uint32_t ProbMap::refine(int stretch_in, size_t context) {
-  const auto shifted = static_cast<uint32_t>(stretch_in + kNodes / 2 * kStretchOne);
-  const size_t low = context * kNodes + shifted / kStretchOne;
-  const uint32_t weight = shifted % kStretchOne;
-  near_ = weight >= kStretchOne / 2 ? low + 1 : low;
-  const uint32_t p =
-      (nodes_[low].p() * (kStretchOne - weight) + nodes_[low + 1].p() * weight) / kStretchOne;
-  return std::clamp<uint32_t>(p, 1, kProbOne - 1);
-}
-
-void ProbMap::update(int bit) { nodes_[near_].update(bit, limit_); }
-
-}  // namespace smll::mix
+} // namespace smll::mix

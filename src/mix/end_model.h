@@ -1,7 +1,8 @@
 // Predicts whether a token of the language model ends where it could.
 //
-// The model's own probability is mixed with what token prefixes and preceding bytes have meant for it so far, and
-// with whether a token ended at the same place of a repeat. Same units as the rest of `smll::mix`.
+// The model's own probability is mixed with what token prefixes and preceding
+// bytes have meant for it so far, and with whether a token ended at the same
+// place of a repeat. Same units as the rest of `smll::mix`.
 #pragma once
 
 #include <array>
@@ -16,32 +17,33 @@
 namespace smll::mix {
 
 class EndModel {
- public:
+public:
   explicit EndModel(size_t frame_bytes);
-  // `repeat`: -1 nothing known, else whether a token ended at the matching place; `repeat_bucket`
-  // is MatchModel::bucket().
-  uint32_t predict(const LaneHistory& history, uint32_t model_p, int repeat, uint32_t repeat_bucket);
+  // `repeat`: -1 nothing known, else whether a token ended at the matching
+  // place; `repeat_bucket` is MatchModel::bucket().
+  uint32_t predict(const LaneHistory &history, uint32_t model_p, int repeat,
+                   uint32_t repeat_bucket);
   void update(int ended);
 
- private:
+private:
   static constexpr size_t kContexts = 6;
   struct Slot {
     uint16_t check;
+    int16_t bias; // correction of the model's stretch
     uint8_t state;
-    uint8_t recent;
   };
-  Slot& find(size_t context, uint64_t hash);
+  Slot &find(size_t context, uint64_t hash);
 
   int shift_;
   std::vector<Slot> slots_;
   std::vector<HistoryMap> by_state_;
-  std::vector<HistoryMap> by_recent_;
-  std::array<Slot*, kContexts> at_{};
+  std::array<Slot *, kContexts> at_{};
   std::vector<AdaptiveProb> repeat_trust_;
   size_t repeat_at_ = 0;
   int repeat_ = -1;
+  int model_stretch_ = 0;
   GatedMixer mixer_;
   ProbMap by_model_;
 };
 
-}  // namespace smll::mix
+} // namespace smll::mix

@@ -1,17 +1,22 @@
-// From a frame's past and the language model's opinion to the probability of the next binary decision.
+// From a frame's past and the language model's opinion to the probability of
+// the next binary decision.
 //
-// A FrameMixer holds everything that adapts while a frame is coded: context models, match models, mixers. The
-// encoder and the decoder call it in the same order; predictions depend on that order and on nothing else
-// (integers only), so both see the same ones on any machine. The frame is cut into lanes, which share what is learned but
-// have histories of their own; whole bytes and tokens of lanes may be interleaved freely.
+// A FrameMixer holds everything that adapts while a frame is coded: context
+// models, match models, mixers. The encoder and the decoder call it in the same
+// order; predictions depend on that order and on nothing else (integers only),
+// so both see the same ones on any machine. The frame is cut into lanes, which
+// share what is learned but have histories of their own; whole bytes and tokens
+// of lanes may be interleaved freely.
 //
-// Each decision is one predict_*() and then its update_*(), or one skip_bit(). For a token: begin_token(), then from the
-// root of the token trie, alternately (where the token could end and could also go on) the decision whether it
-// ends and 8 bits of the next byte, most significant first. Bytes without a token are 8 times
-// predict_bit_cm().
+// Each decision is one predict_*() and then its update_*(), or one skip_bit().
+// For a token: begin_token(), then from the root of the token trie, alternately
+// (where the token could end and could also go on) the decision whether it ends
+// and 8 bits of the next byte, most significant first. Bytes without a token
+// are 8 times predict_bit_cm().
 //
-// Units: p is P(bit = 1) in 1/65536, 1..65535; so is `model_p`, which is clamped to that. Nothing fails;
-// the constructor may throw std::bad_alloc. Bytes beyond a lane's extent, or lanes that do not exist, are the caller's
+// Units: p is P(bit = 1) in 1/65536, 1..65535; so is `model_p`, which is
+// clamped to that. Nothing fails; the constructor may throw std::bad_alloc.
+// Bytes beyond a lane's extent, or lanes that do not exist, are the caller's
 // bug. Not thread-safe: one frame, one thread.
 #pragma once
 
@@ -24,39 +29,48 @@
 
 namespace smll::mix {
 
-enum class Experts : uint8_t { kAll, kLlm, kCm };  // mixed, the model alone, context models alone
-enum class Strength : uint8_t { kFast, kStrong };  // kFast is for Experts::kCm only
+enum class Experts : uint8_t {
+  kAll,
+  kLlm,
+  kCm
+}; // mixed, the model alone, context models alone
+enum class Strength : uint8_t {
+  kFast,
+  kStrong
+}; // kFast is for Experts::kCm only
 
-// Bytes of the frame that a lane holds. Lanes are contiguous, in order, and cover the frame.
+// Bytes of the frame that a lane holds. Lanes are contiguous, in order, and
+// cover the frame.
 struct LaneExtent {
   size_t begin;
   size_t size;
 };
 
 struct EndContext {
-  uint32_t model_p;  // the model's probability that the token ends here
-  int depth;         // bytes of the token so far
+  uint32_t model_p; // the model's probability that the token ends here
+  int depth;        // bytes of the token so far
 };
 
 struct MixOptions {
-  uint64_t leave_out = 0;  // bit i: without expert i of expert_names()
+  uint64_t leave_out = 0; // bit i: without expert i of expert_names()
 };
 
 // Names of what MixOptions::leave_out can leave out, by bit.
 std::vector<std::string> expert_names();
 
 class FrameMixer {
- public:
+public:
   FrameMixer(Experts experts, Strength strength, size_t frame_bytes,
-             std::span<const LaneExtent> lanes, const MixOptions& options = {});
+             std::span<const LaneExtent> lanes, const MixOptions &options = {});
   ~FrameMixer();
-  FrameMixer(const FrameMixer&) = delete;
-  FrameMixer& operator=(const FrameMixer&) = delete;
+  FrameMixer(const FrameMixer &) = delete;
+  FrameMixer &operator=(const FrameMixer &) = delete;
 
   // The lane's next token begins. To be called before its first decision.
   void begin_token(int lane);
 
-  // The next bit of the lane's next byte, with and without an opinion of the model.
+  // The next bit of the lane's next byte, with and without an opinion of the
+  // model.
   uint32_t predict_bit(int lane, uint32_t model_p);
   uint32_t predict_bit_cm(int lane);
   void update_bit(int lane, int bit);
@@ -64,15 +78,15 @@ class FrameMixer {
   void skip_bit(int lane, int bit);
 
   // Does the token end here?
-  uint32_t predict_end(int lane, const EndContext& context);
+  uint32_t predict_end(int lane, const EndContext &context);
   void update_end(int lane, int ended);
 
   // The frame's bytes as far as they are known, at their places.
   std::span<const uint8_t> bytes() const;
 
- private:
+private:
   class Impl;
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace smll::mix
+} // namespace smll::mix

@@ -1,26 +1,42 @@
 #include "mix/hashed_slots.h"
 
+#include <cstdlib>
+#include <new>
+
 #include "mix/counters.h"
 
 namespace smll::mix {
 
-HashedSlots::HashedSlots(int bits) : shift_(64 - bits), buckets_(size_t{1} << bits) {}
+void HashedSlots::Release::operator()(void *memory) const { std::free(memory); }
+
+// calloc, because fresh pages of the system are zero already: a big table costs
+// what is touched of it.
+HashedSlots::HashedSlots(int bits)
+    : shift_(64 - bits),
+      memory_(std::calloc((size_t{1} << bits) + 1, sizeof(Bucket))) {
+  if (memory_ == nullptr)
+    throw std::bad_alloc();
+  void *aligned = memory_.get();
+  size_t space = ((size_t{1} << bits) + 1) * sizeof(Bucket);
+  buckets_ = static_cast<Bucket *>(
+      std::align(alignof(Bucket), sizeof(Bucket) << bits, aligned, space));
+}
 
 uint32_t HashedSlots::find(uint64_t hash) {
   const auto first = static_cast<uint32_t>(hash >> shift_);
-  const auto check = static_cast<uint16_t>((hash & 0xffffu) | 1u);  // 0 is an empty bucket
+  const auto check = static_cast<uint16_t>((hash & 0xffffu) | 1u);
   const uint32_t candidates[] = {first, first ^ 1u, first ^ 2u};
   for (const uint32_t c : candidates) {
-    if (buckets_[c].check == check) return c;
+    if (buckets_[c].check == check)
+      return c;
   }
-  const auto& counts = bit_states().counts;
+  const auto &counts = bit_states().counts;
   uint32_t victim = first;
   int least = 1 << 16;
   for (const uint32_t c : candidates) {
     const auto seen = counts[buckets_[c].state[0]];
-    const int age = seen.n0 + seen.n1;
-    if (age < least) {
-      least = age;
+    if (seen.n0 + seen.n1 < least) {
+      least = seen.n0 + seen.n1;
       victim = c;
     }
   }
@@ -29,4 +45,4 @@ uint32_t HashedSlots::find(uint64_t hash) {
   return victim;
 }
 
-}  // namespace smll::mix
+} // namespace smll::mix

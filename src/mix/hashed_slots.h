@@ -1,37 +1,49 @@
-// A hash table from a context to the histories of the 15 binary decisions of a nibble.
+// A hash table from a context to what it remembers of the 15 binary decisions
+// of a nibble.
 //
-// A bucket is 32 bytes: a 16-bit check of its context, and for each decision a bit history and a recent history
-// (counters.h). A context looks at three buckets, two of them in one cache line, and takes over the one that
-// has seen least when none is its own. Memory: 32 bytes a bucket. Never fails, except that the constructor may throw
-// std::bad_alloc.
+// A bucket is one cache line: a 16-bit check of its context; for each decision
+// a bit history (counters.h) and a bias, a correction in 1/1024 nat of some
+// other prediction; and for the first nibble of a byte the byte that came last
+// in this context, with the length of its run. A context looks at three buckets
+// and takes over the one that has seen least when none is its own. Memory: 64
+// bytes a bucket, touched only where used. Never fails, except that the
+// constructor may throw std::bad_alloc.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 namespace smll::mix {
 
 class HashedSlots {
- public:
-  struct alignas(32) Bucket {
-    uint16_t check;
-    std::array<uint8_t, 15> state;   // [0] also says how old the bucket is: nothing precedes it
-    std::array<uint8_t, 15> recent;
+public:
+  struct alignas(64) Bucket {
+    std::array<int16_t, 15> bias;
+    uint16_t check;                // 0: empty
+    std::array<uint8_t, 15> state; // [0] also says how much the bucket has seen
+    uint8_t last;                  // byte that came last, if run > 0
+    uint8_t run;                   // times in a row, saturating
   };
-  static_assert(sizeof(Bucket) == 32);
+  static_assert(sizeof(Bucket) == 64);
 
   // 2^bits buckets, bits >= 2.
   explicit HashedSlots(int bits);
   // Index of the bucket of a context, made for it when there is none.
   uint32_t find(uint64_t hash);
-  Bucket& operator[](uint32_t index) { return buckets_[index]; }
-  void prefetch(uint64_t hash) const { __builtin_prefetch(&buckets_[hash >> shift_]); }
+  Bucket &operator[](uint32_t index) { return buckets_[index]; }
+  void prefetch(uint64_t hash) const {
+    __builtin_prefetch(&buckets_[hash >> shift_]);
+  }
 
- private:
+private:
+  struct Release {
+    void operator()(void *memory) const;
+  };
   int shift_;
-  std::vector<Bucket> buckets_;
+  std::unique_ptr<void, Release> memory_;
+  Bucket *buckets_;
 };
 
 // Spreads a context over 64 bits. The high bits index, the low ones check.
@@ -42,4 +54,4 @@ inline uint64_t mix_hash(uint64_t a, uint64_t b) {
   return h ^ h >> 29;
 }
 
-}  // namespace smll::mix
+} // namespace smll::mix

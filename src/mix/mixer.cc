@@ -2,46 +2,15 @@
 
 #include <algorithm>
 
+#include "mix/mixer_kernels.h"
+
 namespace smll::mix {
-namespace {
 
-constexpr int32_t kWeightMax = 8 * kWeightOne - 1;
-
-// Weights are held in 1/65536 to learn finely, and multiplied in 1/4096 as 16-bit numbers, which is what
-// baseline vector units multiply. Sums wrap by definition: no input that fits its range can reach that
-// before every weight is absurd.
-int dot(const int16_t* inputs, const int32_t* weights, size_t stride) {
-  uint32_t sum = 0;
-  for (size_t i = 0; i < stride; ++i) {
-    const auto weight = static_cast<int16_t>(weights[i] >> 4);
-    sum += static_cast<uint32_t>(static_cast<int32_t>(inputs[i]) * weight);
-  }
-  return clamp_stretch(static_cast<int32_t>(sum) >> 12);
-}
-
-void train(const int16_t* inputs, int32_t* weights, size_t stride, int32_t error) {
-  for (size_t i = 0; i < stride; ++i) {
-    const int32_t step = (static_cast<int32_t>(inputs[i]) * error + (1 << 15)) >> 16;
-    weights[i] = std::clamp(weights[i] + step, -kWeightMax, kWeightMax);
-  }
-}
-
-// Error (a probability difference in 1/65536) times rate, in the unit that train() takes.
-int32_t scaled_error(int bit, uint32_t probability, int rate) {
-  const int32_t error = (bit << 16) - static_cast<int32_t>(probability);
-  const int64_t scaled = (static_cast<int64_t>(error) * rate + (1 << 9)) >> 10;
-  return static_cast<int32_t>(std::clamp<int64_t>(scaled, -32767, 32767));
-}
-
-}  // namespace
-
-GatedMixer::GatedMixer(std::span<const int32_t> weights, std::span<const size_t> set_sizes,
-                       size_t second_contexts, const Rates& rates)
-    : count_(weights.size()),
-      stride_(padded_inputs(weights.size())),
-      rates_(rates),
-      inputs_(stride_, 0),
-      selected_(set_sizes.size(), 0),
+GatedMixer::GatedMixer(std::span<const int32_t> weights,
+                       std::span<const size_t> set_sizes,
+                       size_t second_contexts, const Rates &rates)
+    : count_(weights.size()), stride_(padded_inputs(weights.size())),
+      rates_(rates), inputs_(stride_, 0), selected_(set_sizes.size(), 0),
       opinions_(set_sizes.size(), 0) {
   size_t vectors = 0;
   for (const size_t size : set_sizes) {
@@ -68,7 +37,8 @@ int GatedMixer::mix(size_t second_context) {
   second_at_ = second_context * sets;
   int64_t sum = 0;
   for (size_t s = 0; s < sets; ++s) {
-    opinions_[s] = dot(inputs_.data(), &weights_[selected_[s] * stride_], stride_);
+    opinions_[s] =
+        dot(inputs_.data(), &weights_[selected_[s] * stride_], stride_);
     sum += static_cast<int64_t>(opinions_[s]) * second_[second_at_ + s];
   }
   const int result = clamp_stretch(static_cast<int>((sum + (1 << 15)) >> 16));
@@ -80,18 +50,20 @@ void GatedMixer::update(int bit) {
   for (size_t s = 0; s < selected_.size(); ++s) {
     const size_t v = selected_[s];
     const int uses = uses_[v];
-    const int rate = rates_.first_end + (rates_.first_start - rates_.first_end) *
-                                            rates_.first_decay / (rates_.first_decay + uses);
-    if (uses < 65535) ++uses_[v];
+    const int rate =
+        rates_.first_end + (rates_.first_start - rates_.first_end) *
+                               rates_.first_decay / (rates_.first_decay + uses);
+    if (uses < 65535)
+      ++uses_[v];
     train(inputs_.data(), &weights_[v * stride_], stride_,
           scaled_error(bit, squash(opinions_[s]), rate));
   }
   const int32_t error = scaled_error(bit, mixed_, rates_.second);
   for (size_t s = 0; s < selected_.size(); ++s) {
-    int32_t& weight = second_[second_at_ + s];
+    int32_t &weight = second_[second_at_ + s];
     const int32_t step = (opinions_[s] * error + (1 << 15)) >> 16;
     weight = std::clamp(weight + step, -kWeightMax, kWeightMax);
   }
 }
 
-}  // namespace smll::mix
+} // namespace smll::mix

@@ -1,0 +1,102 @@
+// The inner loops of mixing: weighted sum, weight update, error. Same results
+// in vector and in plain code.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#include "mix/logistic.h"
+
+namespace smll::mix {
+
+inline constexpr int32_t kWeightMax = 8 * 65536 - 1;
+
+// Weights are held in 1/65536 to learn finely, and multiplied in 1/4096 as
+// 16-bit numbers, which is what baseline vector units multiply. Sums wrap by
+// definition: no input that fits its range can reach that before every weight
+// is absurd. The SSE2 code and the plain code give the same results.
+#if defined(__SSE2__)
+
+inline int dot(const int16_t *inputs, const int32_t *weights, size_t stride) {
+  __m128i sum = _mm_setzero_si128();
+  for (size_t i = 0; i < stride; i += 8) {
+    const __m128i x =
+        _mm_loadu_si128(reinterpret_cast<const __m128i *>(inputs + i));
+    const __m128i low =
+        _mm_loadu_si128(reinterpret_cast<const __m128i *>(weights + i));
+    const __m128i high =
+        _mm_loadu_si128(reinterpret_cast<const __m128i *>(weights + i + 4));
+    const __m128i w =
+        _mm_packs_epi32(_mm_srai_epi32(low, 4), _mm_srai_epi32(high, 4));
+    sum = _mm_add_epi32(sum, _mm_madd_epi16(x, w));
+  }
+  sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
+  sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1));
+  return clamp_stretch(_mm_cvtsi128_si32(sum) >> 12);
+}
+
+inline __m128i clamp_weights(__m128i w) {
+  const __m128i most = _mm_set1_epi32(kWeightMax);
+  const __m128i least = _mm_set1_epi32(-kWeightMax);
+  const __m128i above = _mm_cmpgt_epi32(w, most);
+  w = _mm_or_si128(_mm_and_si128(above, most), _mm_andnot_si128(above, w));
+  const __m128i below = _mm_cmplt_epi32(w, least);
+  return _mm_or_si128(_mm_and_si128(below, least), _mm_andnot_si128(below, w));
+}
+
+inline void train(const int16_t *inputs, int32_t *weights, size_t stride,
+                  int32_t error) {
+  const __m128i e = _mm_set1_epi16(static_cast<int16_t>(error));
+  const __m128i half = _mm_set1_epi32(1 << 15);
+  for (size_t i = 0; i < stride; i += 8) {
+    const __m128i x =
+        _mm_loadu_si128(reinterpret_cast<const __m128i *>(inputs + i));
+    const __m128i low = _mm_mullo_epi16(x, e);
+    const __m128i high = _mm_mulhi_epi16(x, e);
+    auto *at = reinterpret_cast<__m128i *>(weights + i);
+    const __m128i step0 =
+        _mm_srai_epi32(_mm_add_epi32(_mm_unpacklo_epi16(low, high), half), 16);
+    const __m128i step1 =
+        _mm_srai_epi32(_mm_add_epi32(_mm_unpackhi_epi16(low, high), half), 16);
+    _mm_storeu_si128(at,
+                     clamp_weights(_mm_add_epi32(_mm_loadu_si128(at), step0)));
+    _mm_storeu_si128(
+        at + 1, clamp_weights(_mm_add_epi32(_mm_loadu_si128(at + 1), step1)));
+  }
+}
+
+#else
+
+inline int dot(const int16_t *inputs, const int32_t *weights, size_t stride) {
+  uint32_t sum = 0;
+  for (size_t i = 0; i < stride; ++i) {
+    const int32_t weight = std::clamp(weights[i] >> 4, -32768, 32767);
+    sum += static_cast<uint32_t>(inputs[i] * weight);
+  }
+  return clamp_stretch(static_cast<int32_t>(sum) >> 12);
+}
+
+inline void train(const int16_t *inputs, int32_t *weights, size_t stride,
+                  int32_t error) {
+  for (size_t i = 0; i < stride; ++i) {
+    const int32_t step = (inputs[i] * error + (1 << 15)) >> 16;
+    weights[i] = std::clamp(weights[i] + step, -kWeightMax, kWeightMax);
+  }
+}
+
+#endif
+
+// Error (a probability difference in 1/65536) times rate, in the unit that
+// train() takes.
+inline int32_t scaled_error(int bit, uint32_t probability, int rate) {
+  const int32_t error = (bit << 16) - static_cast<int32_t>(probability);
+  const int64_t scaled = (static_cast<int64_t>(error) * rate + (1 << 9)) >> 10;
+  return static_cast<int32_t>(std::clamp<int64_t>(scaled, -32767, 32767));
+}
+
+} // namespace smll::mix
