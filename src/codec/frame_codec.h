@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -41,7 +42,7 @@ enum class Experts : std::uint8_t {
 
 struct FrameOptions {
   Experts experts = Experts::kAll;
-  int lanes = 0;         // 0: from the frame's size
+  int lanes = 0;  // 1 to kMaxLanes; 0: from the frame's size
 };
 
 struct FrameStats {
@@ -83,6 +84,11 @@ class FrameCodec {
   std::vector<std::uint8_t> decode(Method method, std::size_t raw_size,
                                    std::span<const std::uint8_t> payload,
                                    FrameStats* stats = nullptr, const Progress& progress = {});
+
+  // Small texts in one lane. The payload of a method that needs context or language models tells its own size; that
+  // of others does not: decode_compact() takes it as all of `payload` (kStored) or finds it there (kZstd).
+  Frame encode_compact(std::span<const std::uint8_t> data, Experts experts);
+  std::vector<std::uint8_t> decode_compact(Method method, std::span<const std::uint8_t> payload);
 
  private:
   struct State;

@@ -1,0 +1,59 @@
+# make          build build/smll and the Python module
+# make demo     set up everything, compress and restore real text with the real model
+# make test     set up everything and run all tests
+# make bench    measure speed and ratio beside llama.cpp, gzip, zstd and xz
+# make lint     check formatting and run clang-tidy
+# make install  install the program, its manual and completions (PREFIX=/usr/local)
+PREFIX ?= /usr/local
+PYTHON := .venv/bin/python
+
+.PHONY: all setup build model demo test unit e2e asan fuzz bench lint format install clean
+
+all: build
+
+setup:
+	@scripts/setup
+
+build: setup
+	@cmake --preset release -Dpybind11_DIR="$$($(PYTHON) -m pybind11 --cmakedir)" -DPython_EXECUTABLE="$(CURDIR)/$(PYTHON)" >build.log 2>&1 || { cat build.log; exit 1; }
+	@cmake --build --preset release
+	@rm -f build.log
+
+model: build
+	@build/smll models pull
+
+demo: model
+	@scripts/demo
+
+build/test_model.gguf: scripts/make_test_model.py | setup
+	@mkdir -p build
+	$(PYTHON) $< $@
+
+test: unit e2e
+
+unit: build build/test_model.gguf
+	@cd build && ctest --output-on-failure --no-tests=error -j 2
+
+e2e: build build/test_model.gguf model
+	@PYTHONPATH=build/python SMLL_TEST_MODEL=$(CURDIR)/build/test_model.gguf $(PYTHON) -m pytest -q tests
+
+asan: setup
+	@cmake --preset asan >/dev/null && cmake --build --preset asan
+	@cd build-asan && ctest --output-on-failure --no-tests=error
+
+bench:
+	@scripts/setup --llama-bench
+	@$(MAKE) --no-print-directory model
+	@scripts/bench
+
+lint: build
+	@scripts/lint
+
+format:
+	@git ls-files '*.h' '*.cc' | xargs clang-format -i
+
+install: build
+	cmake --install build --prefix "$(PREFIX)"
+
+clean:
+	rm -rf build build-debug build-asan

@@ -1,0 +1,14 @@
+#include "codec/distribution.h"
+
+#include "exact/softmax.h"
+
+namespace smll::codec {
+
+void Distribution::assign(std::span<const float> logits) {
+  frequencies_.resize(logits.size());
+  sums_.resize(logits.size() / exact::kSumBlock + 1);
+  exact::logits_to_frequencies(logits, frequencies_);
+  exact::prefix_sums(frequencies_, sums_);
+}
+
+}  // namespace smll::codec

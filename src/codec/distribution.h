@@ -1,0 +1,28 @@
+// The model's distribution over the next token, as integers that can be summed over ranges of rows.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "exact/softmax.h"
+
+namespace smll::codec {
+
+// Frequencies of all rows: the most likely row has 2^30 + 1, none has less than 1. Equal logits give equal
+// frequencies on every machine.
+class Distribution {
+ public:
+  void assign(std::span<const float> logits);
+
+  // Sum of the frequencies of rows [lo, hi); below 2^47 for vocabularies of up to 2^16 rows, below 2^63 always.
+  std::uint64_t sum(std::uint32_t lo, std::uint32_t hi) const {
+    return exact::range_sum(frequencies_, sums_, lo, hi);
+  }
+
+ private:
+  std::vector<std::uint32_t> frequencies_;
+  std::vector<std::uint64_t> sums_;  // of all rows before each block of exact::kSumBlock
+};
+
+}  // namespace smll::codec

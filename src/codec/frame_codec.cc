@@ -1,0 +1,185 @@
+#include "codec/frame_codec.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "codec/model_coder.h"
+#include "codec/plain_coder.h"
+#include "codec/size_code.h"
+#include "smll/error.h"
+
+namespace smll::codec {
+namespace {
+
+// Frames up to this size are coded with and without context models beside the model: the model's own work, the slow
+// part, is done once, and where there is little to learn from, its word alone may be shorter.
+constexpr std::size_t kTryLlmAlone = 65536;
+// Frames above this size ask a sample first whether the model helps.
+constexpr std::size_t kSampleAbove = 32768;
+constexpr std::size_t kSamples = 3, kSampleBytes = 2048;
+// A model that begins without context is this much worse than it will be (percent).
+constexpr std::size_t kColdStart = 125;
+// zstd's slow levels pay on frames of text; huge frames come from data that should not wait.
+constexpr int kZstdLevel = 19;
+
+mix::Strength strength(Method method) {
+  return method == Method::kCmFast ? mix::Strength::kFast : mix::Strength::kStrong;
+}
+
+mix::Experts experts(Method method) {
+  return method == Method::kLlm ? mix::Experts::kLlm : mix::Experts::kAll;
+}
+
+void keep_smaller(Frame& best, Method method, std::vector<std::uint8_t> payload) {
+  if (payload.size() >= best.payload.size()) return;
+  best.method = method;
+  best.payload = std::move(payload);
+}
+
+}  // namespace
+
+struct FrameCodec::State {
+  std::shared_ptr<const LoadedModel> model;
+  std::unique_ptr<Predictor> predictor;
+
+  Predictor& use_predictor() {
+    if (!model) {
+      throw Error(ErrorKind::kModel, "a frame of the archive needs a language model and none was given");
+    }
+    if (!predictor) predictor = model->make_predictor();
+    return *predictor;
+  }
+
+  ModelledFrame run_model(std::span<const std::uint8_t> data, int lanes, FrameStats* stats,
+                          const Progress& progress) {
+    Predictor& p = use_predictor();
+    return model_frame(data, lanes, *model, p, stats, progress);
+  }
+
+  // Whether pieces from the whole frame take fewer bytes with the model than its share of `other` bytes.
+  bool sample_wins(std::span<const std::uint8_t> data, std::size_t other, FrameStats* stats) {
+    std::vector<std::uint8_t> sample;
+    for (std::size_t i = 0; i < kSamples; ++i) {
+      const auto piece = data.subspan((data.size() - kSampleBytes) * i / (kSamples - 1), kSampleBytes);
+      sample.insert(sample.end(), piece.begin(), piece.end());
+    }
+    const ModelledFrame frame = run_model(sample, 1, stats, {});
+    const std::size_t size = encode_modelled(frame, *model, mix::Experts::kLlm, false).size();
+    return size * 100 / kColdStart * data.size() <= other * sample.size();
+  }
+
+  void try_model(std::span<const std::uint8_t> data, const FrameOptions& options, Frame& best,
+                 FrameStats* stats, const Progress& progress) {
+    const bool only_model = options.experts == Experts::kLlm;
+    if (!only_model && data.size() > kSampleAbove) {
+      FrameStats sample_stats;
+      const bool wins = sample_wins(data, best.payload.size(), &sample_stats);
+      if (stats) stats->model_seconds += sample_stats.model_seconds;
+      if (!wins) return;
+    }
+    const int lanes = options.lanes > 0 ? std::min(options.lanes, kMaxLanes) : lanes_for(data.size());
+    const ModelledFrame frame = run_model(data, lanes, stats, progress);
+    if (only_model || data.size() <= kTryLlmAlone) {
+      keep_smaller(best, Method::kLlm, encode_modelled(frame, *model, mix::Experts::kLlm, false));
+    }
+    if (!only_model) {
+      keep_smaller(best, Method::kMixed, encode_modelled(frame, *model, mix::Experts::kAll, false));
+    }
+  }
+};
+
+FrameCodec::FrameCodec(std::shared_ptr<const LoadedModel> model) : state_(std::make_unique<State>()) {
+  state_->model = std::move(model);
+}
+FrameCodec::~FrameCodec() = default;
+FrameCodec::FrameCodec(FrameCodec&&) noexcept = default;
+FrameCodec& FrameCodec::operator=(FrameCodec&&) noexcept = default;
+
+bool FrameCodec::wants_model(std::span<const std::uint8_t> data, const FrameOptions& options) {
+  if (options.experts == Experts::kCm || options.experts == Experts::kCmFast || data.empty()) return false;
+  return options.experts == Experts::kLlm || looks_like_text(data);
+}
+
+Frame FrameCodec::encode(std::span<const std::uint8_t> data, const FrameOptions& options,
+                         FrameStats* stats, const Progress& progress) {
+  if (data.size() > kMaxFrame) throw Error(ErrorKind::kData, "a frame is too large");
+  if (stats) *stats = {};
+  Frame best{Method::kStored, data.size(), {data.begin(), data.end()}};
+  if (data.empty()) return best;
+  const bool model = data.size() <= kMaxModelFrame && wants_model(data, options);
+  if (options.experts != Experts::kLlm) {
+    keep_smaller(best, Method::kZstd, encode_zstd(data, kZstdLevel));
+    const bool fast = options.experts == Experts::kCmFast || data.size() > kMaxModelFrame;
+    const Method cm = fast ? Method::kCmFast : Method::kCm;
+    keep_smaller(best, cm, encode_cm(data, strength(cm), false, model ? Progress{} : progress));
+  }
+  if (model) state_->try_model(data, options, best, stats, progress);
+  return best;
+}
+
+std::vector<std::uint8_t> FrameCodec::decode(Method method, std::size_t raw_size,
+                                             std::span<const std::uint8_t> payload,
+                                             FrameStats* stats, const Progress& progress) {
+  if (stats) *stats = {};
+  if (raw_size > (needs_model(method) ? kMaxModelFrame : kMaxFrame)) {
+    throw Error(ErrorKind::kData, "the archive is damaged: a frame is larger than the format allows");
+  }
+  switch (method) {
+    case Method::kStored:
+      if (payload.size() != raw_size) {
+        throw Error(ErrorKind::kData, "the archive is damaged: a stored frame has another size");
+      }
+      return {payload.begin(), payload.end()};
+    case Method::kZstd:
+      return decode_zstd(payload, raw_size);
+    case Method::kCmFast:
+    case Method::kCm:
+      return decode_cm(payload, raw_size, strength(method), false, progress);
+    case Method::kLlm:
+    case Method::kMixed: {
+      Predictor& predictor = state_->use_predictor();
+      return decode_modelled(payload, raw_size, *state_->model, predictor, experts(method), false,
+                             stats, progress);
+    }
+  }
+  throw Error(ErrorKind::kData, "the archive is damaged, or of a newer version: unknown method");
+}
+
+Frame FrameCodec::encode_compact(std::span<const std::uint8_t> data, Experts experts) {
+  if (data.size() > kMaxCompact) throw Error(ErrorKind::kData, "a compact text is too large");
+  Frame best{Method::kStored, data.size(), {data.begin(), data.end()}};
+  if (data.empty()) return best;
+  if (experts != Experts::kLlm) {
+    keep_smaller(best, Method::kZstd, encode_zstd(data, kZstdLevel));
+    keep_smaller(best, Method::kCm, encode_cm(data, mix::Strength::kStrong, true, {}));
+  }
+  if (state_->model && wants_model(data, {experts, 1})) {
+    const ModelledFrame frame = state_->run_model(data, 1, nullptr, {});
+    keep_smaller(best, Method::kLlm, encode_modelled(frame, *state_->model, mix::Experts::kLlm, true));
+    if (experts != Experts::kLlm) {
+      keep_smaller(best, Method::kMixed, encode_modelled(frame, *state_->model, mix::Experts::kAll, true));
+    }
+  }
+  return best;
+}
+
+std::vector<std::uint8_t> FrameCodec::decode_compact(Method method,
+                                                     std::span<const std::uint8_t> payload) {
+  switch (method) {
+    case Method::kStored:
+      return {payload.begin(), payload.end()};
+    case Method::kZstd:
+      return decode_zstd(payload, zstd_size(payload, kMaxCompact));
+    case Method::kCmFast:
+    case Method::kCm:
+      return decode_cm(payload, 0, strength(method), true, {});
+    case Method::kLlm:
+    case Method::kMixed: {
+      Predictor& predictor = state_->use_predictor();
+      return decode_modelled(payload, 0, *state_->model, predictor, experts(method), true, nullptr, {});
+    }
+  }
+  throw Error(ErrorKind::kData, "the archive is damaged, or of a newer version: unknown method");
+}
+
+}  // namespace smll::codec

@@ -1,0 +1,117 @@
+#include "codec/plain_coder.h"
+
+#include <zstd.h>
+
+#include <algorithm>
+#include <string>
+
+#include "codec/size_code.h"
+#include "coder/range_coder.h"
+
+namespace smll::codec {
+namespace {
+
+constexpr std::size_t kProgressBytes = 65536;
+
+template <class Coder>
+void code_bytes(Coder& coder, mix::FrameMixer& mixer, const std::uint8_t* known, std::size_t size,
+                const Progress& progress) {
+  for (std::size_t i = 0; i < size; ++i) {
+    const unsigned byte = known ? known[i] : 0;
+    for (int shift = 7; shift >= 0; --shift) {
+      mixer.update_bit(0, coder.code(mixer.predict_bit_cm(0), byte >> shift & 1));
+    }
+    if (progress && i % kProgressBytes == 0) progress(i, 0);
+  }
+}
+
+[[noreturn]] void damaged(const char* what) {
+  throw Error(ErrorKind::kData, std::string("the archive is damaged: ") + what);
+}
+
+// Length of the valid UTF-8 sequence at the start of `in`; 0 when there is none.
+std::size_t utf8_length(std::span<const std::uint8_t> in) {
+  const std::uint8_t lead = in[0];
+  const std::size_t length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+  if (length == 0 || length > in.size()) return 0;
+  const auto continuation = [](std::uint8_t b) { return (b & 0xc0) == 0x80; };
+  return std::all_of(in.begin() + 1, in.begin() + static_cast<std::ptrdiff_t>(length), continuation)
+             ? length
+             : 0;
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> encode_zstd(std::span<const std::uint8_t> data, int level) {
+  std::vector<std::uint8_t> out(ZSTD_compressBound(data.size()));
+  const std::size_t size = ZSTD_compress(out.data(), out.size(), data.data(), data.size(), level);
+  if (ZSTD_isError(size)) throw Error(ErrorKind::kMemory, std::string("zstd: ") + ZSTD_getErrorName(size));
+  out.resize(size);
+  return out;
+}
+
+std::vector<std::uint8_t> decode_zstd(std::span<const std::uint8_t> payload, std::size_t raw_size) {
+  std::vector<std::uint8_t> out(raw_size);
+  if (zstd_size(payload, raw_size) != raw_size ||
+      ZSTD_findFrameCompressedSize(payload.data(), payload.size()) != payload.size() ||
+      ZSTD_decompress(out.data(), out.size(), payload.data(), payload.size()) != raw_size) {
+    damaged("a zstd frame is not valid");
+  }
+  return out;
+}
+
+std::size_t zstd_size(std::span<const std::uint8_t> payload, std::size_t limit) {
+  const unsigned long long size = ZSTD_getFrameContentSize(payload.data(), payload.size());
+  if (size == ZSTD_CONTENTSIZE_UNKNOWN || size == ZSTD_CONTENTSIZE_ERROR || size > limit) {
+    damaged("a zstd frame's size is not valid");
+  }
+  return static_cast<std::size_t>(size);
+}
+
+std::vector<std::uint8_t> encode_cm(std::span<const std::uint8_t> data, mix::Strength strength,
+                                    bool compact, const Progress& progress) {
+  const mix::LaneExtent lane{0, data.size()};
+  mix::FrameMixer mixer(mix::Experts::kCm, strength, data.size(), {&lane, 1});
+  coder::Encoder coder;
+  if (compact) code_size(coder, data.size());
+  code_bytes(coder, mixer, data.data(), data.size(), progress);
+  return coder.finish();
+}
+
+std::vector<std::uint8_t> decode_cm(std::span<const std::uint8_t> payload, std::size_t raw_size,
+                                    mix::Strength strength, bool compact, const Progress& progress) {
+  coder::Decoder coder(payload);
+  if (compact) raw_size = code_size(coder, 0);
+  const mix::LaneExtent lane{0, raw_size};
+  mix::FrameMixer mixer(mix::Experts::kCm, strength, raw_size, {&lane, 1});
+  code_bytes(coder, mixer, nullptr, raw_size, [&](std::size_t bytes, std::uint64_t tokens) {
+    if (coder.overrun()) damaged("a frame's code ends too early");
+    if (progress) progress(bytes, tokens);
+  });
+  if (coder.overrun()) damaged("a frame's code ends too early");
+  if (!coder.used_all()) damaged("bytes are left behind a frame's code");
+  const std::span<const std::uint8_t> bytes = mixer.bytes();
+  return {bytes.begin(), bytes.end()};
+}
+
+bool looks_like_text(std::span<const std::uint8_t> data) {
+  constexpr std::size_t kPieces = 16, kPiece = 1024;
+  std::size_t seen = 0, controls = 0, invalid = 0;
+  const std::size_t step = std::max(data.size() / kPieces, kPiece);
+  for (std::size_t begin = 0; begin < data.size(); begin += step) {
+    auto piece = data.subspan(begin, std::min(kPiece, data.size() - begin));
+    seen += piece.size();
+    // A piece may begin or end inside a sequence; that is no sign of anything.
+    for (int i = 0; i < 3 && begin > 0 && !piece.empty() && (piece[0] & 0xc0) == 0x80; ++i) piece = piece.subspan(1);
+    while (!piece.empty()) {
+      const std::uint8_t byte = piece[0];
+      controls += byte < 32 && byte != '\t' && byte != '\n' && byte != '\r' && byte != '\f' && byte != 27;
+      const std::size_t length = utf8_length(piece);
+      invalid += length == 0 && piece.size() > 3;
+      piece = piece.subspan(std::max<std::size_t>(length, 1));
+    }
+  }
+  return controls * 50 <= seen && invalid * 20 <= seen;
+}
+
+}  // namespace smll::codec

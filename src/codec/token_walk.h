@@ -1,0 +1,142 @@
+// A token as a path of binary decisions through the byte-sorted vocabulary.
+//
+// From the root, where no byte is known, each byte of the token takes eight decisions, most significant bit first;
+// before each further byte stands the decision whether the token ends here. The model's probability of a decision is
+// a ratio of two range sums. Decisions with one possible outcome are certain and are not coded.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "codec/distribution.h"
+#include "text/vocabulary.h"
+
+namespace smll::codec {
+
+// P(yes or one) * 65536; the two ends mean that the outcome is certain.
+inline constexpr std::uint32_t kCertainlyNot = 0;
+inline constexpr std::uint32_t kCertainly = 65536;
+
+inline bool is_certain(std::uint32_t p) { return p == kCertainlyNot || p == kCertainly; }
+
+// Walks a distribution; the caller says which way each decision went.
+class LiveWalk {
+ public:
+  LiveWalk(const text::Vocabulary& vocabulary, const Distribution& distribution)
+      : vocabulary_(vocabulary),
+        distribution_(distribution),
+        hi_(static_cast<std::uint32_t>(vocabulary.rows())) {}
+
+  // P(the token ends before its next byte).
+  std::uint32_t end() {
+    if (!can_end()) return kCertainlyNot;
+    if (hi_ - lo_ == 1) return kCertainly;
+    return ratio(distribution_.sum(lo_, lo_ + 1), distribution_.sum(lo_, hi_));
+  }
+  void set_end(bool ended) {
+    if (!ended && can_end()) ++lo_;
+  }
+  // True when the bytes so far are a token.
+  bool can_end() const { return depth_ > 0 && vocabulary_.bytes(lo_).size() == depth_; }
+
+  // P(the next bit is one).
+  std::uint32_t bit() {
+    middle_ = vocabulary_.lower_bound(lo_, hi_, depth_, byte_ | 1u << shift_);
+    if (middle_ == lo_) return kCertainly;
+    if (middle_ == hi_) return kCertainlyNot;
+    return ratio(distribution_.sum(middle_, hi_), distribution_.sum(lo_, hi_));
+  }
+  void set_bit(int bit) {
+    (bit ? lo_ : hi_) = middle_;
+    byte_ |= static_cast<unsigned>(bit) << shift_;
+    if (shift_-- == 0) {
+      shift_ = 7;
+      byte_ = 0;
+      ++depth_;
+    }
+  }
+
+  // The row, once the token has ended.
+  std::uint32_t row() const { return lo_; }
+
+  // A decoder learns outcomes from the code.
+  bool known_end() const { return false; }
+  int known_bit() const { return 0; }
+
+ private:
+  static std::uint32_t ratio(std::uint64_t part, std::uint64_t whole) {
+    while (whole >> 47) {  // keeps the shift below from overflowing, for vocabularies of millions of rows
+      part >>= 1;
+      whole >>= 1;
+    }
+    return static_cast<std::uint32_t>(
+        std::clamp<std::uint64_t>((part << 16) / whole, 1, kCertainly - 1));
+  }
+
+  const text::Vocabulary& vocabulary_;
+  const Distribution& distribution_;
+  std::uint32_t lo_ = 0, hi_, middle_ = 0;
+  std::size_t depth_ = 0;
+  unsigned byte_ = 0;
+  int shift_ = 7;
+};
+
+// The probabilities along the path of a known token, so that the distribution itself need not be kept.
+class RecordedPath {
+ public:
+  void record(const text::Vocabulary& vocabulary, const Distribution& distribution,
+              std::uint32_t row) {
+    probabilities_.clear();
+    LiveWalk walk(vocabulary, distribution);
+    for (const char c : vocabulary.bytes(row)) {
+      if (!probabilities_.empty()) {
+        probabilities_.push_back(walk.end());
+        walk.set_end(false);
+      }
+      for (int shift = 7; shift >= 0; --shift) {
+        probabilities_.push_back(walk.bit());
+        walk.set_bit(static_cast<unsigned char>(c) >> shift & 1);
+      }
+    }
+    probabilities_.push_back(walk.end());
+  }
+
+  // In the order of the decisions: eight bits, end, eight bits, ..., end.
+  std::span<const std::uint32_t> probabilities() const { return probabilities_; }
+
+ private:
+  std::vector<std::uint32_t> probabilities_;
+};
+
+// Replays a recorded path with the outcomes of its token; has LiveWalk's interface.
+class ReplayedWalk {
+ public:
+  ReplayedWalk(const RecordedPath& path, std::string_view bytes, std::uint32_t row)
+      : next_(path.probabilities().data()), bytes_(bytes), row_(row) {}
+
+  std::uint32_t end() { return *next_++; }
+  void set_end(bool) {}
+  bool can_end() const { return known_end(); }
+  std::uint32_t bit() { return *next_++; }
+  void set_bit(int) {
+    if (shift_-- == 0) {
+      shift_ = 7;
+      ++depth_;
+    }
+  }
+  std::uint32_t row() const { return row_; }
+  bool known_end() const { return depth_ == bytes_.size(); }
+  int known_bit() const { return static_cast<unsigned char>(bytes_[depth_]) >> shift_ & 1; }
+
+ private:
+  const std::uint32_t* next_;
+  std::string_view bytes_;
+  std::uint32_t row_;
+  std::size_t depth_ = 0;
+  int shift_ = 7;
+};
+
+}  // namespace smll::codec
