@@ -1,6 +1,7 @@
 #include "exact/thread_pool.h"
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 #include "exact/fp_env.h"
@@ -10,6 +11,16 @@ namespace {
 
 // About 20 microseconds: longer than the gap between two loops of a step, shorter than a time slice.
 constexpr int kSpins = 4000;
+
+// Fields of a ticket: next task, task count, and the low bits of the loop's number.
+constexpr int kFieldBits = 22;
+constexpr std::uint64_t kFieldMask = (1u << kFieldBits) - 1;
+constexpr std::uint32_t kGenerationMask = (1u << (64 - 2 * kFieldBits)) - 1;
+
+std::uint64_t make_ticket(std::uint32_t generation, std::size_t count) {
+  return (static_cast<std::uint64_t>(generation & kGenerationMask) << (2 * kFieldBits)) |
+         (static_cast<std::uint64_t>(count) << kFieldBits);
+}
 
 inline void relax() {
 #if defined(__x86_64__)
@@ -48,15 +59,16 @@ void ThreadPool::run(std::size_t count,
     for (std::size_t i = 0; i < count; ++i) body(i, 0);
     return;
   }
+  if (count > kFieldMask) throw std::length_error("too many tasks in one loop");
   body_ = &body;
-  count_ = count;
-  next_.store(0, std::memory_order_relaxed);
-  busy_.store(static_cast<std::uint32_t>(workers_.size()), std::memory_order_relaxed);
-  generation_.fetch_add(1, std::memory_order_release);
+  done_.store(0, std::memory_order_relaxed);
+  const std::uint32_t generation = generation_.load(std::memory_order_relaxed) + 1;
+  ticket_.store(make_ticket(generation, count), std::memory_order_release);
+  generation_.store(generation, std::memory_order_release);
   generation_.notify_all();
-  take_tasks(0);
-  for (std::uint32_t busy; (busy = busy_.load(std::memory_order_acquire)) != 0;) {
-    wait_while(busy_, busy);
+  take_tasks(generation & kGenerationMask, 0);
+  for (std::uint32_t done; (done = done_.load(std::memory_order_acquire)) != count;) {
+    wait_while(done_, done);
   }
   if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }
@@ -68,22 +80,29 @@ void ThreadPool::work(int thread) {
     wait_while(generation_, seen);
     seen = generation_.load(std::memory_order_acquire);
     if (stop_.load()) return;
-    take_tasks(thread);
-    if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_one();
+    take_tasks(seen & kGenerationMask, thread);
   }
 }
 
-void ThreadPool::take_tasks(int thread) {
+void ThreadPool::take_tasks(std::uint64_t generation, int thread) {
+  std::uint64_t ticket = ticket_.load(std::memory_order_acquire);
   for (;;) {
-    const std::size_t task = next_.fetch_add(1, std::memory_order_relaxed);
-    if (task >= count_) return;
+    const std::uint64_t count = (ticket >> kFieldBits) & kFieldMask;
+    const std::uint64_t task = ticket & kFieldMask;
+    if (ticket >> (2 * kFieldBits) != generation || task >= count) return;
+    if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel,
+                                       std::memory_order_acquire)) {
+      continue;
+    }
+    // From here to the count of done_ the loop cannot end, so body_ stays valid.
     try {
       (*body_)(task, thread);
     } catch (...) {
       const std::lock_guard<std::mutex> lock(error_mutex_);
       if (!error_) error_ = std::current_exception();
-      next_.store(count_, std::memory_order_relaxed);
     }
+    if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == count) done_.notify_one();
+    ticket = ticket_.load(std::memory_order_acquire);
   }
 }
 

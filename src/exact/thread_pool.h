@@ -28,16 +28,17 @@ class ThreadPool {
 
  private:
   void work(int thread);
-  void take_tasks(int thread);
+  void take_tasks(std::uint64_t generation, int thread);
 
   std::vector<std::thread> workers_;
   const std::function<void(std::size_t, int)>* body_ = nullptr;
-  std::size_t count_ = 0;
   std::exception_ptr error_;
   std::mutex error_mutex_;
-  alignas(64) std::atomic<std::size_t> next_{0};
+  // The loop's number, its task count and its next task in one word: a thread that wakes late can never
+  // take a task of another loop, so nobody has to wait for threads that are asleep.
+  alignas(64) std::atomic<std::uint64_t> ticket_{0};
   alignas(64) std::atomic<std::uint32_t> generation_{0};
-  alignas(64) std::atomic<std::uint32_t> busy_{0};
+  alignas(64) std::atomic<std::uint32_t> done_{0};
   std::atomic<bool> stop_{false};
 };
 
