@@ -1,5 +1,5 @@
-// The module smll._smll: the C++ API with as little Python as possible; python/smll/__init__.py is what
-// users see.
+// The module smll._smll: the C++ API with as little Python as possible; python/smll/__init__.py is
+// what users see.
 #include <pybind11/functional.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -19,7 +19,8 @@ namespace {
 class BufferView {
  public:
   explicit BufferView(const py::object& object) {
-    if (PyObject_GetBuffer(object.ptr(), &buffer_, PyBUF_SIMPLE) != 0) throw py::error_already_set();
+    if (PyObject_GetBuffer(object.ptr(), &buffer_, PyBUF_SIMPLE) != 0)
+      throw py::error_already_set();
   }
   ~BufferView() { PyBuffer_Release(&buffer_); }
   BufferView(const BufferView&) = delete;
@@ -192,11 +193,16 @@ py::dict describe(const smll::Model& model) {
 
 const char* kind_name(smll::ErrorKind kind) {
   switch (kind) {
-    case smll::ErrorKind::kData: return "data";
-    case smll::ErrorKind::kUsage: return "usage";
-    case smll::ErrorKind::kModel: return "model";
-    case smll::ErrorKind::kIo: return "io";
-    case smll::ErrorKind::kMemory: return "memory";
+    case smll::ErrorKind::kData:
+      return "data";
+    case smll::ErrorKind::kUsage:
+      return "usage";
+    case smll::ErrorKind::kModel:
+      return "model";
+    case smll::ErrorKind::kIo:
+      return "io";
+    case smll::ErrorKind::kMemory:
+      return "memory";
   }
   return "data";
 }
@@ -247,16 +253,16 @@ PYBIND11_MODULE(_smll, module) {
              }
              return to_python(result);
            })
-      .def("decompress", [](const smll::Compressor& self, const py::object& data,
-                            std::uint64_t max_bytes) {
-        const BufferView bytes(data);
-        smll::Bytes result;
-        {
-          const py::gil_scoped_release released;
-          result = self.decompress(bytes.view(), max_bytes);
-        }
-        return to_python(result);
-      });
+      .def("decompress",
+           [](const smll::Compressor& self, const py::object& data, std::uint64_t max_bytes) {
+             const BufferView bytes(data);
+             smll::Bytes result;
+             {
+               const py::gil_scoped_release released;
+               result = self.decompress(bytes.view(), max_bytes);
+             }
+             return to_python(result);
+           });
 
   py::class_<PythonWriter>(module, "Writer")
       .def(py::init<const smll::Model&, py::object, const std::string&, int>(), py::arg("model"),

@@ -16,8 +16,8 @@ class Source {
  public:
   virtual ~Source() = default;
 
-  // Reads up to out.size() bytes, at least one unless the stream has ended; returns 0 at the end only.
-  // Throws Error(kIo).
+  // Reads up to out.size() bytes, at least one unless the stream has ended; returns 0 at the end
+  // only. Throws Error(kIo).
   virtual std::size_t read(std::span<std::uint8_t> out) = 0;
 
   // True when seek() and size() work; a pipe says false and is only read forward.

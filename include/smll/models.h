@@ -14,9 +14,9 @@ namespace smll {
 struct ModelEntry {
   std::string name;
   std::string description;
-  std::string path;                // "" when the file is not on this machine
-  std::uint64_t size = 0;          // bytes; 0 when unknown
-  bool known = false;              // `smll models pull NAME` gets it
+  std::string path;        // "" when the file is not on this machine
+  std::uint64_t size = 0;  // bytes; 0 when unknown
+  bool known = false;      // `smll models pull NAME` gets it
   bool is_default = false;
   std::vector<std::uint64_t> fingerprints;  // seen so far, one for each backend and set-up
 };
@@ -24,17 +24,18 @@ struct ModelEntry {
 // Bytes received so far and in all; the second is 0 when unknown.
 using DownloadProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
-// Where models are kept: $SMLL_CACHE/models, or $XDG_CACHE_HOME/smll/models, or ~/.cache/smll/models.
+// Where models are kept: $SMLL_CACHE/models, or $XDG_CACHE_HOME/smll/models, or
+// ~/.cache/smll/models.
 std::string models_directory();
 
 std::vector<ModelEntry> list_models();
 
-// The model file that `spec` (path, name, hf:REPO:GLOB or "" for the default) means. Throws Error(kModel),
-// with the command that gets it, when it is not on this machine.
+// The model file that `spec` (path, name, hf:REPO:GLOB or "" for the default) means. Throws
+// Error(kModel), with the command that gets it, when it is not on this machine.
 std::string find_model(const std::string& spec);
 
-// The same, but gets the file first when it is missing. What arrives is verified before it appears in the
-// cache. Throws Error(kModel).
+// The same, but gets the file first when it is missing. What arrives is verified before it appears
+// in the cache. Throws Error(kModel).
 std::string pull_model(const std::string& spec, const DownloadProgress& progress = {});
 
 }  // namespace smll

@@ -31,12 +31,13 @@ inline constexpr int kDefaultWindow = 2048;  // tokens
 
 // Which model to use and how to run it.
 struct ModelOptions {
-  // A GGUF file's path, a known model's name, or hf:REPO:GLOB. "" means the environment's SMLL_MODEL or,
-  // where that is unset, the default model when writing and the archive's own model when reading.
+  // A GGUF file's path, a known model's name, or hf:REPO:GLOB. "" means the environment's
+  // SMLL_MODEL or, where that is unset, the default model when writing and the archive's own model
+  // when reading.
   std::string model;
   Backend backend = Backend::kExact;
-  std::string isa;              // "", "scalar", "avx2", "avx512" or "neon"; "" lets the machine choose
-  int threads = 0;              // 0: one per core
+  std::string isa;  // "", "scalar", "avx2", "avx512" or "neon"; "" lets the machine choose
+  int threads = 0;  // 0: one per core
   int window = kDefaultWindow;  // tokens of context; readers take the archive's
   // Get the default model from its package when writing needs it and it is not in the cache.
   bool download = true;
@@ -82,8 +83,8 @@ struct ReadOptions {
   Progress progress;
 };
 
-// What a level of 1 (fastest) to 9 (smallest) stands for; sets experts, lanes and window (the manual has
-// the table). Throws Error(kUsage) for another level.
+// What a level of 1 (fastest) to 9 (smallest) stands for; sets experts, lanes and window (the
+// manual has the table). Throws Error(kUsage) for another level.
 void apply_level(int level, WriteOptions& write, ModelOptions& model);
 
 // Names as the command line spells them: "exact", "llama"; "all", "llm", "cm", "cm-fast".

@@ -4,8 +4,8 @@
 //   smll::Bytes small = smll.compress("To be, or not to be");
 //   smll::Bytes text = smll.decompress(small);
 //
-// Files and streams go through Writer and Reader. Every function throws smll::Error and nothing else of
-// its own; memory that runs out may also throw std::bad_alloc.
+// Files and streams go through Writer and Reader. Every function throws smll::Error and nothing
+// else of its own; memory that runs out may also throw std::bad_alloc.
 #pragma once
 
 #include <cstdint>
@@ -36,8 +36,8 @@ struct ModelInfo {
   Backend backend = Backend::kExact;
 };
 
-// A handle on a model. Copies share it. The file is found and loaded only when some data needs it, so making
-// one costs nothing. May be used from many threads.
+// A handle on a model. Copies share it. The file is found and loaded only when some data needs it,
+// so making one costs nothing. May be used from many threads.
 class Model {
  public:
   explicit Model(ModelOptions options = {});
@@ -63,13 +63,14 @@ class Compressor {
   Compressor(Compressor&&) noexcept;
   Compressor& operator=(Compressor&&) noexcept;
 
-  // Up to kCompactLimit bytes become the compact form, which names no model and adds 2 bytes to the coded
-  // text: whoever reads it must use the same model. Longer data becomes a file, as Writer writes it.
+  // Up to kCompactLimit bytes become the compact form, which names no model and adds 2 bytes to the
+  // coded text: whoever reads it must use the same model. Longer data becomes a file, as Writer
+  // writes it.
   Bytes compress(ByteView data) const;
   Bytes compress(std::string_view text) const;
 
-  // Takes both forms. `max_bytes` limits the result's size (0: no limit). Throws Error(kData) for damaged
-  // data and Error(kModel) for another model's.
+  // Takes both forms. `max_bytes` limits the result's size (0: no limit). Throws Error(kData) for
+  // damaged data and Error(kModel) for another model's.
   Bytes decompress(ByteView archive, std::uint64_t max_bytes = 0) const;
 
   const Model& model() const;
@@ -105,13 +106,13 @@ class Writer {
 // Reads archives, one after another where several were concatenated. One thread at a time.
 class Reader {
  public:
-  // `source` must outlive the reader. Where it is seekable and has an index, a range or a damaged frame
-  // costs only the frames it touches.
+  // `source` must outlive the reader. Where it is seekable and has an index, a range or a damaged
+  // frame costs only the frames it touches.
   Reader(Model model, ReadOptions options, Source& source);
   ~Reader();
 
-  // Gives up to out.size() bytes, at least one unless the data ends; 0 at the end, which is only reached
-  // when everything read was whole. Throws Error(kData) where it was not.
+  // Gives up to out.size() bytes, at least one unless the data ends; 0 at the end, which is only
+  // reached when everything read was whole. Throws Error(kData) where it was not.
   std::size_t read(std::span<std::uint8_t> out);
 
   const Stats& stats() const;
@@ -124,8 +125,8 @@ class Reader {
 // A frame as `list` sees it.
 struct FrameInfo {
   std::string method;
-  std::uint64_t raw_size = 0;      // bytes
-  std::uint64_t stored_size = 0;   // bytes, with its headers
+  std::uint64_t raw_size = 0;        // bytes
+  std::uint64_t stored_size = 0;     // bytes, with its headers
   std::uint64_t archive_offset = 0;  // where its record starts in the source
 };
 

@@ -63,8 +63,9 @@ TEST(Api, FilesComeBack) {
 
 TEST(Api, SmallTextsTakeTwoBytesMoreThanTheirCode) {
   const Compressor compressor(no_model(), fast());
-  for (const std::string& data : {std::string(), std::string("a"), std::string("hello hello hello hello"),
-                                  std::string("\xff\x00\x80", 3)}) {
+  for (const std::string& data :
+       {std::string(), std::string("a"), std::string("hello hello hello hello"),
+        std::string("\xff\x00\x80", 3)}) {
     const Bytes packed = compressor.compress(data);
     EXPECT_LE(packed.size(), data.size() + 2);
     const Bytes raw = compressor.decompress(packed);
@@ -140,7 +141,8 @@ TEST(Api, FlushMakesDataReadable) {
 
 TEST(Api, DamagedSmallDataIsRefused) {
   const Compressor compressor(no_model(), fast());
-  for (const Bytes& data : {Bytes{}, Bytes{0x80}, Bytes{'h', 'e', 'l', 'l', 'o'}, Bytes{0xe0, 1, 2}}) {
+  for (const Bytes& data :
+       {Bytes{}, Bytes{0x80}, Bytes{'h', 'e', 'l', 'l', 'o'}, Bytes{0xe0, 1, 2}}) {
     EXPECT_THROW(compressor.decompress(data), Error);
   }
 }

@@ -74,8 +74,9 @@ struct Compressor::State {
     }
     Bytes raw = worker->codec.decode_compact(method, data.subspan(archive::kCompactOverhead));
     if (!archive::compact_content_fits(data, raw, identity)) {
-      throw Error(ErrorKind::kData, worker->model ? "the data is damaged or another model's: the checksum differs"
-                                                  : "the data is damaged: the checksum differs");
+      throw Error(ErrorKind::kData,
+                  worker->model ? "the data is damaged or another model's: the checksum differs"
+                                : "the data is damaged: the checksum differs");
     }
     give_back(std::move(worker));
     return raw;
@@ -116,8 +117,8 @@ Bytes Compressor::decompress(ByteView archive, std::uint64_t max_bytes) const {
   if (!archive::is_compact(archive)) throw Error(ErrorKind::kData, "not smll data");
   Bytes raw = state_->decompress_small(archive);
   if (max_bytes != 0 && raw.size() > max_bytes) {
-    throw Error(ErrorKind::kMemory, "the data is larger than the limit of " +
-                                        std::to_string(max_bytes) + " bytes");
+    throw Error(ErrorKind::kMemory,
+                "the data is larger than the limit of " + std::to_string(max_bytes) + " bytes");
   }
   return raw;
 }

@@ -26,7 +26,8 @@ std::string environment_model() {
 std::string title(const archive::ModelRecord& record) {
   const std::string name = ModelSource::name_of(record);
   const std::string fingerprint = "fingerprint " + hex(record.fingerprint);
-  return name.empty() ? "the model with " + fingerprint : "the model " + name + " (" + fingerprint + ")";
+  return name.empty() ? "the model with " + fingerprint
+                      : "the model " + name + " (" + fingerprint + ")";
 }
 
 std::string how_to_get(const archive::ModelRecord& record) {

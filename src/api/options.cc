@@ -11,8 +11,8 @@ struct Level {
   int window;
 };
 
-// Without the model, with ever longer windows, and last with one lane: the smallest result, but one that
-// cannot be decoded in parallel.
+// Without the model, with ever longer windows, and last with one lane: the smallest result, but one
+// that cannot be decoded in parallel.
 constexpr std::array<Level, kMaxLevel> kLevels = {{
     {Experts::kCmFast, 0, kDefaultWindow},
     {Experts::kCm, 0, kDefaultWindow},

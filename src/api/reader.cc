@@ -96,7 +96,8 @@ struct Reader::State {
         options.progress(now);
       };
     }
-    raw = codec_for(frame.method).decode(frame.method, frame.raw_size, payload, &frame_stats, progress);
+    raw = codec_for(frame.method)
+              .decode(frame.method, frame.raw_size, payload, &frame_stats, progress);
     parser.check_content(raw);
     stats.frames += 1;
     stats.tokens += frame_stats.tokens;
@@ -132,7 +133,8 @@ struct Reader::State {
 
   // False when the error must stop the reading.
   bool report(const Error& error) {
-    if (!options.keep_going || error.kind() == ErrorKind::kIo || error.kind() == ErrorKind::kMemory) {
+    if (!options.keep_going || error.kind() == ErrorKind::kIo ||
+        error.kind() == ErrorKind::kMemory) {
       return false;
     }
     stats.damaged_frames += 1;
@@ -186,8 +188,8 @@ ArchiveInfo list(Source& source) {
       info.backend = static_cast<Backend>(record.backend);
     }
     parser.skip_payload();
-    info.frames.push_back({archive::method_name(frame.method), frame.raw_size,
-                           parser.position() - offset, offset});
+    info.frames.push_back(
+        {archive::method_name(frame.method), frame.raw_size, parser.position() - offset, offset});
     info.raw_size += frame.raw_size;
   }
   info.archives = parser.archives();

@@ -26,7 +26,9 @@ struct Writer::State {
         archive(sink),
         cutter(
             limits(options),
-            [this](ByteView block) { return codec::FrameCodec::wants_model(block, frame_options()); },
+            [this](ByteView block) {
+              return codec::FrameCodec::wants_model(block, frame_options());
+            },
             [this](ByteView frame) { encode(frame); }) {
     if (options.lanes < 0 || options.lanes > codec::kMaxLanes) {
       throw Error(ErrorKind::kUsage, "the number of lanes must be 1 to " +

@@ -23,8 +23,8 @@ bool read_at(Source& source, std::uint64_t offset, std::size_t size, Bytes& out)
   return true;
 }
 
-// The end record that ends at `end` (its trailer included), without trailer and check; empty when there is
-// no valid one.
+// The end record that ends at `end` (its trailer included), without trailer and check; empty when
+// there is no valid one.
 Bytes end_record_before(Source& source, std::uint64_t end) {
   Bytes bytes;
   if (end < kTrailerSize || !read_at(source, end - kTrailerSize, kTrailerSize, bytes)) return {};
@@ -40,8 +40,8 @@ Bytes end_record_before(Source& source, std::uint64_t end) {
   return bytes;
 }
 
-// Adds an archive's frames in order and returns where the archive starts. Throws Error(kData) when the
-// record lies about them.
+// Adds an archive's frames in order and returns where the archive starts. Throws Error(kData) when
+// the record lies about them.
 std::uint64_t add_frames(const Bytes& record, std::uint64_t archive_end,
                          std::vector<IndexedFrame>& frames) {
   std::size_t next = 1;

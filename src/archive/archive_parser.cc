@@ -59,8 +59,9 @@ bool ArchiveParser::start_archive() {
   for (std::size_t i = 0; i < kMagic.size(); ++i) {
     if (input_.at_end()) {
       if (i == 0) fail("the file is empty, not an smll archive");
-      fail(archives_ == 0 ? "not an smll archive" : "bytes follow the archive's end, at byte " +
-                                                         std::to_string(region_start_));
+      fail(archives_ == 0
+               ? "not an smll archive"
+               : "bytes follow the archive's end, at byte " + std::to_string(region_start_));
     }
     if (header_byte() == kMagic[i]) continue;
     if (archives_ == 0) fail("not an smll archive");
@@ -147,8 +148,7 @@ void ArchiveParser::end_frame() {
 
 void ArchiveParser::check_content(ByteView raw) {
   // The payload has been read, so the frame's own number is one less.
-  if (raw.size() == frame_.raw_size &&
-      content_check(raw, number_ - 1) == frame_.content_check) {
+  if (raw.size() == frame_.raw_size && content_check(raw, number_ - 1) == frame_.content_check) {
     content_.update(raw);
     return;
   }

@@ -1,4 +1,5 @@
-// Walks the records of one or more concatenated archives, checking each before its lengths are believed.
+// Walks the records of one or more concatenated archives, checking each before its lengths are
+// believed.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +17,9 @@ class ArchiveParser {
  public:
   explicit ArchiveParser(Source& source) : input_(source) {}
 
-  // Goes to the next frame and reads its header; false at the end of the last archive. The payload of the
-  // frame before must have been read or skipped. Throws Error(kData), naming frame and offset.
+  // Goes to the next frame and reads its header; false at the end of the last archive. The payload
+  // of the frame before must have been read or skipped. Throws Error(kData), naming frame and
+  // offset.
   bool next_frame();
 
   const FrameHeader& frame() const { return frame_; }
@@ -38,8 +40,8 @@ class ArchiveParser {
   // The frame number and offset, for messages: "frame 3 (at byte 12345)".
   std::string place() const;
 
-  // Goes on at the first frame after the current one that the index at the source's end knows; false when
-  // there is no usable index. For use after next_frame() threw.
+  // Goes on at the first frame after the current one that the index at the source's end knows;
+  // false when there is no usable index. For use after next_frame() threw.
   bool resume_after_damage();
 
  private:
@@ -60,7 +62,8 @@ class ArchiveParser {
   bool in_archive_ = false;
   bool single_ = false;
   bool frame_open_ = false;  // a frame's header has been read and its payload has not been ended
-  // False once a frame was skipped or damaged: the hash of the whole content cannot be checked then.
+  // False once a frame was skipped or damaged: the hash of the whole content cannot be checked
+  // then.
   bool content_complete_ = true;
   // False once frames were jumped over: the index cannot be compared then.
   bool entries_complete_ = true;

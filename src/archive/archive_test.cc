@@ -81,7 +81,8 @@ TEST(Archive, OneSmallFrameWithAKnownModelAddsTwentyFourBytesAtMost) {
 }
 
 TEST(Archive, ManyFramesComeBackInOrder) {
-  const std::vector<Bytes> frames = {some_bytes(10, 1), some_bytes(300, 2), {}, some_bytes(70000, 3)};
+  const std::vector<Bytes> frames = {
+      some_bytes(10, 1), some_bytes(300, 2), {}, some_bytes(70000, 3)};
   Bytes expected;
   for (const Bytes& frame : frames) expected.insert(expected.end(), frame.begin(), frame.end());
   EXPECT_EQ(content_of(archive_of(frames)), expected);
@@ -95,8 +96,8 @@ TEST(Archive, ConcatenatedArchivesAreOne) {
 }
 
 TEST(Archive, EveryCutIsNoticed) {
-  for (const auto& frames : std::vector<std::vector<Bytes>>{{some_bytes(40, 1)},
-                                                            {some_bytes(40, 1), some_bytes(30, 2)}}) {
+  for (const auto& frames : std::vector<std::vector<Bytes>>{
+           {some_bytes(40, 1)}, {some_bytes(40, 1), some_bytes(30, 2)}}) {
     const Bytes whole = archive_of(frames);
     for (std::size_t size = 0; size < whole.size(); ++size) {
       const Bytes cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
@@ -233,8 +234,8 @@ TEST(Format, VarintsHaveOneSpelling) {
     std::size_t next = 0;
     return read_varint([&] { return bytes.at(next++); });
   };
-  for (const std::uint64_t value : {std::uint64_t{0}, std::uint64_t{127}, std::uint64_t{128},
-                                    std::uint64_t{300}, UINT64_MAX}) {
+  for (const std::uint64_t value :
+       {std::uint64_t{0}, std::uint64_t{127}, std::uint64_t{128}, std::uint64_t{300}, UINT64_MAX}) {
     Bytes bytes;
     put_varint(bytes, value);
     EXPECT_EQ(read(bytes), value);

@@ -11,14 +11,14 @@
 
 namespace smll::archive {
 
-// Frames go to the sink as they come, except the first, which waits for the second, a flush() or finish():
-// only then is it known whether the archive can take the shorter single-frame form.
+// Frames go to the sink as they come, except the first, which waits for the second, a flush() or
+// finish(): only then is it known whether the archive can take the shorter single-frame form.
 class ArchiveWriter {
  public:
   explicit ArchiveWriter(Sink& sink);
 
-  // `raw` is what `frame` was coded from. `model` must be given for frames that need one, and be the same
-  // each time.
+  // `raw` is what `frame` was coded from. `model` must be given for frames that need one, and be
+  // the same each time.
   void add(const codec::Frame& frame, ByteView raw, const ModelRecord* model);
   // Writes out what is held back and flushes the sink.
   void flush();
@@ -47,7 +47,7 @@ class ArchiveWriter {
   StreamHash content_;
   std::optional<Record> held_;
   bool started_ = false;  // the file header has been written
-  Bytes model_;  // the model record, once written
+  Bytes model_;           // the model record, once written
   std::uint64_t frames_ = 0;
   std::uint64_t written_ = 0;
   Bytes index_;  // entries of the frames written

@@ -12,11 +12,13 @@
 namespace smll::archive {
 
 inline void put_u32(Bytes& out, std::uint32_t value) {
-  for (int shift = 0; shift < 32; shift += 8) out.push_back(static_cast<std::uint8_t>(value >> shift));
+  for (int shift = 0; shift < 32; shift += 8)
+    out.push_back(static_cast<std::uint8_t>(value >> shift));
 }
 
 inline void put_u64(Bytes& out, std::uint64_t value) {
-  for (int shift = 0; shift < 64; shift += 8) out.push_back(static_cast<std::uint8_t>(value >> shift));
+  for (int shift = 0; shift < 64; shift += 8)
+    out.push_back(static_cast<std::uint8_t>(value >> shift));
 }
 
 // Seven bits a byte, lowest first; the top bit says that more follow.
@@ -40,8 +42,8 @@ Integer load_le(const std::uint8_t* bytes) {
   return value;
 }
 
-// Reads a varint from `next_byte()`, which gives one byte or throws. The shortest spelling is the only valid
-// one, so that an archive has one set of bytes.
+// Reads a varint from `next_byte()`, which gives one byte or throws. The shortest spelling is the
+// only valid one, so that an archive has one set of bytes.
 template <typename NextByte>
 std::uint64_t read_varint(NextByte&& next_byte) {
   std::uint64_t value = 0;

@@ -8,8 +8,8 @@
 
 namespace smll::archive {
 
-// The first byte is 1mmmcccc: method and four bits that recognize the model (or, where none is needed, check
-// the content); the second checks content and model.
+// The first byte is 1mmmcccc: method and four bits that recognize the model (or, where none is
+// needed, check the content); the second checks content and model.
 inline constexpr std::size_t kCompactOverhead = 2;
 
 bool is_compact(ByteView data);

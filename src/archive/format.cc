@@ -24,15 +24,15 @@ Integer read_le(const NextByte& next_byte) {
 
 codec::Method checked_method(std::uint8_t value) {
   if (value >= codec::kMethods) {
-    throw Error(ErrorKind::kData, "method " + std::to_string(value) +
-                                      " is unknown: the archive is damaged or a newer smll wrote it");
+    throw Error(ErrorKind::kData,
+                "method " + std::to_string(value) +
+                    " is unknown: the archive is damaged or a newer smll wrote it");
   }
   return static_cast<codec::Method>(value);
 }
 
 std::size_t checked_raw_size(std::uint64_t size, codec::Method method) {
-  const std::size_t limit =
-      codec::needs_model(method) ? codec::kMaxModelFrame : codec::kMaxFrame;
+  const std::size_t limit = codec::needs_model(method) ? codec::kMaxModelFrame : codec::kMaxFrame;
   if (size > limit) throw Error(ErrorKind::kData, "a frame's size is over the format's limit");
   return size;
 }
@@ -87,8 +87,9 @@ ModelRecord read_model_record(std::uint8_t tag, const NextByte& next_byte) {
   ModelRecord record;
   const int backend = tag & kModelBackendMask;
   if (backend > static_cast<int>(codec::Backend::kLlama)) {
-    throw Error(ErrorKind::kData, "the model's backend is unknown: the archive is damaged or a newer "
-                                  "smll wrote it");
+    throw Error(ErrorKind::kData,
+                "the model's backend is unknown: the archive is damaged or a newer "
+                "smll wrote it");
   }
   record.backend = static_cast<codec::Backend>(backend);
   const std::uint64_t arithmetic = read_varint(next_byte);
@@ -97,7 +98,8 @@ ModelRecord read_model_record(std::uint8_t tag, const NextByte& next_byte) {
   record.fingerprint = read_le<std::uint64_t>(next_byte);
   if (tag & kModelHasWindow) {
     const std::uint64_t window = read_varint(next_byte);
-    if (window == 0 || window > kMaxWindow) throw Error(ErrorKind::kData, "the model's window is damaged");
+    if (window == 0 || window > kMaxWindow)
+      throw Error(ErrorKind::kData, "the model's window is damaged");
     record.window = static_cast<std::uint32_t>(window);
   }
   record.number = (tag & kModelNumberMask) >> kModelNumberShift;
@@ -133,12 +135,18 @@ FrameEntry read_entry(const NextByte& next_byte) {
 
 std::string method_name(codec::Method method) {
   switch (method) {
-    case codec::Method::kStored: return "stored";
-    case codec::Method::kZstd: return "zstd";
-    case codec::Method::kCmFast: return "cm-fast";
-    case codec::Method::kCm: return "cm";
-    case codec::Method::kLlm: return "llm";
-    case codec::Method::kMixed: return "mixed";
+    case codec::Method::kStored:
+      return "stored";
+    case codec::Method::kZstd:
+      return "zstd";
+    case codec::Method::kCmFast:
+      return "cm-fast";
+    case codec::Method::kCm:
+      return "cm";
+    case codec::Method::kLlm:
+      return "llm";
+    case codec::Method::kMixed:
+      return "mixed";
   }
   return "unknown";
 }

@@ -1,5 +1,5 @@
-// The bytes of an archive file: its constants and records. docs/format.md is the specification; this file
-// and format.cc are the only other place that knows them.
+// The bytes of an archive file: its constants and records. docs/format.md is the specification;
+// this file and format.cc are the only other place that knows them.
 #pragma once
 
 #include <array>
@@ -36,7 +36,8 @@ inline constexpr std::uint32_t kMaxWindow = std::uint32_t{1} << 20;
 inline constexpr std::size_t kMaxName = 255;    // bytes
 inline constexpr std::size_t kMaxSetUp = 1023;  // bytes
 
-// After the end record: its size as u32 and these bytes, so that it can be found from the end of a file.
+// After the end record: its size as u32 and these bytes, so that it can be found from the end of a
+// file.
 inline constexpr std::array<std::uint8_t, 4> kEndMagic = {'l', 'm', 'e', 0xF3};
 inline constexpr std::size_t kTrailerSize = 8;
 
@@ -46,9 +47,9 @@ struct ModelRecord {
   std::uint32_t arithmetic = 0;
   std::uint64_t fingerprint = 0;
   std::uint32_t window = kImpliedWindow;  // tokens
-  int number = 0;       // of a model that every smll knows, 1..6; 0: none
-  std::string name;     // set when number is 0; may be empty
-  std::string set_up;   // what results depend on besides the model
+  int number = 0;                         // of a model that every smll knows, 1..6; 0: none
+  std::string name;                       // set when number is 0; may be empty
+  std::string set_up;                     // what results depend on besides the model
 };
 
 struct FrameHeader {
@@ -65,8 +66,8 @@ struct FrameEntry {
   codec::Method method = codec::Method::kStored;
 };
 
-// Largest payload that a frame of `raw_size` bytes may have. Encoders stay far below; the limit keeps a
-// lying length from costing memory.
+// Largest payload that a frame of `raw_size` bytes may have. Encoders stay far below; the limit
+// keeps a lying length from costing memory.
 std::size_t max_payload(std::size_t raw_size);
 
 std::uint32_t content_check(ByteView raw, std::uint64_t frame_number);

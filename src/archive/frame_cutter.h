@@ -28,7 +28,9 @@ class FrameCutter {
   void flush();
 
  private:
-  std::size_t limit() const { return run_wants_model_ ? limits_.with_model : limits_.without_model; }
+  std::size_t limit() const {
+    return run_wants_model_ ? limits_.with_model : limits_.without_model;
+  }
   void end_block();
   void emit_front(std::size_t size);
   std::size_t good_cut(std::size_t limit) const;
@@ -36,8 +38,8 @@ class FrameCutter {
   Limits limits_;
   Classify classify_;
   Emit emit_;
-  Bytes buffer_;            // a run of blocks of one nature, then the unfinished block
-  std::size_t run_ = 0;     // bytes of whole blocks
+  Bytes buffer_;         // a run of blocks of one nature, then the unfinished block
+  std::size_t run_ = 0;  // bytes of whole blocks
   bool run_wants_model_ = false;
 };
 

@@ -19,10 +19,14 @@ std::uint64_t parse_size(const std::string& text) {
   }
   int shift = 0;
   const std::string unit = text.substr(used);
-  if (unit == "K" || unit == "KiB") shift = 10;
-  else if (unit == "M" || unit == "MiB") shift = 20;
-  else if (unit == "G" || unit == "GiB") shift = 30;
-  else if (!unit.empty()) throw Error(ErrorKind::kUsage, "'" + text + "' has an unknown unit");
+  if (unit == "K" || unit == "KiB")
+    shift = 10;
+  else if (unit == "M" || unit == "MiB")
+    shift = 20;
+  else if (unit == "G" || unit == "GiB")
+    shift = 30;
+  else if (!unit.empty())
+    throw Error(ErrorKind::kUsage, "'" + text + "' has an unknown unit");
   if (value > (UINT64_MAX >> shift)) throw Error(ErrorKind::kUsage, "'" + text + "' is too large");
   return value << shift;
 }
@@ -62,9 +66,11 @@ void add_tuning(CLI::App& app, Args& args, Raw& raw) {
     const std::string name = "-" + std::to_string(level);
     app.add_flag_callback(name, [&raw, level] { raw.level = level; })->group("");
   }
-  app.add_flag_callback("--fast", [&raw] { raw.level = kMinLevel; }, "Level 1: no language model")
+  app.add_flag_callback(
+         "--fast", [&raw] { raw.level = kMinLevel; }, "Level 1: no language model")
       ->group("Level: -1 (fastest) .. -9 (smallest), default -6");
-  app.add_flag_callback("--best", [&raw] { raw.level = kMaxLevel; }, "Level 9: longest window, one lane")
+  app.add_flag_callback(
+         "--best", [&raw] { raw.level = kMaxLevel; }, "Level 9: longest window, one lane")
       ->group("Level: -1 (fastest) .. -9 (smallest), default -6");
   app.add_option("-T,--threads", args.model.threads, "Threads (0: one per core)")
       ->check(CLI::Range(0, 1024));
@@ -90,7 +96,8 @@ void add_model(CLI::App& app, Args& args, Raw& raw) {
 
 void add_reporting(CLI::App& app, Args& args, Raw& raw) {
   app.add_option("--range", raw.range, "With -d: only START:LENGTH of the uncompressed bytes");
-  app.add_flag("--keep-going", args.keep_going, "With -d or -t: leave damaged frames out and go on");
+  app.add_flag("--keep-going", args.keep_going,
+               "With -d or -t: leave damaged frames out and go on");
   app.add_option("--stats", args.stats_path, "Write one JSON object of statistics to this file");
   app.add_flag("-q,--quiet", raw.quiet, "Say only what went wrong");
   app.add_flag("-v,--verbose", raw.verbose, "Say more");

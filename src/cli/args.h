@@ -20,7 +20,7 @@ struct Args {
   bool remove_source = false;
   bool recursive = false;
   bool keep_going = false;
-  int verbosity = 0;  // -1 with -q
+  int verbosity = 0;             // -1 with -q
   std::optional<bool> progress;  // --progress, --no-progress; unset: when stderr is a terminal
   double flush_seconds = 0;      // 0: only at the end
   std::string stats_path;        // "-": standard error is not used, standard output is
@@ -29,7 +29,8 @@ struct Args {
   ModelOptions model;
 };
 
-// Handles --help and --version itself. Returns the exit status where the program should stop at once.
+// Handles --help and --version itself. Returns the exit status where the program should stop at
+// once.
 std::optional<int> parse_args(int argc, char** argv, Args& args);
 
 // "START:LENGTH", "START:" or "START"; numbers may end in K, M or G (1024-based).

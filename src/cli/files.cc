@@ -35,7 +35,8 @@ void sync_directory_of(const std::string& path) {
 }
 
 bool garbles_terminal(std::uint8_t byte) {
-  return byte == 0x7F || (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r' && byte != '\f');
+  return byte == 0x7F ||
+         (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r' && byte != '\f');
 }
 
 }  // namespace
@@ -94,8 +95,9 @@ void DescriptorSink::write(ByteView data) {
 void TerminalSink::write(ByteView data) {
   for (const std::uint8_t byte : data) {
     if (garbles_terminal(byte)) {
-      throw Error(ErrorKind::kData, "the data is not text and would garble the terminal; use -o FILE, "
-                                    "or -f to write it anyway");
+      throw Error(ErrorKind::kData,
+                  "the data is not text and would garble the terminal; use -o FILE, "
+                  "or -f to write it anyway");
     }
   }
   DescriptorSink::write(data);

@@ -72,12 +72,12 @@ class TerminalSink : public DescriptorSink {
   void write(ByteView data) override;
 };
 
-// A file that bears its name only once it is complete and on the disk. Until commit() its bytes are in a
-// file beside it, which the destructor removes.
+// A file that bears its name only once it is complete and on the disk. Until commit() its bytes are
+// in a file beside it, which the destructor removes.
 class OutputFile : public Sink {
  public:
-  // Throws Error(kIo) when `path` exists and `replace` is false, or cannot be written. What is no regular
-  // file (a device, a pipe) is written to directly.
+  // Throws Error(kIo) when `path` exists and `replace` is false, or cannot be written. What is no
+  // regular file (a device, a pipe) is written to directly.
   OutputFile(const std::string& path, bool replace);
   ~OutputFile() override;
 

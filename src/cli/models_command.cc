@@ -22,7 +22,8 @@ int list_all() {
         entry.fingerprints.empty() ? "-" : hex_fingerprint(entry.fingerprints.back());
     const std::string where =
         entry.path.empty() ? "not here; get it with: smll models pull " + entry.name : entry.path;
-    fmt::print("{:<16} {:>10}  {:<16} {}\n", entry.name, human_bytes(entry.size), fingerprint, where);
+    fmt::print("{:<16} {:>10}  {:<16} {}\n", entry.name, human_bytes(entry.size), fingerprint,
+               where);
   }
   return 0;
 }
@@ -46,9 +47,10 @@ int info(const std::string& spec, const std::string& backend) {
   const Model model(options);
   model.load();
   const ModelInfo info = *model.info();
-  fmt::print("name:        {}\nfile:        {}\nfingerprint: {}\nbackend:     {}\narithmetic:  {}\n",
-             info.name, info.path, hex_fingerprint(info.fingerprint), to_string(info.backend),
-             info.arithmetic);
+  fmt::print(
+      "name:        {}\nfile:        {}\nfingerprint: {}\nbackend:     {}\narithmetic:  {}\n",
+      info.name, info.path, hex_fingerprint(info.fingerprint), to_string(info.backend),
+      info.arithmetic);
   if (!info.isa.empty()) fmt::print("isa:         {}\n", info.isa);
   if (!info.set_up.empty()) fmt::print("set-up:      {}\n", info.set_up);
   return 0;
@@ -66,7 +68,8 @@ int models_command(int argc, char** argv) {
   pull_app->add_option("MODEL", spec, "A known name or hf:REPO:GLOB; the default model without it");
   pull_app->add_flag("-q,--quiet", quiet, "No progress bar");
   CLI::App* info_app = app.add_subcommand("info", "Load a model and describe it");
-  info_app->add_option("MODEL", spec, "A file, a known name or hf:REPO:GLOB; the default without it");
+  info_app->add_option("MODEL", spec,
+                       "A file, a known name or hf:REPO:GLOB; the default without it");
   info_app->add_option("--backend", backend, "exact or llama");
   app.require_subcommand(0, 1);
   try {

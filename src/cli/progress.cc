@@ -21,7 +21,8 @@ std::size_t terminal_columns() {
 
 std::string clock_time(double seconds) {
   const auto whole = static_cast<std::uint64_t>(seconds + 0.5);
-  if (whole >= 3600) return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+  if (whole >= 3600)
+    return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
   return fmt::format("{}:{:02}", whole / 60, whole % 60);
 }
 
@@ -39,7 +40,11 @@ std::string human_bytes(std::uint64_t bytes) {
 }
 
 ProgressBar::ProgressBar(bool enabled, std::string name, std::uint64_t total)
-    : enabled_(enabled), name_(std::move(name)), total_(total), start_(Clock::now()), last_(start_) {}
+    : enabled_(enabled),
+      name_(std::move(name)),
+      total_(total),
+      start_(Clock::now()),
+      last_(start_) {}
 
 bool ProgressBar::due() {
   const Clock::time_point now = Clock::now();
@@ -56,8 +61,10 @@ void ProgressBar::update(const Stats& stats, bool compressing) {
   if (stats.tokens != 0) {
     details += fmt::format("  {:.0f} tokens/s", static_cast<double>(stats.tokens) / seconds);
   } else {
-    details += "  " + human_bytes(static_cast<std::uint64_t>(
-                          static_cast<double>(stats.raw_bytes) / seconds)) + "/s";
+    details +=
+        "  " +
+        human_bytes(static_cast<std::uint64_t>(static_cast<double>(stats.raw_bytes) / seconds)) +
+        "/s";
   }
   if (compressing && stats.archive_bytes != 0 && stats.raw_bytes != 0) {
     details += fmt::format("  {:.1f}%", 100.0 * static_cast<double>(stats.archive_bytes) /
@@ -74,12 +81,14 @@ void ProgressBar::draw(std::uint64_t done, const std::string& details) {
   const double seconds = std::chrono::duration<double>(last_ - start_).count();
   std::string line = human_bytes(done);
   if (total_ != 0) {
-    line += fmt::format(" / {} ({:.0f}%)", human_bytes(total_),
-                        100.0 * static_cast<double>(std::min(done, total_)) / static_cast<double>(total_));
+    line += fmt::format(
+        " / {} ({:.0f}%)", human_bytes(total_),
+        100.0 * static_cast<double>(std::min(done, total_)) / static_cast<double>(total_));
   }
   line += details;
   if (total_ != 0 && done != 0 && done < total_) {
-    line += "  left " + clock_time(seconds * static_cast<double>(total_ - done) / static_cast<double>(done));
+    line += "  left " +
+            clock_time(seconds * static_cast<double>(total_ - done) / static_cast<double>(done));
   }
   const std::size_t columns = terminal_columns();
   std::string name = name_;

@@ -34,9 +34,12 @@ void say(const std::string& text) {
 
 int exit_status(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::kUsage: return 2;
-    case ErrorKind::kModel: return 3;
-    default: return 1;
+    case ErrorKind::kUsage:
+      return 2;
+    case ErrorKind::kModel:
+      return 3;
+    default:
+      return 1;
   }
 }
 
@@ -51,7 +54,9 @@ void Totals::add(const Stats& more, bool compressing) {
   for (const auto& [method, frames] : more.methods) stats.methods[method] += frames;
 }
 
-std::string hex_fingerprint(std::uint64_t fingerprint) { return fmt::format("{:016x}", fingerprint); }
+std::string hex_fingerprint(std::uint64_t fingerprint) {
+  return fmt::format("{:016x}", fingerprint);
+}
 
 void write_stats(const std::string& path, const Args& args, const Totals& totals,
                  const std::optional<ModelInfo>& model) {
@@ -73,7 +78,8 @@ void write_stats(const std::string& path, const Args& args, const Totals& totals
       {"fingerprint", model ? hex_fingerprint(model->fingerprint) : ""},
       {"arithmetic", model ? model->arithmetic : 0},
   };
-  const std::string text = object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  const std::string text =
+      object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   if (path == "-") {
     fmt::print("{}", text);
     return;
@@ -94,7 +100,8 @@ void print_list_line(const std::string& name, const ArchiveInfo& info) {
     model = info.model_name.empty() ? hex_fingerprint(info.fingerprint) : info.model_name;
   }
   fmt::print("{:>12} {:>12} {:>8} {:>6}  {:<12} {:<14} {}\n", info.archive_size, info.raw_size,
-             ratio(info.archive_size, info.raw_size), info.frames.size(), methods_of(info), model, name);
+             ratio(info.archive_size, info.raw_size), info.frames.size(), methods_of(info), model,
+             name);
 }
 
 void print_list_frames(const ArchiveInfo& info) {
@@ -106,8 +113,9 @@ void print_list_frames(const ArchiveInfo& info) {
   std::uint64_t start = 0;
   for (std::size_t i = 0; i < info.frames.size(); ++i) {
     const FrameInfo& frame = info.frames[i];
-    fmt::print("  frame {:<5} at byte {:<10} {:>10} of bytes {}..{} as {}\n", i, frame.archive_offset,
-               frame.stored_size, start, start + frame.raw_size, frame.method);
+    fmt::print("  frame {:<5} at byte {:<10} {:>10} of bytes {}..{} as {}\n", i,
+               frame.archive_offset, frame.stored_size, start, start + frame.raw_size,
+               frame.method);
     start += frame.raw_size;
   }
 }

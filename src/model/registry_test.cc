@@ -49,7 +49,8 @@ TEST_F(Registry, RemembersModelsByFingerprint) {
 }
 
 TEST_F(Registry, ADamagedIndexIsEmpty) {
-  for (const char* content : {"", "{", "[]", "{\"models\": 3}", "{\"models\": [1, {\"path\": 2}]}"}) {
+  for (const char* content :
+       {"", "{", "[]", "{\"models\": 3}", "{\"models\": [1, {\"path\": 2}]}"}) {
     file("index.json", content);
     EXPECT_NO_THROW(seen_models()) << content;
     EXPECT_FALSE(find_seen(1).has_value());

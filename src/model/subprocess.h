@@ -14,8 +14,9 @@ struct ProcessResult {
   std::string errors;  // standard error
 };
 
-// `arguments[0]` is looked up in PATH. `environment` is added to this process's. `on_tick` is called about
-// five times a second while the program runs. SIGINT reaches the program too, as it is in the same group.
+// `arguments[0]` is looked up in PATH. `environment` is added to this process's. `on_tick` is
+// called about five times a second while the program runs. SIGINT reaches the program too, as it is
+// in the same group.
 ProcessResult run_process(const std::vector<std::string>& arguments,
                           const std::vector<std::pair<std::string, std::string>>& environment,
                           const std::function<void()>& on_tick = {});
