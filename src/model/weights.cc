@@ -3,6 +3,8 @@
 #include <sys/mman.h>
 #include <xxhash.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
@@ -11,6 +13,7 @@
 
 #include "exact/fp_env.h"
 #include "exact/thread_pool.h"
+#include "ggml.h"
 #include "smll/error.h"
 
 namespace smll::model {
@@ -207,7 +210,11 @@ const TensorView& Loader::tensor(const std::string& name, int columns, int rows)
 std::vector<float> Loader::vector(const std::string& name, int size) {
   std::vector<float> values(size);
   const TensorView& view = tensor(name, size, 1);
-  decode_row(view, 0, values.data());
+  if (view.type != GGML_TYPE_F32) fail("tensor '" + name + "' is not of type F32");
+  std::memcpy(values.data(), view.data, values.size() * sizeof(float));
+  for (float value : values) {
+    if (!std::isfinite(value)) fail("tensor '" + name + "' holds values that are not finite");
+  }
   hashes_.push_back(XXH3_64bits(values.data(), values.size() * sizeof(float)));
   return values;
 }

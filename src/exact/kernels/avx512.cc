@@ -6,6 +6,18 @@
 #include <simde/x86/avx512.h>
 #include <simde/x86/f16c.h>
 #include <simde/x86/fma.h>
+// Two conversions that Debian 12's SIMDe lacks.
+#define _mm512_cvtepi32_ps(x)                                                       \
+  _mm512_castpd_ps(_mm512_insertf64x4(                                              \
+      _mm512_castps_pd(_mm512_castps256_ps512(                                      \
+          _mm256_cvtepi32_ps(_mm512_castsi512_si256(x)))),                          \
+      _mm256_castps_pd(_mm256_cvtepi32_ps(_mm512_extracti64x4_epi64(x, 1))), 1))
+#define _mm512_cvtps_epi32(x)                                                       \
+  _mm512_inserti64x4(                                                               \
+      _mm512_castsi256_si512(_mm256_cvtps_epi32(_mm512_castps512_ps256(x))),        \
+      _mm256_cvtps_epi32(                                                           \
+          _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x), 1))),        \
+      1)
 #elif defined(__x86_64__) && defined(__AVX512F__) && defined(__AVX512BW__) && \
     defined(__AVX512VL__) && defined(__AVX512DQ__) && defined(__AVX512VNNI__)
 #if defined(__GNUC__) && !defined(__clang__)
