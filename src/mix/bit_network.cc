@@ -10,6 +10,7 @@ namespace smll::mix {
 namespace {
 
 constexpr uint32_t kDepths = 6;
+constexpr size_t kColumns = 256;
 constexpr uint32_t kConfidences = 24;
 constexpr size_t kOwnInputs = 2;
 constexpr size_t kMatchInputs = 4;
@@ -20,45 +21,37 @@ constexpr GatedMixer::Rates kRatesWithModel{250, 60, 800, 20};
 constexpr size_t kShortText = 1024;
 constexpr GatedMixer::Rates kRatesShortText{30, 30, 100, 10};
 constexpr GatedMixer::Rates kRatesAlone{800, 80, 300, 100};
-constexpr int32_t kBiasWeight =
-    1200; // what a context's correction of the model counts at first
-constexpr int32_t kExpertWeight =
-    kWeightOne / 30; // what an expert counts at first, alone
-constexpr size_t kSmallFrame =
-    8192; // refined by order 0, to save the setting up
+constexpr int32_t kBiasWeight = 1200;  // what a context's correction of the model counts at first
+constexpr int32_t kExpertWeight = kWeightOne / 30;  // what an expert counts at first, alone
+constexpr size_t kSmallFrame = 8192;                // refined by order 0, to save the setting up
 
-std::vector<int32_t> start_weights(size_t experts, bool with_model,
-                                   bool short_text) {
-  std::vector<int32_t> weights(kOwnInputs + experts,
-                               with_model ? 0 : kExpertWeight);
+std::vector<int32_t> start_weights(size_t experts, bool with_model, bool short_text) {
+  std::vector<int32_t> weights(kOwnInputs + experts, with_model ? 0 : kExpertWeight);
   weights[0] = with_model ? kWeightOne : 0;
   weights[1] = 0;
-  if (!with_model || short_text)
-    return weights;
+  if (!with_model || short_text) return weights;
   // The third input of each context is its correction of the model.
-  for (size_t i = kOwnInputs; i + kMatchInputs < weights.size();
-       i += kInputsEach) {
+  for (size_t i = kOwnInputs; i + kMatchInputs < weights.size(); i += kInputsEach) {
     weights[i + 2] = kBiasWeight;
   }
   return weights;
 }
 
 std::vector<size_t> set_sizes(bool with_model) {
-  if (with_model)
-    return {16 * 3, 256, kConfidences * 8, kDepths * 8 * 4, 256};
-  return {16 * 16, 256, 256, 256 * 8, 40 * 8};
+  if (with_model) return {16 * 3, 256, kConfidences * 8, kDepths * 8 * 4, 256, kColumns};
+  return {16 * 16, 256, 256, 256 * 8, 40 * 8, kColumns};
 }
 
 int order2_bits(size_t frame_bytes) {
   return std::clamp(static_cast<int>(std::bit_width(frame_bytes)) - 2, 6, 16);
 }
 
-} // namespace
+}  // namespace
 
 BitNetwork::BitNetwork(size_t experts, bool with_model, size_t frame_bytes)
     : with_model_(with_model),
-      mixer_(start_weights(experts, with_model, frame_bytes < kShortText),
-             set_sizes(with_model), 256,
+      mixer_(start_weights(experts, with_model, frame_bytes < kShortText), set_sizes(with_model),
+             256,
              !with_model                ? kRatesAlone
              : frame_bytes < kShortText ? kRatesShortText
                                         : kRatesWithModel),
@@ -68,14 +61,14 @@ BitNetwork::BitNetwork(size_t experts, bool with_model, size_t frame_bytes)
       by_model_(with_model ? kConfidences * kDepths : 1, 30, 500),
       order2_mask_((1u << order2_bits(frame_bytes)) - 1) {}
 
-void BitNetwork::select(const BitSituation &s, uint32_t confidence) {
+void BitNetwork::select(const BitSituation& s, uint32_t confidence) {
   const auto bits = static_cast<uint32_t>(std::bit_width(s.partial) - 1);
   mixer_.select(1, s.partial);
+  mixer_.select(5, s.column);
   if (with_model_) {
     mixer_.select(0, s.match * 3 + static_cast<size_t>(s.expected_bit + 1));
     mixer_.select(2, confidence * 8 + bits);
-    mixer_.select(3, (std::min(s.depth, kDepths - 1) * 8 + bits) * 4 +
-                         std::min(s.seen / 6, 3u));
+    mixer_.select(3, (std::min(s.depth, kDepths - 1) * 8 + bits) * 4 + std::min(s.seen / 6, 3u));
     mixer_.select(4, s.byte1);
   } else {
     mixer_.select(0, s.match * 16 + s.match_short);
@@ -85,24 +78,21 @@ void BitNetwork::select(const BitSituation &s, uint32_t confidence) {
   }
 }
 
-uint32_t BitNetwork::predict(const BitSituation &s, uint32_t model_p) {
-  int16_t *in = mixer_.inputs();
+uint32_t BitNetwork::predict(const BitSituation& s, uint32_t model_p) {
+  int16_t* in = mixer_.inputs();
   const int model_stretch = with_model_ ? stretch(model_p) : 0;
   in[0] = static_cast<int16_t>(model_stretch);
   in[1] = kStretchOne / 4;
-  const auto confidence =
-      static_cast<uint32_t>(model_stretch + kStretchMax + 1) / kStretchOne;
+  const auto confidence = static_cast<uint32_t>(model_stretch + kStretchMax + 1) / kStretchOne;
   select(s, confidence);
   const int mixed = mixer_.mix(s.partial);
-  const uint32_t p1 =
-      by_order1_.refine(mixed, (s.byte1 << 8 | s.partial) & order1_mask_);
+  const uint32_t p1 = by_order1_.refine(mixed, (s.byte1 << 8 | s.partial) & order1_mask_);
   const uint32_t p2 = by_order2_.refine(
-      mixed,
-      mix_hash(s.partial << 16 | s.byte1 << 8 | s.byte2, 7) & order2_mask_);
+      mixed, mix_hash(s.partial << 16 | s.byte1 << 8 | s.byte2, 7) & order2_mask_);
   uint32_t result = (p1 + p2 + 1) / 2;
   if (with_model_) {
-    const uint32_t p3 = by_model_.refine(
-        mixed, confidence * kDepths + std::min(s.depth, kDepths - 1));
+    const uint32_t p3 =
+        by_model_.refine(mixed, confidence * kDepths + std::min(s.depth, kDepths - 1));
     result = (6 * squash(mixed) + 3 * p1 + 3 * p2 + 4 * p3 + 8) / 16;
   }
   return std::clamp<uint32_t>(result, 1, kProbOne - 1);
@@ -112,8 +102,7 @@ void BitNetwork::update(int bit) {
   mixer_.update(bit);
   by_order1_.update(bit);
   by_order2_.update(bit);
-  if (with_model_)
-    by_model_.update(bit);
+  if (with_model_) by_model_.update(bit);
 }
 
-} // namespace smll::mix
+}  // namespace smll::mix

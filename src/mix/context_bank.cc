@@ -18,8 +18,7 @@ int slot_bits(size_t frame_bytes, int most) {
 // Which of the nibble's 15 decisions follows `partial`.
 size_t node_of(uint32_t partial) {
   const int bits = std::bit_width(partial) - 1;
-  if (bits < 4)
-    return partial - 1;
+  if (bits < 4) return partial - 1;
   const uint32_t one = 1u << (bits - 4);
   return (one | (partial & (one - 1))) - 1;
 }
@@ -30,52 +29,43 @@ int next_bit(uint8_t byte, uint32_t partial, int bits) {
   return (byte | 256u) >> (8 - bits) == partial ? byte >> (7 - bits) & 1 : -1;
 }
 
-void append_run(HashedSlots::Bucket &bucket, uint8_t byte) {
+void append_run(HashedSlots::Bucket& bucket, uint8_t byte) {
   if (bucket.run > 0 && bucket.last == byte) {
-    if (bucket.run < 255)
-      ++bucket.run;
+    if (bucket.run < 255) ++bucket.run;
   } else {
     bucket.last = byte;
     bucket.run = 1;
   }
 }
 
-} // namespace
+}  // namespace
 
-ContextBank::ContextBank(uint32_t networks, uint64_t leave_out,
-                         size_t frame_bytes) {
+ContextBank::ContextBank(uint32_t networks, uint64_t leave_out, size_t frame_bytes) {
   const auto rows = context_rows();
   for (size_t i = 0; i < rows.size(); ++i) {
-    if ((rows[i].networks & networks) == 0 || (leave_out >> i & 1) != 0)
-      continue;
-    contexts_.push_back({rows[i].hash,
-                         i + 1,
-                         HashedSlots(slot_bits(frame_bytes, rows[i].bits)),
-                         HistoryMap(),
-                         {}});
+    if ((rows[i].networks & networks) == 0 || (leave_out >> i & 1) != 0) continue;
+    contexts_.push_back(
+        {rows[i].hash, i + 1, HashedSlots(slot_bits(frame_bytes, rows[i].bits)), HistoryMap(), {}});
   }
 }
 
-void ContextBank::start_byte(Cursor &cursor, const LaneHistory &history) {
+void ContextBank::start_byte(Cursor& cursor, const LaneHistory& history) {
   for (size_t i = 0; i < contexts_.size(); ++i) {
-    const uint64_t hash =
-        mix_hash(contexts_[i].hash(history), contexts_[i].salt);
+    const uint64_t hash = mix_hash(contexts_[i].hash(history), contexts_[i].salt);
     cursor.hash[i] = hash;
     contexts_[i].slots.prefetch(hash);
   }
 }
 
-void ContextBank::predict(Cursor &cursor, uint32_t partial, Base base,
-                          int model_stretch, int16_t *inputs) {
+void ContextBank::predict(Cursor& cursor, uint32_t partial, Base base, int model_stretch,
+                          int16_t* inputs) {
   if (partial == 1) {
     for (size_t i = 0; i < contexts_.size(); ++i) {
-      cursor.first[i] = cursor.bucket[i] =
-          contexts_[i].slots.find(cursor.hash[i]);
+      cursor.first[i] = cursor.bucket[i] = contexts_[i].slots.find(cursor.hash[i]);
     }
   } else if (partial >= 16 && partial < 32) {
     for (size_t i = 0; i < contexts_.size(); ++i) {
-      cursor.bucket[i] =
-          contexts_[i].slots.find(mix_hash(cursor.hash[i], partial));
+      cursor.bucket[i] = contexts_[i].slots.find(mix_hash(cursor.hash[i], partial));
     }
   }
   base_ = base;
@@ -84,9 +74,9 @@ void ContextBank::predict(Cursor &cursor, uint32_t partial, Base base,
   const size_t node = node_of(partial);
   int base_stretch = base == Base::kModel ? model_stretch : 0;
   for (size_t i = 0; i < contexts_.size(); ++i) {
-    Context &context = contexts_[i];
-    const HashedSlots::Bucket &bucket = context.slots[cursor.bucket[i]];
-    int16_t *out = inputs + i * kInputsEach;
+    Context& context = contexts_[i];
+    const HashedSlots::Bucket& bucket = context.slots[cursor.bucket[i]];
+    int16_t* out = inputs + i * kInputsEach;
     base_stretch_[i] = base_stretch;
     const uint8_t state = bucket.state[node];
     if (state == 0) {
@@ -94,49 +84,41 @@ void ContextBank::predict(Cursor &cursor, uint32_t partial, Base base,
     } else {
       ++cursor.seen;
       out[0] = static_cast<int16_t>(stretch(context.by_state.p(state)));
-      const HashedSlots::Bucket &first = context.slots[cursor.first[i]];
-      const int expected =
-          first.run > 0 ? next_bit(first.last, partial, bits) : -1;
-      const size_t run = std::min<size_t>(first.run, kRuns - 1) * 8 +
-                         static_cast<size_t>(bits);
+      const HashedSlots::Bucket& first = context.slots[cursor.first[i]];
+      const int expected = first.run > 0 ? next_bit(first.last, partial, bits) : -1;
+      const size_t run = std::min<size_t>(first.run, kRuns - 1) * 8 + static_cast<size_t>(bits);
       const int trust = expected < 0 ? 0 : stretch(context.by_run[run].p());
       out[1] = static_cast<int16_t>(expected > 0 ? trust : -trust);
       out[2] = bucket.bias[node];
     }
-    if (base == Base::kChain)
-      base_stretch = out[0];
+    if (base == Base::kChain) base_stretch = out[0];
   }
 }
 
-void ContextBank::update(Cursor &cursor, uint32_t partial, int bit) {
-  const BitStates &states = bit_states();
+void ContextBank::update(Cursor& cursor, uint32_t partial, int bit) {
+  const BitStates& states = bit_states();
   const int bits = std::bit_width(partial) - 1;
   const size_t node = node_of(partial);
   for (size_t i = 0; i < contexts_.size(); ++i) {
-    Context &context = contexts_[i];
-    HashedSlots::Bucket &bucket = context.slots[cursor.bucket[i]];
-    uint8_t &state = bucket.state[node];
-    if (state != 0)
-      context.by_state.update(state, bit, kMapLimit);
+    Context& context = contexts_[i];
+    HashedSlots::Bucket& bucket = context.slots[cursor.bucket[i]];
+    uint8_t& state = bucket.state[node];
+    if (state != 0) context.by_state.update(state, bit, kMapLimit);
     if (base_ != Base::kNothing) {
       const int uses = states.counts[state].n0 + states.counts[state].n1;
-      bucket.bias[node] =
-          corrected_bias(bucket.bias[node], base_stretch_[i], uses, bit);
+      bucket.bias[node] = corrected_bias(bucket.bias[node], base_stretch_[i], uses, bit);
     }
     state = states.next[state][static_cast<size_t>(bit)];
 
-    HashedSlots::Bucket &first = context.slots[cursor.first[i]];
-    const int expected =
-        first.run > 0 ? next_bit(first.last, partial, bits) : -1;
+    HashedSlots::Bucket& first = context.slots[cursor.first[i]];
+    const int expected = first.run > 0 ? next_bit(first.last, partial, bits) : -1;
     if (expected >= 0) {
-      const size_t run = std::min<size_t>(first.run, kRuns - 1) * 8 +
-                         static_cast<size_t>(bits);
+      const size_t run = std::min<size_t>(first.run, kRuns - 1) * 8 + static_cast<size_t>(bits);
       context.by_run[run].update(expected == bit, kRunLimit);
     }
     if (bits == 7)
-      append_run(first, static_cast<uint8_t>(partial << 1 |
-                                             static_cast<uint32_t>(bit)));
+      append_run(first, static_cast<uint8_t>(partial << 1 | static_cast<uint32_t>(bit)));
   }
 }
 
-} // namespace smll::mix
+}  // namespace smll::mix

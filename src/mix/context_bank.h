@@ -14,7 +14,7 @@
 namespace smll::mix {
 
 class ContextBank {
-public:
+ public:
   static constexpr size_t kMaxContexts = 40;
   // Per context: what its bit history has meant, its last byte, its bias.
   static constexpr size_t kInputsEach = 3;
@@ -27,10 +27,9 @@ public:
   // A lane's place in every table.
   struct Cursor {
     std::array<uint64_t, kMaxContexts> hash;
-    std::array<uint32_t, kMaxContexts>
-        first; // bucket of the byte's first nibble
-    std::array<uint32_t, kMaxContexts> bucket; // bucket of the present nibble
-    uint32_t seen = 0; // contexts that know the present decision
+    std::array<uint32_t, kMaxContexts> first;   // bucket of the byte's first nibble
+    std::array<uint32_t, kMaxContexts> bucket;  // bucket of the present nibble
+    uint32_t seen = 0;                          // contexts that know the present decision
   };
 
   // Contexts of any of `networks` but those of `leave_out` (bit i: row i of
@@ -39,27 +38,26 @@ public:
 
   size_t input_count() const { return contexts_.size() * kInputsEach; }
   // To be called when a lane's next byte begins, with its history.
-  void start_byte(Cursor &cursor, const LaneHistory &history);
+  void start_byte(Cursor& cursor, const LaneHistory& history);
   // Inputs of the next bit of a byte whose leading bits (under a leading one)
   // are `partial`. `model_stretch` counts with Base::kModel only.
-  void predict(Cursor &cursor, uint32_t partial, Base base, int model_stretch,
-               int16_t *inputs);
+  void predict(Cursor& cursor, uint32_t partial, Base base, int model_stretch, int16_t* inputs);
   // Trains what predict() looked at.
-  void update(Cursor &cursor, uint32_t partial, int bit);
+  void update(Cursor& cursor, uint32_t partial, int bit);
 
-private:
+ private:
   static constexpr size_t kRuns = 16;
   struct Context {
-    uint64_t (*hash)(const LaneHistory &);
+    uint64_t (*hash)(const LaneHistory&);
     uint64_t salt;
     HashedSlots slots;
     HistoryMap by_state;
     std::array<AdaptiveProb, kRuns * 8>
-        by_run; // trust in the last byte: run, bits of the byte known
+        by_run;  // trust in the last byte: run, bits of the byte known
   };
   std::vector<Context> contexts_;
   Base base_ = Base::kNothing;
   std::array<int, kMaxContexts> base_stretch_{};
 };
 
-} // namespace smll::mix
+}  // namespace smll::mix

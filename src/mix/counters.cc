@@ -18,14 +18,12 @@ bool allowed(int n0, int n1) {
 
 // The state's counts after `bit`: that side grows, the other shrinks to what
 // still matters.
-void advance(int &n0, int &n1, int bit) {
-  int &same = bit != 0 ? n1 : n0;
-  int &other = bit != 0 ? n0 : n1;
+void advance(int& n0, int& n1, int bit) {
+  int& same = bit != 0 ? n1 : n0;
+  int& other = bit != 0 ? n0 : n1;
   ++same;
-  if (other > 2)
-    other = other > 14 ? 6 : (other > 5 ? 2 + other / 4 : other - 1);
-  while (!allowed(n0, n1))
-    --(same > other ? same : other);
+  if (other > 2) other = other > 14 ? 6 : (other > 5 ? 2 + other / 4 : other - 1);
+  while (!allowed(n0, n1)) --(same > other ? same : other);
 }
 
 std::unique_ptr<const BitStates> build_states() {
@@ -36,7 +34,7 @@ std::unique_ptr<const BitStates> build_states() {
   std::array<Key, 256> keys{};
   keys[0] = {0, 0, 0};
   int size = 1;
-  for (int s = 0; s < size; ++s) { // breadth first from the empty history
+  for (int s = 0; s < size; ++s) {  // breadth first from the empty history
     const Key from = keys[static_cast<size_t>(s)];
     table->counts[static_cast<size_t>(s)] = {static_cast<uint8_t>(from.n0),
                                              static_cast<uint8_t>(from.n1)};
@@ -44,37 +42,32 @@ std::unique_ptr<const BitStates> build_states() {
       Key to{from.n0, from.n1, bit};
       advance(to.n0, to.n1, bit);
       int t = 0;
-      while (t < size &&
-             !(keys[static_cast<size_t>(t)].n0 == to.n0 &&
-               keys[static_cast<size_t>(t)].n1 == to.n1 &&
-               keys[static_cast<size_t>(t)].last == to.last && t > 0)) {
+      while (t < size && !(keys[static_cast<size_t>(t)].n0 == to.n0 &&
+                           keys[static_cast<size_t>(t)].n1 == to.n1 &&
+                           keys[static_cast<size_t>(t)].last == to.last && t > 0)) {
         ++t;
       }
-      if (t == size && size < 256)
-        keys[static_cast<size_t>(size++)] = to;
-      table->next[static_cast<size_t>(s)][static_cast<size_t>(bit)] =
-          static_cast<uint8_t>(t);
+      if (t == size && size < 256) keys[static_cast<size_t>(size++)] = to;
+      table->next[static_cast<size_t>(s)][static_cast<size_t>(bit)] = static_cast<uint8_t>(t);
     }
   }
   table->size = size;
   return table;
 }
 
-} // namespace
+}  // namespace
 
-const BitStates &bit_states() {
+const BitStates& bit_states() {
   static const std::unique_ptr<const BitStates> kTable = build_states();
   return *kTable;
 }
 
 HistoryMap::HistoryMap() {
-  constexpr uint32_t kPriorUpdates =
-      20; // so that the first updates do not forget the prior
-  const BitStates &states = bit_states();
+  constexpr uint32_t kPriorUpdates = 20;  // so that the first updates do not forget the prior
+  const BitStates& states = bit_states();
   for (size_t s = 0; s < map_.size(); ++s) {
     const uint32_t n0 = states.counts[s].n0, n1 = states.counts[s].n1;
-    map_[s] = AdaptiveProb((n1 * 4 + 1) * 65535u / ((n0 + n1) * 4 + 2),
-                           kPriorUpdates);
+    map_[s] = AdaptiveProb((n1 * 4 + 1) * 65535u / ((n0 + n1) * 4 + 2), kPriorUpdates);
   }
 }
 
@@ -86,4 +79,4 @@ ProbMap::ProbMap(size_t contexts, uint32_t start, uint32_t limit)
   }
 }
 
-} // namespace smll::mix
+}  // namespace smll::mix

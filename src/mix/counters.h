@@ -24,58 +24,52 @@ struct BitStates {
   struct Counts {
     uint8_t n0, n1;
   };
-  std::array<std::array<uint8_t, 2>, 256> next; // [state][bit]
+  std::array<std::array<uint8_t, 2>, 256> next;  // [state][bit]
   std::array<Counts, 256> counts;
-  int size; // states in use
+  int size;  // states in use
 };
-const BitStates &bit_states();
+const BitStates& bit_states();
 
 namespace internal {
 // 65536 / (n + 1.5): the step of the n-th adaptation.
 struct Reciprocals {
   std::array<uint16_t, 1024> value;
   constexpr Reciprocals() : value() {
-    for (uint32_t n = 0; n < 1024; ++n)
-      value[n] = static_cast<uint16_t>(131072 / (2 * n + 3));
+    for (uint32_t n = 0; n < 1024; ++n) value[n] = static_cast<uint16_t>(131072 / (2 * n + 3));
   }
 };
 inline constexpr Reciprocals kReciprocals;
-} // namespace internal
+}  // namespace internal
 
 // A probability of 22 bits with a count of 10 bits: the mean of what came,
 // until `limit` makes it a moving mean. Limits are at most 1023.
 class AdaptiveProb {
-public:
+ public:
   AdaptiveProb() = default;
-  AdaptiveProb(uint32_t probability, uint32_t count)
-      : packed_(probability << 16 | count) {}
-  uint32_t p() const { return packed_ >> 16; } // 0..65535
+  AdaptiveProb(uint32_t probability, uint32_t count) : packed_(probability << 16 | count) {}
+  uint32_t p() const { return packed_ >> 16; }  // 0..65535
   uint32_t count() const { return packed_ & 1023u; }
   void update(int bit, uint32_t limit) {
     const uint32_t n = packed_ & 1023u;
     const int32_t now = static_cast<int32_t>(packed_ >> 10);
     const int32_t target = bit != 0 ? (1 << 22) - 1 : 0;
-    const int64_t step =
-        static_cast<int64_t>(target - now) * internal::kReciprocals.value[n] >>
-        16;
-    packed_ = static_cast<uint32_t>(now + static_cast<int32_t>(step)) << 10 |
-              (n < limit ? n + 1 : n);
+    const int64_t step = static_cast<int64_t>(target - now) * internal::kReciprocals.value[n] >> 16;
+    packed_ =
+        static_cast<uint32_t>(now + static_cast<int32_t>(step)) << 10 | (n < limit ? n + 1 : n);
   }
 
-private:
+ private:
   uint32_t packed_ = kProbHalf << 16;
 };
 
 // One AdaptiveProb for each bit history, starting from what its counts suggest.
 class HistoryMap {
-public:
+ public:
   HistoryMap();
   uint32_t p(uint8_t state) const { return map_[state].p(); }
-  void update(uint8_t state, int bit, uint32_t limit) {
-    map_[state].update(bit, limit);
-  }
+  void update(uint8_t state, int bit, uint32_t limit) { map_[state].update(bit, limit); }
 
-private:
+ private:
   std::array<AdaptiveProb, 256> map_;
 };
 
@@ -86,14 +80,10 @@ inline constexpr int kBiasStep = 4 * kStretchOne;
 inline constexpr int kBiasSlowest = 20;
 inline constexpr int kBiasMax = 8 * kStretchOne;
 
-inline int16_t corrected_bias(int16_t bias, int base_stretch, int uses,
-                              int bit) {
-  const int error =
-      (bit << 16) -
-      static_cast<int>(squash(clamp_stretch(base_stretch + bias)));
+inline int16_t corrected_bias(int16_t bias, int base_stretch, int uses, int bit) {
+  const int error = (bit << 16) - static_cast<int>(squash(clamp_stretch(base_stretch + bias)));
   const int64_t rate =
-      internal::kReciprocals
-          .value[static_cast<size_t>(std::min(uses, kBiasSlowest))];
+      internal::kReciprocals.value[static_cast<size_t>(std::min(uses, kBiasSlowest))];
   const auto step = static_cast<int>(error * rate * kBiasStep >> 32);
   return static_cast<int16_t>(std::clamp(bias + step, -kBiasMax, kBiasMax));
 }
@@ -102,7 +92,7 @@ inline int16_t corrected_bias(int16_t bias, int base_stretch, int uses,
 // a curve from the stretch of a probability to what really came, in 24
 // segments, interpolated. Starts as the identity.
 class ProbMap {
-public:
+ public:
   // Nodes adapt as moving means of `limit` (<= 1023) updates, the first ones no
   // faster than the `start`-th, so that a young map stays near the identity.
   ProbMap(size_t contexts, uint32_t start, uint32_t limit);
@@ -111,25 +101,23 @@ public:
   uint32_t refine(int stretch_in, size_t context);
   void update(int bit);
 
-private:
-  static constexpr int kNodes = 25; // one a nat, -12..12
+ private:
+  static constexpr int kNodes = 25;  // one a nat, -12..12
   std::vector<AdaptiveProb> nodes_;
   size_t near_ = 0;
   uint32_t limit_;
 };
 
 inline uint32_t ProbMap::refine(int stretch_in, size_t context) {
-  const auto shifted =
-      static_cast<uint32_t>(stretch_in + kNodes / 2 * kStretchOne);
+  const auto shifted = static_cast<uint32_t>(stretch_in + kNodes / 2 * kStretchOne);
   const size_t low = context * kNodes + shifted / kStretchOne;
   const uint32_t weight = shifted % kStretchOne;
   near_ = weight >= kStretchOne / 2 ? low + 1 : low;
-  const uint32_t p = (nodes_[low].p() * (kStretchOne - weight) +
-                      nodes_[low + 1].p() * weight) /
-                     kStretchOne;
-  return std::clamp<uint32_t>(p, 1, kProbOne - 1);
+  // Between stretches, not probabilities: only so is a fresh map the identity.
+  const int below = stretch(nodes_[low].p()), above = stretch(nodes_[low + 1].p());
+  return squash(below + (above - below) * static_cast<int>(weight) / kStretchOne);
 }
 
 inline void ProbMap::update(int bit) { nodes_[near_].update(bit, limit_); }
 
-} // namespace smll::mix
+}  // namespace smll::mix

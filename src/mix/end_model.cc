@@ -13,7 +13,7 @@ constexpr uint32_t kMapLimit = 255;
 constexpr uint32_t kDepths = 12;
 constexpr size_t kSetSizes[] = {kDepths * 16, 16 * 3, 256};
 constexpr GatedMixer::Rates kRates{130, 100, 200, 40};
-constexpr size_t kShortText = 1024; // as in bit_network.cc
+constexpr size_t kShortText = 1024;  // as in bit_network.cc
 constexpr GatedMixer::Rates kRatesShortText{30, 30, 100, 10};
 
 constexpr auto kStart = [] {
@@ -22,27 +22,25 @@ constexpr auto kStart = [] {
   return weights;
 }();
 
-} // namespace
+}  // namespace
 
 EndModel::EndModel(size_t frame_bytes)
-    : shift_(64 - std::clamp(static_cast<int>(std::bit_width(frame_bytes)) + 2,
-                             8, 21)),
-      slots_(size_t{1} << (64 - shift_)), by_state_(kContexts, HistoryMap()),
+    : shift_(64 - std::clamp(static_cast<int>(std::bit_width(frame_bytes)) + 2, 8, 21)),
+      slots_(size_t{1} << (64 - shift_)),
+      by_state_(kContexts, HistoryMap()),
       repeat_trust_(32, AdaptiveProb(60000, 2)),
-      mixer_(kStart, kSetSizes, kDepths,
-             frame_bytes < kShortText ? kRatesShortText : kRates),
+      mixer_(kStart, kSetSizes, kDepths, frame_bytes < kShortText ? kRatesShortText : kRates),
       by_model_(kDepths, 30, 500) {}
 
-EndModel::Slot &EndModel::find(size_t context, uint64_t hash) {
+EndModel::Slot& EndModel::find(size_t context, uint64_t hash) {
   const uint64_t h = mix_hash(hash, context + 101);
-  Slot &slot = slots_[h >> shift_];
+  Slot& slot = slots_[h >> shift_];
   const auto check = static_cast<uint16_t>(h | 1u);
-  if (slot.check != check)
-    slot = {check, 0, 0};
+  if (slot.check != check) slot = {check, 0, 0};
   return slot;
 }
 
-uint32_t EndModel::predict(const LaneHistory &h, uint32_t model_p, int repeat,
+uint32_t EndModel::predict(const LaneHistory& h, uint32_t model_p, int repeat,
                            uint32_t repeat_bucket) {
   const uint64_t prefix = h.prefix + h.depth;
   const std::array<uint64_t, kContexts> hashes = {
@@ -52,16 +50,14 @@ uint32_t EndModel::predict(const LaneHistory &h, uint32_t model_p, int repeat,
       mix_hash(h.bytes(2), h.depth),
       mix_hash(h.bytes(4), h.depth),
       mix_hash(h.word, h.depth)};
-  int16_t *in = mixer_.inputs();
+  int16_t* in = mixer_.inputs();
   const int model_stretch = stretch(model_p);
   model_stretch_ = model_stretch;
   in[0] = static_cast<int16_t>(model_stretch);
   for (size_t i = 0; i < kContexts; ++i) {
-    const Slot &slot = *(at_[i] = &find(i, hashes[i]));
+    const Slot& slot = *(at_[i] = &find(i, hashes[i]));
     const bool known = slot.state != 0;
-    in[1 + 2 * i] =
-        known ? static_cast<int16_t>(stretch(by_state_[i].p(slot.state)))
-              : int16_t{0};
+    in[1 + 2 * i] = known ? static_cast<int16_t>(stretch(by_state_[i].p(slot.state))) : int16_t{0};
     in[2 + 2 * i] = slot.bias;
   }
   repeat_ = repeat;
@@ -72,32 +68,27 @@ uint32_t EndModel::predict(const LaneHistory &h, uint32_t model_p, int repeat,
     in[kInputs - 1] = static_cast<int16_t>(repeat != 0 ? trust : -trust);
   }
   const uint32_t depth = std::min(h.depth, kDepths - 1);
-  const auto confidence =
-      static_cast<uint32_t>((model_stretch + kStretchMax + 1) / 1536);
+  const auto confidence = static_cast<uint32_t>((model_stretch + kStretchMax + 1) / 1536);
   mixer_.select(0, depth * 16 + std::min(confidence, 15u));
   mixer_.select(1, repeat_bucket * 3 + static_cast<size_t>(repeat + 1));
   mixer_.select(2, h.byte(0));
   const int mixed = mixer_.mix(depth);
   const uint32_t refined = by_model_.refine(mixed, depth);
-  return std::clamp<uint32_t>((squash(mixed) + refined + 1) / 2, 1,
-                              kProbOne - 1);
+  return std::clamp<uint32_t>((squash(mixed) + refined + 1) / 2, 1, kProbOne - 1);
 }
 
 void EndModel::update(int ended) {
-  const BitStates &states = bit_states();
+  const BitStates& states = bit_states();
   for (size_t i = 0; i < kContexts; ++i) {
-    Slot &slot = *at_[i];
-    if (slot.state != 0)
-      by_state_[i].update(slot.state, ended, kMapLimit);
+    Slot& slot = *at_[i];
+    if (slot.state != 0) by_state_[i].update(slot.state, ended, kMapLimit);
     const auto counts = states.counts[slot.state];
-    slot.bias =
-        corrected_bias(slot.bias, model_stretch_, counts.n0 + counts.n1, ended);
+    slot.bias = corrected_bias(slot.bias, model_stretch_, counts.n0 + counts.n1, ended);
     slot.state = states.next[slot.state][static_cast<size_t>(ended)];
   }
-  if (repeat_ >= 0)
-    repeat_trust_[repeat_at_].update(ended == repeat_, kMapLimit);
+  if (repeat_ >= 0) repeat_trust_[repeat_at_].update(ended == repeat_, kMapLimit);
   mixer_.update(ended);
   by_model_.update(ended);
 }
 
-} // namespace smll::mix
+}  // namespace smll::mix

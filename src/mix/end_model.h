@@ -17,27 +17,27 @@
 namespace smll::mix {
 
 class EndModel {
-public:
+ public:
   explicit EndModel(size_t frame_bytes);
   // `repeat`: -1 nothing known, else whether a token ended at the matching
   // place; `repeat_bucket` is MatchModel::bucket().
-  uint32_t predict(const LaneHistory &history, uint32_t model_p, int repeat,
+  uint32_t predict(const LaneHistory& history, uint32_t model_p, int repeat,
                    uint32_t repeat_bucket);
   void update(int ended);
 
-private:
+ private:
   static constexpr size_t kContexts = 6;
   struct Slot {
     uint16_t check;
-    int16_t bias; // correction of the model's stretch
+    int16_t bias;  // correction of the model's stretch
     uint8_t state;
   };
-  Slot &find(size_t context, uint64_t hash);
+  Slot& find(size_t context, uint64_t hash);
 
   int shift_;
   std::vector<Slot> slots_;
   std::vector<HistoryMap> by_state_;
-  std::array<Slot *, kContexts> at_{};
+  std::array<Slot*, kContexts> at_{};
   std::vector<AdaptiveProb> repeat_trust_;
   size_t repeat_at_ = 0;
   int repeat_ = -1;
@@ -46,4 +46,4 @@ private:
   ProbMap by_model_;
 };
 
-} // namespace smll::mix
+}  // namespace smll::mix

@@ -12,22 +12,21 @@ namespace {
 
 constexpr uint32_t kMapLimit = 1023;
 constexpr int kRate = 300;
-constexpr size_t kSmallFrame =
-    8192; // refined by order 0, to save the setting up
+constexpr size_t kSmallFrame = 8192;  // refined by order 0, to save the setting up
 constexpr size_t kMatchVectors = 16 * 3;
 
 int slot_bits(size_t frame_bytes) {
   return std::clamp(static_cast<int>(std::bit_width(frame_bytes * 10)), 8, 22);
 }
 
-} // namespace
+}  // namespace
 
 FastModel::FastModel(size_t frame_bytes, size_t lanes)
     : shift_(64 - slot_bits(frame_bytes)),
-      slots_(size_t{1} << slot_bits(frame_bytes)), order1_(65536, 0),
+      slots_(size_t{1} << slot_bits(frame_bytes)),
+      order1_(65536, 0),
       lanes_(lanes),
-      match_(7,
-             std::clamp(static_cast<int>(std::bit_width(frame_bytes)), 6, 18)),
+      match_(7, std::clamp(static_cast<int>(std::bit_width(frame_bytes)), 6, 18)),
       weights_((256 + kMatchVectors) * kInputs, kWeightOne * 2 / 10),
       order1_mask_(frame_bytes < kSmallFrame ? 255 : 65535),
       by_order1_(order1_mask_ + 1, 20, 255) {}
@@ -36,31 +35,26 @@ uint32_t FastModel::find(uint64_t hash) {
   const auto first = static_cast<uint32_t>(hash >> shift_);
   const auto check = static_cast<uint8_t>((hash & 0xffu) | 1u);
   const auto check2 = static_cast<uint8_t>(check ^ (hash >> 8 & 0x7eu));
-  if (slots_[first].check == check2)
-    return first;
+  if (slots_[first].check == check2) return first;
   const uint32_t second = first ^ 1u;
-  if (slots_[second].check == check2)
-    return second;
+  if (slots_[second].check == check2) return second;
   const uint32_t third = first ^ 2u;
-  if (slots_[third].check == check2)
-    return third;
-  const auto &counts = bit_states().counts;
+  if (slots_[third].check == check2) return third;
+  const auto& counts = bit_states().counts;
   const auto age = [&](uint32_t at) {
     const auto seen = counts[slots_[at].state[0]];
     return seen.n0 + seen.n1;
   };
   uint32_t victim = age(second) < age(first) ? second : first;
-  if (age(third) < age(victim))
-    victim = third;
+  if (age(third) < age(victim)) victim = third;
   slots_[victim] = Slot{};
   slots_[victim].check = check2;
   return victim;
 }
 
-void FastModel::begin_nibble(Lane &lane) {
+void FastModel::begin_nibble(Lane& lane) {
   if (lane.partial == 1) {
-    for (size_t i = 0; i < kHashed; ++i)
-      lane.slot[i] = find(lane.hash[i]);
+    for (size_t i = 0; i < kHashed; ++i) lane.slot[i] = find(lane.hash[i]);
   } else {
     for (size_t i = 0; i < kHashed; ++i) {
       lane.hash[i] = (lane.hash[i] + lane.partial) * 0xa0761d6478bd642fu;
@@ -70,22 +64,16 @@ void FastModel::begin_nibble(Lane &lane) {
 }
 
 uint32_t FastModel::predict(size_t lane_index) {
-  Lane &lane = lanes_[lane_index];
+  Lane& lane = lanes_[lane_index];
   const uint32_t partial = lane.partial;
-  if (partial == 1 || (partial >= 16 && partial < 32))
-    begin_nibble(lane);
+  if (partial == 1 || (partial >= 16 && partial < 32)) begin_nibble(lane);
   const int bits = std::bit_width(partial) - 1;
   const uint32_t node =
-      (bits < 4 ? partial
-                : (1u << (bits - 4) | (partial & ((1u << (bits - 4)) - 1)))) -
-      1;
-  for (size_t i = 0; i < kHashed; ++i)
-    at_[i] = &slots_[lane.slot[i]].state[node];
+      (bits < 4 ? partial : (1u << (bits - 4) | (partial & ((1u << (bits - 4)) - 1)))) - 1;
+  for (size_t i = 0; i < kHashed; ++i) at_[i] = &slots_[lane.slot[i]].state[node];
   at_[kHashed] = &order1_[(lane.last8 & 255) << 8 | partial];
   for (size_t i = 0; i < kContexts; ++i) {
-    inputs_[i] = *at_[i] == 0
-                     ? int16_t{0}
-                     : static_cast<int16_t>(stretch(maps_[i].p(*at_[i])));
+    inputs_[i] = *at_[i] == 0 ? int16_t{0} : static_cast<int16_t>(stretch(maps_[i].p(*at_[i])));
   }
   int16_t match_inputs[MatchModel::kInputs];
   match_.predict(lane.match, partial, match_inputs);
@@ -95,22 +83,18 @@ uint32_t FastModel::predict(size_t lane_index) {
   vector_[1] = (256 + MatchModel::bucket(lane.match) * 3 +
                 (lane.match.expected < 0 ? 0 : 1 + (match_inputs[0] > 0))) *
                kInputs;
-  for (size_t v = 0; v < 2; ++v)
-    opinion_[v] = dot(inputs_.data(), &weights_[vector_[v]], kInputs);
+  for (size_t v = 0; v < 2; ++v) opinion_[v] = dot(inputs_.data(), &weights_[vector_[v]], kInputs);
   const int mixed = (opinion_[0] + opinion_[1]) / 2;
-  const uint32_t p1 = by_order1_.refine(
-      mixed, ((lane.last8 & 255) << 8 | partial) & order1_mask_);
-  return std::clamp<uint32_t>((squash(mixed) + 3 * p1 + 2) / 4, 1,
-                              kProbOne - 1);
+  const uint32_t p1 = by_order1_.refine(mixed, ((lane.last8 & 255) << 8 | partial) & order1_mask_);
+  return std::clamp<uint32_t>((squash(mixed) + 3 * p1 + 2) / 4, 1, kProbOne - 1);
 }
 
 void FastModel::update(size_t lane_index, int bit) {
-  Lane &lane = lanes_[lane_index];
-  const BitStates &states = bit_states();
+  Lane& lane = lanes_[lane_index];
+  const BitStates& states = bit_states();
   for (size_t i = 0; i < kContexts; ++i) {
-    uint8_t &state = *at_[i];
-    if (state != 0)
-      maps_[i].update(state, bit, kMapLimit);
+    uint8_t& state = *at_[i];
+    if (state != 0) maps_[i].update(state, bit, kMapLimit);
     state = states.next[state][static_cast<size_t>(bit)];
   }
   match_.update(lane.match, lane.partial, bit);
@@ -124,7 +108,7 @@ void FastModel::update(size_t lane_index, int bit) {
 
 void FastModel::end_byte(size_t lane_index, std::span<const uint8_t> bytes,
                          std::span<const LaneBytes> lanes) {
-  Lane &lane = lanes_[lane_index];
+  Lane& lane = lanes_[lane_index];
   const uint32_t byte = lane.partial & 255;
   lane.partial = 1;
   lane.last8 = lane.last8 << 8 | byte;
@@ -133,9 +117,8 @@ void FastModel::end_byte(size_t lane_index, std::span<const uint8_t> bytes,
                   ? (lane.word + folded) * 0x2f0b4c4750u + 1
                   : 0;
   const uint64_t last = lane.last8;
-  const std::array<uint64_t, kHashed> contexts = {
-      last & 0xffff, last & 0xffffff, last & 0xffffffff, last & 0xffffffffffff,
-      lane.word + byte};
+  const std::array<uint64_t, kHashed> contexts = {last & 0xffff, last & 0xffffff, last & 0xffffffff,
+                                                  last & 0xffffffffffff, lane.word + byte};
   for (size_t i = 0; i < kHashed; ++i) {
     lane.hash[i] = mix_hash(contexts[i], i + 1);
     __builtin_prefetch(&slots_[lane.hash[i] >> shift_]);
@@ -143,4 +126,4 @@ void FastModel::end_byte(size_t lane_index, std::span<const uint8_t> bytes,
   match_.advance(lane.match, bytes, lanes, lane_index);
 }
 
-} // namespace smll::mix
+}  // namespace smll::mix

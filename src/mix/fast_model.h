@@ -18,20 +18,18 @@
 namespace smll::mix {
 
 class FastModel {
-public:
+ public:
   FastModel(size_t frame_bytes, size_t lanes);
   uint32_t predict(size_t lane);
   void update(size_t lane, int bit);
   // To be called when the lane's byte, the last of `lanes[lane].known`, is
   // complete.
-  void end_byte(size_t lane, std::span<const uint8_t> bytes,
-                std::span<const LaneBytes> lanes);
+  void end_byte(size_t lane, std::span<const uint8_t> bytes, std::span<const LaneBytes> lanes);
 
-private:
-  static constexpr size_t kHashed = 5; // contexts in hashed slots
-  static constexpr size_t kContexts =
-      kHashed + 1;                     // and order 1, directly indexed
-  static constexpr size_t kInputs = 8; // contexts, match, bias
+ private:
+  static constexpr size_t kHashed = 5;              // contexts in hashed slots
+  static constexpr size_t kContexts = kHashed + 1;  // and order 1, directly indexed
+  static constexpr size_t kInputs = 8;              // contexts, match, bias
   // A nibble of one context: a check and 15 bit histories.
   struct alignas(16) Slot {
     uint8_t check;
@@ -46,7 +44,7 @@ private:
     MatchModel::Cursor match;
   };
 
-  void begin_nibble(Lane &lane);
+  void begin_nibble(Lane& lane);
   uint32_t find(uint64_t hash);
 
   int shift_;
@@ -56,7 +54,7 @@ private:
   MatchModel match_;
   std::array<HistoryMap, kContexts> maps_;
   alignas(16) std::array<int16_t, kInputs> inputs_{};
-  std::array<uint8_t *, kContexts> at_{};
+  std::array<uint8_t*, kContexts> at_{};
   std::vector<int32_t> weights_;
   std::array<size_t, 2> vector_{};
   std::array<int, 2> opinion_{};
@@ -64,4 +62,4 @@ private:
   ProbMap by_order1_;
 };
 
-} // namespace smll::mix
+}  // namespace smll::mix

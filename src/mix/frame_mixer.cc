@@ -23,20 +23,16 @@ int match_bits(size_t frame_bytes) {
 }
 
 uint32_t networks_of(Experts experts) {
-  return experts == Experts::kCm ? kAloneContext
-                                 : kMixedContext | kTokenContext;
+  return experts == Experts::kCm ? kAloneContext : kMixedContext | kTokenContext;
 }
 
-uint32_t clamp_p(uint32_t p) {
-  return std::clamp<uint32_t>(p, 1, kProbOne - 1);
-}
+uint32_t clamp_p(uint32_t p) { return std::clamp<uint32_t>(p, 1, kProbOne - 1); }
 
-} // namespace
+}  // namespace
 
 std::vector<std::string> expert_names() {
   std::vector<std::string> names;
-  for (const ContextRow &row : context_rows())
-    names.emplace_back(row.name);
+  for (const ContextRow& row : context_rows()) names.emplace_back(row.name);
   names.emplace_back("match 7");
   names.emplace_back("match 4");
   names.emplace_back("end of token");
@@ -44,15 +40,14 @@ std::vector<std::string> expert_names() {
 }
 
 class FrameMixer::Impl {
-public:
-  Impl(Experts experts, Strength strength, size_t frame_bytes,
-       std::span<const LaneExtent> lanes, const MixOptions &options)
+ public:
+  Impl(Experts experts, Strength strength, size_t frame_bytes, std::span<const LaneExtent> lanes,
+       const MixOptions& options)
       : experts_(experts), bytes_(frame_bytes, 0), lanes_(lanes.size()) {
-    for (const LaneExtent &lane : lanes) {
+    for (const LaneExtent& lane : lanes) {
       places_.push_back({lane.begin, lane.begin + lane.size, lane.begin});
     }
-    if (experts == Experts::kLlm)
-      return;
+    if (experts == Experts::kLlm) return;
     leave_out_ = options.leave_out >> context_rows().size();
     if (experts == Experts::kCm && strength == Strength::kFast) {
       quick_.emplace(frame_bytes, lanes.size());
@@ -65,19 +60,16 @@ public:
     followers_.emplace();
     if (experts == Experts::kAll) {
       with_model_.emplace(expert_inputs(), true, frame_bytes);
-      if ((leave_out_ >> kMatchModels & 1) == 0)
-        ends_.emplace(frame_bytes);
+      if ((leave_out_ >> kMatchModels & 1) == 0) ends_.emplace(frame_bytes);
       token_starts_.assign(frame_bytes + 1, false);
     }
-    for (Lane &lane : lanes_)
-      bank_->start_byte(lane.cursor, lane.history);
+    for (Lane& lane : lanes_) bank_->start_byte(lane.cursor, lane.history);
   }
 
   void begin_token(size_t lane) {
-    if (experts_ != Experts::kAll)
-      return;
-    Lane &l = lanes_[lane];
-    LaneHistory &h = l.history;
+    if (experts_ != Experts::kAll) return;
+    Lane& l = lanes_[lane];
+    LaneHistory& h = l.history;
     h.tokens = {h.prefix, h.tokens[0], h.tokens[1]};
     h.prefix = 0;
     h.depth = 0;
@@ -86,24 +78,19 @@ public:
   }
 
   uint32_t predict_bit(size_t lane, uint32_t model_p) {
-    if (experts_ == Experts::kLlm)
-      return clamp_p(model_p);
+    if (experts_ == Experts::kLlm) return clamp_p(model_p);
     return predict(lanes_[lane], *with_model_, clamp_p(model_p));
   }
 
   uint32_t predict_bit_cm(size_t lane) {
-    if (experts_ == Experts::kLlm)
-      return kProbHalf;
-    if (quick_)
-      return quick_->predict(lane);
-    if (!alone_)
-      alone_.emplace(expert_inputs(), false, bytes_.size());
+    if (experts_ == Experts::kLlm) return kProbHalf;
+    if (quick_) return quick_->predict(lane);
+    if (!alone_) alone_.emplace(expert_inputs(), false, bytes_.size());
     return predict(lanes_[lane], *alone_, kProbHalf);
   }
 
   void update_bit(size_t lane, int bit) {
-    if (network_ != nullptr)
-      network_->update(bit);
+    if (network_ != nullptr) network_->update(bit);
     advance(lane, bit);
   }
 
@@ -116,16 +103,14 @@ public:
     advance(lane, bit);
   }
 
-  uint32_t predict_end(size_t lane, const EndContext &context) {
+  uint32_t predict_end(size_t lane, const EndContext& context) {
     const uint32_t model_p = clamp_p(context.model_p);
-    if (!ends_)
-      return model_p;
-    const Lane &l = lanes_[lane];
+    if (!ends_) return model_p;
+    const Lane& l = lanes_[lane];
     int repeat = -1;
     uint32_t bucket = 0;
     for (size_t m = 0; m < matches_.size() && repeat < 0; ++m) {
-      if (l.match[m].expected < 0)
-        continue;
+      if (l.match[m].expected < 0) continue;
       repeat = token_starts_[l.match[m].at] ? 1 : 0;
       bucket = MatchModel::bucket(l.match[m]);
     }
@@ -133,13 +118,12 @@ public:
   }
 
   void update_end(int ended) {
-    if (ends_)
-      ends_->update(ended);
+    if (ends_) ends_->update(ended);
   }
 
   std::span<const uint8_t> bytes() const { return bytes_; }
 
-private:
+ private:
   struct Lane {
     LaneHistory history;
     ContextBank::Cursor cursor{};
@@ -151,26 +135,24 @@ private:
     return bank_->input_count() + matches_.size() * MatchModel::kInputs;
   }
 
-  void gather(Lane &lane, ContextBank::Base base, int model_stretch,
-              int16_t *inputs) {
+  void gather(Lane& lane, ContextBank::Base base, int model_stretch, int16_t* inputs) {
     bank_->predict(lane.cursor, lane.partial, base, model_stretch, inputs);
     inputs += bank_->input_count();
     for (size_t m = 0; m < matches_.size(); ++m) {
       matches_[m].predict(lane.match[m], lane.partial, inputs);
-      if ((leave_out_ >> m & 1) != 0)
-        inputs[0] = inputs[1] = 0;
+      if ((leave_out_ >> m & 1) != 0) inputs[0] = inputs[1] = 0;
       inputs += MatchModel::kInputs;
     }
   }
 
-  uint32_t predict(Lane &lane, BitNetwork &network, uint32_t model_p) {
+  uint32_t predict(Lane& lane, BitNetwork& network, uint32_t model_p) {
     using Base = ContextBank::Base;
     const Base base = &network == &*with_model_  ? Base::kModel
                       : experts_ == Experts::kCm ? Base::kChain
                                                  : Base::kNothing;
     gather(lane, base, stretch(model_p), network.inputs());
     network_ = &network;
-    const LaneHistory &h = lane.history;
+    const LaneHistory& h = lane.history;
     BitSituation s{};
     s.partial = lane.partial;
     s.byte1 = h.byte(0);
@@ -179,17 +161,18 @@ private:
     s.match_short = MatchModel::bucket(lane.match[1]);
     s.expected_bit = -1;
     if (lane.match[0].expected >= 0) {
-      s.expected_bit =
-          lane.match[0].expected >> (8 - std::bit_width(lane.partial)) & 1;
+      s.expected_bit = lane.match[0].expected >> (8 - std::bit_width(lane.partial)) & 1;
     }
     s.seen = lane.cursor.seen;
     s.depth = h.depth;
+    // Where lines are broken is what a language model cannot count.
+    s.column = std::min(h.column, 127u) * 2 + (h.byte(0) == ' ' ? 1 : 0);
     return network.predict(s, model_p);
   }
 
   void advance(size_t lane, int bit) {
     network_ = nullptr;
-    Lane &l = lanes_[lane];
+    Lane& l = lanes_[lane];
     if (quick_) {
       quick_->update(lane, bit);
     } else if (bank_) {
@@ -199,11 +182,10 @@ private:
       }
     }
     l.partial = l.partial << 1 | static_cast<uint32_t>(bit);
-    if (l.partial < 256)
-      return;
+    if (l.partial < 256) return;
     const auto byte = static_cast<uint8_t>(l.partial);
     l.partial = 1;
-    LaneBytes &place = places_[lane];
+    LaneBytes& place = places_[lane];
     bytes_[place.known++] = byte;
     if (quick_) {
       quick_->end_byte(lane, bytes_, places_);
@@ -213,24 +195,23 @@ private:
   }
 
   void end_byte(size_t lane, uint8_t byte) {
-    Lane &l = lanes_[lane];
-    const LaneBytes &place = places_[lane];
+    Lane& l = lanes_[lane];
+    const LaneBytes& place = places_[lane];
     const std::span<const uint8_t> all(bytes_);
-    followers_->advance(l.history, byte,
-                        all.subspan(place.begin, place.known - place.begin));
+    followers_->advance(l.history, byte, all.subspan(place.begin, place.known - place.begin));
     l.history.expected = 0;
     for (size_t m = 0; m < matches_.size(); ++m) {
       matches_[m].advance(l.match[m], bytes_, places_, lane);
       if (l.match[m].expected >= 0 && l.history.expected == 0) {
-        l.history.expected = static_cast<uint32_t>(l.match[m].expected + 1) |
-                             MatchModel::bucket(l.match[m]) << 9;
+        l.history.expected =
+            static_cast<uint32_t>(l.match[m].expected + 1) | MatchModel::bucket(l.match[m]) << 9;
       }
     }
     bank_->start_byte(l.cursor, l.history);
   }
 
   Experts experts_;
-  uint64_t leave_out_ = 0; // bits of what is not a context
+  uint64_t leave_out_ = 0;  // bits of what is not a context
   std::vector<uint8_t> bytes_;
   std::vector<LaneBytes> places_;
   std::vector<Lane> lanes_;
@@ -242,20 +223,16 @@ private:
   std::optional<BitNetwork> alone_;
   std::optional<EndModel> ends_;
   std::optional<FastModel> quick_;
-  BitNetwork *network_ = nullptr; // that predicted the present bit
+  BitNetwork* network_ = nullptr;  // that predicted the present bit
   std::array<int16_t, 160> scratch_{};
 };
 
 FrameMixer::FrameMixer(Experts experts, Strength strength, size_t frame_bytes,
-                       std::span<const LaneExtent> lanes,
-                       const MixOptions &options)
-    : impl_(std::make_unique<Impl>(experts, strength, frame_bytes, lanes,
-                                   options)) {}
+                       std::span<const LaneExtent> lanes, const MixOptions& options)
+    : impl_(std::make_unique<Impl>(experts, strength, frame_bytes, lanes, options)) {}
 FrameMixer::~FrameMixer() = default;
 
-void FrameMixer::begin_token(int lane) {
-  impl_->begin_token(static_cast<size_t>(lane));
-}
+void FrameMixer::begin_token(int lane) { impl_->begin_token(static_cast<size_t>(lane)); }
 uint32_t FrameMixer::predict_bit(int lane, uint32_t model_p) {
   return impl_->predict_bit(static_cast<size_t>(lane), model_p);
 }
@@ -265,15 +242,11 @@ uint32_t FrameMixer::predict_bit_cm(int lane) {
 void FrameMixer::update_bit(int lane, int bit) {
   impl_->update_bit(static_cast<size_t>(lane), bit);
 }
-void FrameMixer::skip_bit(int lane, int bit) {
-  impl_->skip_bit(static_cast<size_t>(lane), bit);
-}
-uint32_t FrameMixer::predict_end(int lane, const EndContext &context) {
+void FrameMixer::skip_bit(int lane, int bit) { impl_->skip_bit(static_cast<size_t>(lane), bit); }
+uint32_t FrameMixer::predict_end(int lane, const EndContext& context) {
   return impl_->predict_end(static_cast<size_t>(lane), context);
 }
-void FrameMixer::update_end(int /*lane*/, int ended) {
-  impl_->update_end(ended);
-}
+void FrameMixer::update_end(int /*lane*/, int ended) { impl_->update_end(ended); }
 std::span<const uint8_t> FrameMixer::bytes() const { return impl_->bytes(); }
 
-} // namespace smll::mix
+}  // namespace smll::mix

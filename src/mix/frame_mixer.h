@@ -29,15 +29,8 @@
 
 namespace smll::mix {
 
-enum class Experts : uint8_t {
-  kAll,
-  kLlm,
-  kCm
-}; // mixed, the model alone, context models alone
-enum class Strength : uint8_t {
-  kFast,
-  kStrong
-}; // kFast is for Experts::kCm only
+enum class Experts : uint8_t { kAll, kLlm, kCm };  // mixed, the model alone, context models alone
+enum class Strength : uint8_t { kFast, kStrong };  // kFast is for Experts::kCm only
 
 // Bytes of the frame that a lane holds. Lanes are contiguous, in order, and
 // cover the frame.
@@ -47,24 +40,24 @@ struct LaneExtent {
 };
 
 struct EndContext {
-  uint32_t model_p; // the model's probability that the token ends here
-  int depth;        // bytes of the token so far
+  uint32_t model_p;  // the model's probability that the token ends here
+  int depth;         // bytes of the token so far
 };
 
 struct MixOptions {
-  uint64_t leave_out = 0; // bit i: without expert i of expert_names()
+  uint64_t leave_out = 0;  // bit i: without expert i of expert_names()
 };
 
 // Names of what MixOptions::leave_out can leave out, by bit.
 std::vector<std::string> expert_names();
 
 class FrameMixer {
-public:
+ public:
   FrameMixer(Experts experts, Strength strength, size_t frame_bytes,
-             std::span<const LaneExtent> lanes, const MixOptions &options = {});
+             std::span<const LaneExtent> lanes, const MixOptions& options = {});
   ~FrameMixer();
-  FrameMixer(const FrameMixer &) = delete;
-  FrameMixer &operator=(const FrameMixer &) = delete;
+  FrameMixer(const FrameMixer&) = delete;
+  FrameMixer& operator=(const FrameMixer&) = delete;
 
   // The lane's next token begins. To be called before its first decision.
   void begin_token(int lane);
@@ -78,15 +71,15 @@ public:
   void skip_bit(int lane, int bit);
 
   // Does the token end here?
-  uint32_t predict_end(int lane, const EndContext &context);
+  uint32_t predict_end(int lane, const EndContext& context);
   void update_end(int lane, int ended);
 
   // The frame's bytes as far as they are known, at their places.
   std::span<const uint8_t> bytes() const;
 
-private:
+ private:
   class Impl;
   std::unique_ptr<Impl> impl_;
 };
 
-} // namespace smll::mix
+}  // namespace smll::mix

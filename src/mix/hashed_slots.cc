@@ -7,19 +7,17 @@
 
 namespace smll::mix {
 
-void HashedSlots::Release::operator()(void *memory) const { std::free(memory); }
+void HashedSlots::Release::operator()(void* memory) const { std::free(memory); }
 
 // calloc, because fresh pages of the system are zero already: a big table costs
 // what is touched of it.
 HashedSlots::HashedSlots(int bits)
-    : shift_(64 - bits),
-      memory_(std::calloc((size_t{1} << bits) + 1, sizeof(Bucket))) {
-  if (memory_ == nullptr)
-    throw std::bad_alloc();
-  void *aligned = memory_.get();
+    : shift_(64 - bits), memory_(std::calloc((size_t{1} << bits) + 1, sizeof(Bucket))) {
+  if (memory_ == nullptr) throw std::bad_alloc();
+  void* aligned = memory_.get();
   size_t space = ((size_t{1} << bits) + 1) * sizeof(Bucket);
-  buckets_ = static_cast<Bucket *>(
-      std::align(alignof(Bucket), sizeof(Bucket) << bits, aligned, space));
+  buckets_ =
+      static_cast<Bucket*>(std::align(alignof(Bucket), sizeof(Bucket) << bits, aligned, space));
 }
 
 uint32_t HashedSlots::find(uint64_t hash) {
@@ -27,10 +25,9 @@ uint32_t HashedSlots::find(uint64_t hash) {
   const auto check = static_cast<uint16_t>((hash & 0xffffu) | 1u);
   const uint32_t candidates[] = {first, first ^ 1u, first ^ 2u};
   for (const uint32_t c : candidates) {
-    if (buckets_[c].check == check)
-      return c;
+    if (buckets_[c].check == check) return c;
   }
-  const auto &counts = bit_states().counts;
+  const auto& counts = bit_states().counts;
   uint32_t victim = first;
   int least = 1 << 16;
   for (const uint32_t c : candidates) {
@@ -45,4 +42,4 @@ uint32_t HashedSlots::find(uint64_t hash) {
   return victim;
 }
 
-} // namespace smll::mix
+}  // namespace smll::mix

@@ -18,13 +18,13 @@
 namespace smll::mix {
 
 class HashedSlots {
-public:
+ public:
   struct alignas(64) Bucket {
     std::array<int16_t, 15> bias;
-    uint16_t check;                // 0: empty
-    std::array<uint8_t, 15> state; // [0] also says how much the bucket has seen
-    uint8_t last;                  // byte that came last, if run > 0
-    uint8_t run;                   // times in a row, saturating
+    uint16_t check;                 // 0: empty
+    std::array<uint8_t, 15> state;  // [0] also says how much the bucket has seen
+    uint8_t last;                   // byte that came last, if run > 0
+    uint8_t run;                    // times in a row, saturating
   };
   static_assert(sizeof(Bucket) == 64);
 
@@ -32,18 +32,16 @@ public:
   explicit HashedSlots(int bits);
   // Index of the bucket of a context, made for it when there is none.
   uint32_t find(uint64_t hash);
-  Bucket &operator[](uint32_t index) { return buckets_[index]; }
-  void prefetch(uint64_t hash) const {
-    __builtin_prefetch(&buckets_[hash >> shift_]);
-  }
+  Bucket& operator[](uint32_t index) { return buckets_[index]; }
+  void prefetch(uint64_t hash) const { __builtin_prefetch(&buckets_[hash >> shift_]); }
 
-private:
+ private:
   struct Release {
-    void operator()(void *memory) const;
+    void operator()(void* memory) const;
   };
   int shift_;
   std::unique_ptr<void, Release> memory_;
-  Bucket *buckets_;
+  Bucket* buckets_;
 };
 
 // Spreads a context over 64 bits. The high bits index, the low ones check.
@@ -54,4 +52,4 @@ inline uint64_t mix_hash(uint64_t a, uint64_t b) {
   return h ^ h >> 29;
 }
 
-} // namespace smll::mix
+}  // namespace smll::mix

@@ -16,28 +16,23 @@ uint64_t multiply_high(uint64_t a, uint64_t b) {
   return a_high * b_high + (middle >> 32) + (middle2 >> 32);
 }
 
-constexpr uint64_t kExpMinusStep =
-    0xffc007ff555fff77u; // e^(-1/1024) in 1/2^64, by its series
+constexpr uint64_t kExpMinusStep = 0xffc007ff555fff77u;  // e^(-1/1024) in 1/2^64, by its series
 
 std::unique_ptr<const LogisticTables> build() {
   auto tables = std::make_unique<LogisticTables>();
   // exp_minus = e^(-value/1024) in 1/2^64; squash(value) = 1 / (1 + e^-value).
   uint64_t exp_minus = ~uint64_t{0};
-  uint32_t filled = kProbHalf; // stretch is the inverse: fill it as squash
-                               // passes each probability
+  uint32_t filled = kProbHalf;  // stretch is the inverse: fill it as squash
+                                // passes each probability
   for (int value = 0; value <= kStretchMax; ++value) {
     const uint64_t denominator = (uint64_t{1} << 47) + (exp_minus >> 17);
-    uint64_t probability =
-        ((uint64_t{1} << 63) + denominator / 2) / denominator;
-    if (probability > kProbOne - 1)
-      probability = kProbOne - 1;
-    tables->upper[static_cast<size_t>(value)] =
-        static_cast<uint16_t>(probability);
+    uint64_t probability = ((uint64_t{1} << 63) + denominator / 2) / denominator;
+    if (probability > kProbOne - 1) probability = kProbOne - 1;
+    tables->upper[static_cast<size_t>(value)] = static_cast<uint16_t>(probability);
     // k is reached once e^-value <= (65536 - k) / k.
     while (filled < kProbOne) {
       const uint64_t odds = (uint64_t{kProbOne - filled} << 46) / filled;
-      if ((exp_minus >> 18) > odds)
-        break;
+      if ((exp_minus >> 18) > odds) break;
       tables->stretch[filled] = static_cast<int16_t>(value);
       tables->stretch[kProbOne - filled] = static_cast<int16_t>(-value);
       ++filled;
@@ -49,11 +44,11 @@ std::unique_ptr<const LogisticTables> build() {
   return tables;
 }
 
-} // namespace
+}  // namespace
 
-const LogisticTables &logistic_tables() {
+const LogisticTables& logistic_tables() {
   static const std::unique_ptr<const LogisticTables> kTables = build();
   return *kTables;
 }
 
-} // namespace smll::mix
+}  // namespace smll::mix

@@ -21,40 +21,40 @@ namespace smll::mix {
 struct LaneBytes {
   size_t begin;
   size_t end;
-  size_t known; // position after the last known byte
+  size_t known;  // position after the last known byte
 };
 
 class MatchModel {
-public:
+ public:
   // A lane's part of the model.
   struct Cursor {
-    size_t at = 0; // position of the expected byte, meaningful while length > 0
-    size_t at_end = 0; // end of the known bytes of its lane cannot pass this
+    size_t at = 0;      // position of the expected byte, meaningful while length > 0
+    size_t at_end = 0;  // end of the known bytes of its lane cannot pass this
     uint32_t at_lane = 0;
-    uint32_t length = 0; // bytes that matched before `at`; 0: no match
-    uint32_t missed = 0; // bytes since the last failure, saturating
-    int expected = -1;   // byte expected, -1: none (any more)
+    uint32_t length = 0;  // bytes that matched before `at`; 0: no match
+    uint32_t missed = 0;  // bytes since the last failure, saturating
+    int expected = -1;    // byte expected, -1: none (any more)
   };
   static constexpr size_t kInputs = 2;
 
   MatchModel(uint32_t min_length, int hash_bits);
   // To be called after each byte of a lane.
-  void advance(Cursor &cursor, std::span<const uint8_t> bytes,
-               std::span<const LaneBytes> lanes, size_t lane);
+  void advance(Cursor& cursor, std::span<const uint8_t> bytes, std::span<const LaneBytes> lanes,
+               size_t lane);
   // Two inputs for the next bit, of a byte whose leading bits (under a leading
   // one) are `partial`.
-  void predict(const Cursor &cursor, uint32_t partial, int16_t *inputs);
-  void update(Cursor &cursor, uint32_t partial, int bit);
+  void predict(const Cursor& cursor, uint32_t partial, int16_t* inputs);
+  void update(Cursor& cursor, uint32_t partial, int bit);
   // 0: nothing expected, else 1..15 by length.
-  static uint32_t bucket(const Cursor &cursor);
+  static uint32_t bucket(const Cursor& cursor);
 
-private:
+ private:
   uint32_t min_length_;
   int shift_;
-  std::vector<uint32_t> last_; // position + 1 after the bytes of this hash
+  std::vector<uint32_t> last_;  // position + 1 after the bytes of this hash
   std::vector<AdaptiveProb> trust_;
   uint32_t trust_at_ = 0;
   int expected_bit_ = -1;
 };
 
-} // namespace smll::mix
+}  // namespace smll::mix

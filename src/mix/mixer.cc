@@ -6,11 +6,13 @@
 
 namespace smll::mix {
 
-GatedMixer::GatedMixer(std::span<const int32_t> weights,
-                       std::span<const size_t> set_sizes,
-                       size_t second_contexts, const Rates &rates)
-    : count_(weights.size()), stride_(padded_inputs(weights.size())),
-      rates_(rates), inputs_(stride_, 0), selected_(set_sizes.size(), 0),
+GatedMixer::GatedMixer(std::span<const int32_t> weights, std::span<const size_t> set_sizes,
+                       size_t second_contexts, const Rates& rates)
+    : count_(weights.size()),
+      stride_(padded_inputs(weights.size())),
+      rates_(rates),
+      inputs_(stride_, 0),
+      selected_(set_sizes.size(), 0),
       opinions_(set_sizes.size(), 0) {
   size_t vectors = 0;
   for (const size_t size : set_sizes) {
@@ -37,8 +39,7 @@ int GatedMixer::mix(size_t second_context) {
   second_at_ = second_context * sets;
   int64_t sum = 0;
   for (size_t s = 0; s < sets; ++s) {
-    opinions_[s] =
-        dot(inputs_.data(), &weights_[selected_[s] * stride_], stride_);
+    opinions_[s] = dot(inputs_.data(), &weights_[selected_[s] * stride_], stride_);
     sum += static_cast<int64_t>(opinions_[s]) * second_[second_at_ + s];
   }
   const int result = clamp_stretch(static_cast<int>((sum + (1 << 15)) >> 16));
@@ -50,20 +51,18 @@ void GatedMixer::update(int bit) {
   for (size_t s = 0; s < selected_.size(); ++s) {
     const size_t v = selected_[s];
     const int uses = uses_[v];
-    const int rate =
-        rates_.first_end + (rates_.first_start - rates_.first_end) *
-                               rates_.first_decay / (rates_.first_decay + uses);
-    if (uses < 65535)
-      ++uses_[v];
+    const int rate = rates_.first_end + (rates_.first_start - rates_.first_end) *
+                                            rates_.first_decay / (rates_.first_decay + uses);
+    if (uses < 65535) ++uses_[v];
     train(inputs_.data(), &weights_[v * stride_], stride_,
           scaled_error(bit, squash(opinions_[s]), rate));
   }
   const int32_t error = scaled_error(bit, mixed_, rates_.second);
   for (size_t s = 0; s < selected_.size(); ++s) {
-    int32_t &weight = second_[second_at_ + s];
+    int32_t& weight = second_[second_at_ + s];
     const int32_t step = (opinions_[s] * error + (1 << 15)) >> 16;
     weight = std::clamp(weight + step, -kWeightMax, kWeightMax);
   }
 }
 
-} // namespace smll::mix
+}  // namespace smll::mix

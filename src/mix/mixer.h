@@ -34,22 +34,21 @@ constexpr size_t padded_inputs(size_t count) {
 }
 
 class GatedMixer {
-public:
+ public:
   struct Rates {
-    int first_start; // learning rate of a vector at its first use,
-    int first_end;   // that it falls to,
-    int first_decay; // in about this many uses
-    int second;      // rate of the second layer
+    int first_start;  // learning rate of a vector at its first use,
+    int first_end;    // that it falls to,
+    int first_decay;  // in about this many uses
+    int second;       // rate of the second layer
   };
   // `set_sizes`: vectors of each set. `weights`: where each vector starts (as
   // many as inputs).
-  GatedMixer(std::span<const int32_t> weights,
-             std::span<const size_t> set_sizes, size_t second_contexts,
-             const Rates &rates);
+  GatedMixer(std::span<const int32_t> weights, std::span<const size_t> set_sizes,
+             size_t second_contexts, const Rates& rates);
 
   // Where the caller writes the inputs of the next decision; unwritten ones
   // keep their old value.
-  int16_t *inputs() { return inputs_.data(); }
+  int16_t* inputs() { return inputs_.data(); }
   size_t input_count() const { return count_; }
   // Picks vector `index` of set `set`.
   void select(size_t set, size_t index);
@@ -57,20 +56,20 @@ public:
   int mix(size_t second_context);
   void update(int bit);
 
-private:
+ private:
   size_t count_;
   size_t stride_;
   Rates rates_;
   std::vector<int16_t> inputs_;
   std::vector<int32_t> weights_;
-  std::vector<uint16_t> uses_;    // of each vector, saturating
-  std::vector<size_t> set_begin_; // first vector of each set
+  std::vector<uint16_t> uses_;     // of each vector, saturating
+  std::vector<size_t> set_begin_;  // first vector of each set
   std::vector<size_t> set_size_;
-  std::vector<size_t> selected_; // vector of each set
-  std::vector<int> opinions_;    // stretch of each set
-  std::vector<int32_t> second_;  // weights of the second layer
+  std::vector<size_t> selected_;  // vector of each set
+  std::vector<int> opinions_;     // stretch of each set
+  std::vector<int32_t> second_;   // weights of the second layer
   size_t second_at_ = 0;
   uint32_t mixed_ = kProbHalf;
 };
 
-} // namespace smll::mix
+}  // namespace smll::mix

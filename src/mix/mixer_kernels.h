@@ -22,17 +22,13 @@ inline constexpr int32_t kWeightMax = 8 * 65536 - 1;
 // is absurd. The SSE2 code and the plain code give the same results.
 #if defined(__SSE2__)
 
-inline int dot(const int16_t *inputs, const int32_t *weights, size_t stride) {
+inline int dot(const int16_t* inputs, const int32_t* weights, size_t stride) {
   __m128i sum = _mm_setzero_si128();
   for (size_t i = 0; i < stride; i += 8) {
-    const __m128i x =
-        _mm_loadu_si128(reinterpret_cast<const __m128i *>(inputs + i));
-    const __m128i low =
-        _mm_loadu_si128(reinterpret_cast<const __m128i *>(weights + i));
-    const __m128i high =
-        _mm_loadu_si128(reinterpret_cast<const __m128i *>(weights + i + 4));
-    const __m128i w =
-        _mm_packs_epi32(_mm_srai_epi32(low, 4), _mm_srai_epi32(high, 4));
+    const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(inputs + i));
+    const __m128i low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(weights + i));
+    const __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(weights + i + 4));
+    const __m128i w = _mm_packs_epi32(_mm_srai_epi32(low, 4), _mm_srai_epi32(high, 4));
     sum = _mm_add_epi32(sum, _mm_madd_epi16(x, w));
   }
   sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
@@ -49,30 +45,24 @@ inline __m128i clamp_weights(__m128i w) {
   return _mm_or_si128(_mm_and_si128(below, least), _mm_andnot_si128(below, w));
 }
 
-inline void train(const int16_t *inputs, int32_t *weights, size_t stride,
-                  int32_t error) {
+inline void train(const int16_t* inputs, int32_t* weights, size_t stride, int32_t error) {
   const __m128i e = _mm_set1_epi16(static_cast<int16_t>(error));
   const __m128i half = _mm_set1_epi32(1 << 15);
   for (size_t i = 0; i < stride; i += 8) {
-    const __m128i x =
-        _mm_loadu_si128(reinterpret_cast<const __m128i *>(inputs + i));
+    const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(inputs + i));
     const __m128i low = _mm_mullo_epi16(x, e);
     const __m128i high = _mm_mulhi_epi16(x, e);
-    auto *at = reinterpret_cast<__m128i *>(weights + i);
-    const __m128i step0 =
-        _mm_srai_epi32(_mm_add_epi32(_mm_unpacklo_epi16(low, high), half), 16);
-    const __m128i step1 =
-        _mm_srai_epi32(_mm_add_epi32(_mm_unpackhi_epi16(low, high), half), 16);
-    _mm_storeu_si128(at,
-                     clamp_weights(_mm_add_epi32(_mm_loadu_si128(at), step0)));
-    _mm_storeu_si128(
-        at + 1, clamp_weights(_mm_add_epi32(_mm_loadu_si128(at + 1), step1)));
+    auto* at = reinterpret_cast<__m128i*>(weights + i);
+    const __m128i step0 = _mm_srai_epi32(_mm_add_epi32(_mm_unpacklo_epi16(low, high), half), 16);
+    const __m128i step1 = _mm_srai_epi32(_mm_add_epi32(_mm_unpackhi_epi16(low, high), half), 16);
+    _mm_storeu_si128(at, clamp_weights(_mm_add_epi32(_mm_loadu_si128(at), step0)));
+    _mm_storeu_si128(at + 1, clamp_weights(_mm_add_epi32(_mm_loadu_si128(at + 1), step1)));
   }
 }
 
 #else
 
-inline int dot(const int16_t *inputs, const int32_t *weights, size_t stride) {
+inline int dot(const int16_t* inputs, const int32_t* weights, size_t stride) {
   uint32_t sum = 0;
   for (size_t i = 0; i < stride; ++i) {
     const int32_t weight = std::clamp(weights[i] >> 4, -32768, 32767);
@@ -81,8 +71,7 @@ inline int dot(const int16_t *inputs, const int32_t *weights, size_t stride) {
   return clamp_stretch(static_cast<int32_t>(sum) >> 12);
 }
 
-inline void train(const int16_t *inputs, int32_t *weights, size_t stride,
-                  int32_t error) {
+inline void train(const int16_t* inputs, int32_t* weights, size_t stride, int32_t error) {
   for (size_t i = 0; i < stride; ++i) {
     const int32_t step = (inputs[i] * error + (1 << 15)) >> 16;
     weights[i] = std::clamp(weights[i] + step, -kWeightMax, kWeightMax);
@@ -99,4 +88,4 @@ inline int32_t scaled_error(int bit, uint32_t probability, int rate) {
   return static_cast<int32_t>(std::clamp<int64_t>(scaled, -32767, 32767));
 }
 
-} // namespace smll::mix
+}  // namespace smll::mix

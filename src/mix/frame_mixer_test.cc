@@ -1,0 +1,262 @@
+#include "mix/frame_mixer.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "coder/range_coder.h"
+
+namespace smll::mix {
+namespace {
+
+// A fixed generator, so that golden values mean the same everywhere.
+class Random {
+ public:
+  explicit Random(uint64_t seed) : state_(seed * 2 + 1) {}
+  uint32_t next() {
+    state_ = state_ * 6364136223846793005u + 1442695040888963407u;
+    return static_cast<uint32_t>(state_ >> 33);
+  }
+  uint32_t below(uint32_t bound) { return next() % bound; }
+
+ private:
+  uint64_t state_;
+};
+
+std::string prose(size_t size, uint64_t seed) {
+  static const char* const kWords[] = {"the", "rabbit", "said",  "Alice", "very",   "curious",
+                                       "and", "then",   "queen", "of",    "hearts", "went"};
+  Random random(seed);
+  std::string text;
+  while (text.size() < size) {
+    text += kWords[random.below(12)];
+    text += random.below(9) == 0 ? ".\n" : " ";
+  }
+  text.resize(size);
+  return text;
+}
+
+std::string noise(size_t size) {
+  Random random(77);
+  std::string bytes(size, '\0');
+  for (char& c : bytes) c = static_cast<char>(random.next());
+  return bytes;
+}
+
+std::vector<LaneExtent> cut(size_t size, size_t count) {
+  std::vector<LaneExtent> lanes;
+  for (size_t i = 0; i < count; ++i) {
+    const size_t begin = size * i / count;
+    lanes.push_back({begin, size * (i + 1) / count - begin});
+  }
+  return lanes;
+}
+
+// A stand-in for the language model: what it says depends on nothing but the decision's number.
+class FakeModel {
+ public:
+  // Probability of 1 when the outcome is `bit`; the truth gets the better odds most of the time.
+  // The decoder asks before it knows, so only `truth` may know: the text is given to both sides.
+  explicit FakeModel(uint64_t seed) : random_(seed) {}
+  uint32_t p(int bit) {
+    const uint32_t p1 = 1 + random_.below(65535);
+    const bool right = random_.below(4) != 0;
+    const bool says_one = p1 >= 32768;
+    return right == (says_one == (bit != 0)) ? p1 : 65536 - p1;
+  }
+  bool certain() { return random_.below(5) == 0; }
+  uint32_t token_length() { return 1 + random_.below(5); }
+
+ private:
+  Random random_;
+};
+
+struct Walk {
+  Experts experts;
+  Strength strength;
+  size_t lanes;
+  uint64_t hash = 0;  // of all predictions
+  double bits = 0;
+  double model_bits = 0;
+};
+
+// One path for encoder and decoder. `truth` is what the model knows; only the encoder codes it.
+template <typename Coder>
+std::string walk(Walk& w, const std::string& truth, Coder& coder) {
+  const auto lanes = cut(truth.size(), w.lanes);
+  FrameMixer mixer(w.experts, w.strength, truth.size(), lanes);
+  FakeModel model(5);
+  const auto code = [&](uint32_t p, uint32_t model_p, int bit) {
+    EXPECT_GE(p, 1u);
+    EXPECT_LE(p, 65535u);
+    w.hash = (w.hash ^ p) * 0x100000001b3u;
+    const int coded = coder.code(p, bit);
+    w.bits -= std::log2((bit != 0 ? p : 65536 - p) / 65536.0);
+    w.model_bits -= std::log2((bit != 0 ? model_p : 65536 - model_p) / 65536.0);
+    return coded;
+  };
+  const auto code_byte = [&](int lane, uint8_t byte, bool with_model) {
+    for (int b = 7; b >= 0; --b) {
+      const int bit = byte >> b & 1;
+      if (!with_model) {
+        mixer.update_bit(lane, code(mixer.predict_bit_cm(lane), 32768, bit));
+      } else if (model.certain()) {
+        mixer.skip_bit(lane, bit);
+      } else {
+        const uint32_t p = model.p(bit);
+        mixer.update_bit(lane, code(mixer.predict_bit(lane, p), p, bit));
+      }
+    }
+  };
+  std::vector<size_t> at(lanes.size(), 0);
+  for (bool more = true; more;) {
+    more = false;
+    for (size_t l = 0; l < lanes.size(); ++l) {
+      const size_t left = lanes[l].size - at[l];
+      if (left == 0) continue;
+      more = true;
+      const int lane = static_cast<int>(l);
+      const bool with_model = w.experts != Experts::kCm && (at[l] % 7 != 6);
+      const size_t length = std::min<size_t>(left, model.token_length());
+      if (with_model) mixer.begin_token(lane);
+      for (size_t d = 0; d < length; ++d) {
+        if (with_model && d > 0) {
+          const uint32_t p = model.p(0);
+          mixer.update_end(lane, code(mixer.predict_end(lane, {p, static_cast<int>(d)}), p, 0));
+        }
+        code_byte(lane, static_cast<uint8_t>(truth[lanes[l].begin + at[l]]), with_model);
+        ++at[l];
+      }
+      if (with_model) {
+        const uint32_t p = model.p(1);
+        const EndContext context{p, static_cast<int>(length)};
+        mixer.update_end(lane, code(mixer.predict_end(lane, context), p, 1));
+      }
+    }
+  }
+  return std::string(mixer.bytes().begin(), mixer.bytes().end());
+}
+
+struct Mode {
+  Experts experts;
+  Strength strength;
+};
+constexpr Mode kModes[] = {{Experts::kAll, Strength::kStrong},
+                           {Experts::kLlm, Strength::kStrong},
+                           {Experts::kCm, Strength::kStrong},
+                           {Experts::kCm, Strength::kFast}};
+
+TEST(FrameMixer, DecodesWhatItEncodesInAllModes) {
+  const std::string texts[] = {"a",
+                               "ab",
+                               prose(3000, 1),
+                               noise(1500),
+                               std::string(2000, 'x'),
+                               prose(700, 2) + noise(100) + prose(700, 2)};
+  for (const std::string& text : texts) {
+    for (const Mode mode : kModes) {
+      for (const size_t lanes : {1, 2, 7}) {
+        Walk in{mode.experts, mode.strength, lanes};
+        coder::Encoder encoder;
+        EXPECT_EQ(walk(in, text, encoder), text);
+        const auto code = encoder.finish();
+        Walk out{mode.experts, mode.strength, lanes};
+        coder::Decoder decoder(code);
+        EXPECT_EQ(walk(out, text, decoder), text);
+        EXPECT_EQ(in.hash, out.hash);
+        EXPECT_FALSE(decoder.overrun());
+      }
+    }
+  }
+}
+
+Walk measure(Mode mode, const std::string& text, size_t lanes = 1) {
+  Walk w{mode.experts, mode.strength, lanes};
+  coder::Encoder encoder;
+  walk(w, text, encoder);
+  return w;
+}
+
+TEST(FrameMixer, ModelAloneIsPassedThrough) {
+  FrameMixer mixer(Experts::kLlm, Strength::kStrong, 1, cut(1, 1));
+  EXPECT_EQ(mixer.predict_bit(0, 4711), 4711u);
+  mixer.update_bit(0, 1);
+  EXPECT_EQ(mixer.predict_bit(0, 0), 1u);
+  mixer.update_bit(0, 1);
+  EXPECT_EQ(mixer.predict_bit(0, 70000), 65535u);
+  EXPECT_EQ(mixer.predict_end(0, {123, 1}), 123u);
+}
+
+TEST(FrameMixer, StartsAsTheModel) {
+  for (const uint32_t p : {1u, 2u, 100u, 9999u, 32768u, 50000u, 65000u, 65534u, 65535u}) {
+    FrameMixer mixer(Experts::kAll, Strength::kStrong, 200, cut(200, 1));
+    mixer.begin_token(0);
+    const double odds = static_cast<double>(p) / (65536 - p);
+    const uint32_t bit = mixer.predict_bit(0, p);
+    EXPECT_NEAR(std::log(static_cast<double>(bit) / (65536 - bit)), std::log(odds), 0.03) << p;
+    mixer.update_bit(0, 1);
+    const uint32_t end = mixer.predict_end(0, {p, 1});
+    EXPECT_NEAR(std::log(static_cast<double>(end) / (65536 - end)), std::log(odds), 0.03) << p;
+  }
+}
+
+TEST(FrameMixer, SmallTextsLoseNothingToSpeakOf) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    const Walk w = measure(kModes[0], prose(40 + seed * 13, seed));
+    EXPECT_LT(w.bits, w.model_bits + 24)
+        << seed;  // three bytes, of which the bytes without model are most
+  }
+}
+
+TEST(FrameMixer, ContextModelsLearn) {
+  const std::string text = prose(20000, 3);
+  EXPECT_LT(measure(kModes[2], text).bits, 1.3 * 20000);
+  EXPECT_LT(measure(kModes[3], text).bits, 1.4 * 20000);
+  EXPECT_LT(measure(kModes[2], std::string(20000, 'z')).bits, 600);
+  const double noise_bits = 8.0 * 20000;
+  EXPECT_LT(measure(kModes[2], noise(20000)).bits, 1.02 * noise_bits);
+  EXPECT_LT(measure(kModes[3], noise(20000)).bits, 1.02 * noise_bits);
+}
+
+TEST(FrameMixer, LanesShareWhatTheyLearn) {
+  const std::string text = prose(20000, 4);
+  EXPECT_LT(measure(kModes[2], text, 8).bits, 1.1 * measure(kModes[2], text, 1).bits);
+}
+
+TEST(FrameMixer, LeavingExpertsOutChangesPredictionsOnly) {
+  const auto names = expert_names();
+  ASSERT_LE(names.size(), 64u);
+  const std::string text = prose(300, 9);
+  for (size_t e = 0; e < names.size(); ++e) {
+    MixOptions options;
+    options.leave_out = uint64_t{1} << e;
+    FrameMixer mixer(Experts::kAll, Strength::kStrong, text.size(), cut(text.size(), 1), options);
+    for (const char c : text) {
+      mixer.begin_token(0);
+      for (int b = 7; b >= 0; --b) {
+        const uint32_t p = mixer.predict_bit(0, 20000);
+        ASSERT_TRUE(p >= 1 && p <= 65535);
+        mixer.update_bit(0, c >> b & 1);
+      }
+      mixer.predict_end(0, {30000, 1});
+      mixer.update_end(0, 1);
+    }
+    EXPECT_EQ(std::string(mixer.bytes().begin(), mixer.bytes().end()), text) << names[e];
+  }
+}
+
+// Any change of a prediction changes archives: raise the format's mixing version with these values.
+TEST(FrameMixer, PredictionsAreThoseOfTheFormat) {
+  const std::string text = prose(4000, 11) + noise(500) + prose(1000, 11);
+  const uint64_t kGolden[] = {9708914587182018782u, 12166981491446241102u, 4437808978453261410u,
+                              14908373085041749155u};
+  for (size_t m = 0; m < 4; ++m) {
+    EXPECT_EQ(measure(kModes[m], text, 3).hash, kGolden[m]) << "mode " << m;
+  }
+}
+
+}  // namespace
+}  // namespace smll::mix
