@@ -115,85 +115,96 @@ inline void finish(const GemmArgs& args, int row, int output, __m256 acc) {
   _mm256_storeu_ps(out, acc);
 }
 
-// 8 outputs (half a tile) times R rows. Nibbles are unpacked once for all rows. A maddubs lane is at most
-// 2*15*127 and eight of them 30480, so a block sums in int16 and needs one widening only.
+// A tile times R rows. The two halves of a tile share each broadcast of activations, which would
+// otherwise keep the load ports busier than the multipliers; a block is done in two halves of its inputs so that
+// the unpacked nibbles fit the registers. A maddubs lane is at most 2*15*127 and eight of them 30480, so a
+// block sums in int16 and needs one widening only.
 template <int R>
 inline void u4_rows(const GemmArgs& args, const std::uint8_t* block, int row, int output) {
-  const std::int8_t* a[R];
-  const float* scale[R];
-  const float* scaled_sum[R];
-  __m256 acc[R];
-  for (int r = 0; r < R; ++r) {
-    const Activations in = args.input.at(row + r);
-    a[r] = in.q8;
-    scale[r] = in.scale;
-    scaled_sum[r] = in.scaled_sum;
-    acc[r] = _mm256_setzero_ps();
-  }
+  const Activations in = args.input.at(row);
+  const std::size_t scale_stride = in.stride / kBlock;
+  __m256 acc[R][2];
+  for (int r = 0; r < R; ++r) acc[r][0] = acc[r][1] = _mm256_setzero_ps();
   const __m256i low = _mm256_set1_epi8(15);
   const __m256i ones = _mm256_set1_epi16(1);
-  const int half = output & 8;
   for (int b = 0; b < args.blocks; ++b, block += kU4BlockBytes) {
-    __m256i w[8];
-    for (int v = 0; v < 4; ++v) {
-      const __m256i packed = load_bytes(block + v * 64 + half * 4);
-      w[v] = _mm256_and_si256(packed, low);
-      w[v + 4] = _mm256_and_si256(_mm256_srli_epi16(packed, 4), low);
-    }
-    const __m256 d = load_halves(block + 256 + half * 2);
-    const __m256 m = load_halves(block + 288 + half * 2);
-    for (int r = 0; r < R; ++r) {
-      const std::int8_t* q = a[r] + b * kBlock;
-      __m256i s = _mm256_maddubs_epi16(w[0], broadcast4(q));
-      for (int g = 1; g < 8; ++g) {
-        s = _mm256_add_epi16(s, _mm256_maddubs_epi16(w[g], broadcast4(q + 4 * g)));
+    __m256i s[R][2];
+    for (int part = 0; part < 2; ++part) {
+      __m256i w[4][2];
+      for (int v = 0; v < 4; ++v) {
+        for (int h = 0; h < 2; ++h) {
+          const __m256i packed = load_bytes(block + v * 64 + h * 32);
+          w[v][h] = _mm256_and_si256(part ? _mm256_srli_epi16(packed, 4) : packed, low);
+        }
       }
-      const __m256 dot = _mm256_cvtepi32_ps(_mm256_madd_epi16(s, ones));
-      acc[r] = _mm256_fmadd_ps(_mm256_mul_ps(d, _mm256_set1_ps(scale[r][b])), dot, acc[r]);
-      acc[r] = _mm256_fmadd_ps(m, _mm256_set1_ps(scaled_sum[r][b]), acc[r]);
+      for (int r = 0; r < R; ++r) {
+        const std::int8_t* q = in.q8 + r * in.stride + b * kBlock + part * 16;
+        for (int v = 0; v < 4; ++v) {
+          const __m256i a = broadcast4(q + 4 * v);
+          for (int h = 0; h < 2; ++h) {
+            const __m256i product = _mm256_maddubs_epi16(w[v][h], a);
+            s[r][h] = part == 0 && v == 0 ? product : _mm256_add_epi16(s[r][h], product);
+          }
+        }
+      }
+    }
+    for (int h = 0; h < 2; ++h) {
+      const __m256 d = load_halves(block + 256 + 16 * h);
+      const __m256 m = load_halves(block + 288 + 16 * h);
+      for (int r = 0; r < R; ++r) {
+        const std::size_t at = r * scale_stride + b;
+        const __m256 dot = _mm256_cvtepi32_ps(_mm256_madd_epi16(s[r][h], ones));
+        const __m256 factor = _mm256_mul_ps(d, _mm256_set1_ps(in.scale[at]));
+        acc[r][h] = _mm256_fmadd_ps(factor, dot, acc[r][h]);
+        acc[r][h] = _mm256_fmadd_ps(m, _mm256_set1_ps(in.scaled_sum[at]), acc[r][h]);
+      }
     }
   }
-  for (int r = 0; r < R; ++r) finish(args, row + r, output, acc[r]);
+  for (int r = 0; r < R; ++r) {
+    for (int h = 0; h < 2; ++h) finish(args, row + r, output + 8 * h, acc[r][h]);
+  }
 }
 
 // Bytes as int16: the even ones and the odd ones of each group of four.
 inline __m256i even_bytes(__m256i x) { return _mm256_srai_epi16(_mm256_slli_epi16(x, 8), 8); }
 inline __m256i odd_bytes(__m256i x) { return _mm256_srai_epi16(x, 8); }
 
-// 8 outputs times R rows of signed bytes, by way of int16 pairs.
+// A tile of signed bytes times R rows, by way of int16 pairs.
 template <int R>
 inline void s8_rows(const GemmArgs& args, const std::uint8_t* block, int row, int output) {
-  const std::int16_t* a[R];
-  const float* scale[R];
-  __m256 acc[R];
-  for (int r = 0; r < R; ++r) {
-    const Activations in = args.input.at(row + r);
-    a[r] = in.q16;
-    scale[r] = in.scale;
-    acc[r] = _mm256_setzero_ps();
-  }
-  const int half = output & 8;
+  const Activations in = args.input.at(row);
+  const std::size_t scale_stride = in.stride / kBlock;
+  __m256 acc[R][2];
+  for (int r = 0; r < R; ++r) acc[r][0] = acc[r][1] = _mm256_setzero_ps();
   for (int b = 0; b < args.blocks; ++b, block += kS8BlockBytes) {
-    __m256i s[R];
-    for (int r = 0; r < R; ++r) s[r] = _mm256_setzero_si256();
-    for (int g = 0; g < 8; g += 2) {
-      const __m256i w0 = load_bytes(block + g * 64 + half * 4);
-      const __m256i w1 = load_bytes(block + g * 64 + 64 + half * 4);
-      const __m256i w[4] = {even_bytes(w0), odd_bytes(w0), even_bytes(w1), odd_bytes(w1)};
+    __m256i s[R][2];
+    for (int r = 0; r < R; ++r) s[r][0] = s[r][1] = _mm256_setzero_si256();
+    for (int g = 0; g < 8; ++g) {
+      const __m256i w0 = load_bytes(block + g * 64);
+      const __m256i w1 = load_bytes(block + g * 64 + 32);
+      const __m256i even[2] = {even_bytes(w0), even_bytes(w1)};
+      const __m256i odd[2] = {odd_bytes(w0), odd_bytes(w1)};
       for (int r = 0; r < R; ++r) {
-        const std::int16_t* q = a[r] + b * kBlock + g * 4;
-        for (int i = 0; i < 4; ++i) {
-          s[r] = _mm256_add_epi32(s[r], _mm256_madd_epi16(w[i], broadcast4(q + 2 * i)));
+        const std::int16_t* q = in.q16 + r * in.stride + b * kBlock + g * 4;
+        const __m256i q_even = broadcast4(q);
+        const __m256i q_odd = broadcast4(q + 2);
+        for (int h = 0; h < 2; ++h) {
+          s[r][h] = _mm256_add_epi32(s[r][h], _mm256_madd_epi16(even[h], q_even));
+          s[r][h] = _mm256_add_epi32(s[r][h], _mm256_madd_epi16(odd[h], q_odd));
         }
       }
     }
-    const __m256 d = _mm256_loadu_ps(reinterpret_cast<const float*>(block + 512) + half);
-    for (int r = 0; r < R; ++r) {
-      const __m256 factor = _mm256_mul_ps(d, _mm256_set1_ps(scale[r][b]));
-      acc[r] = _mm256_fmadd_ps(factor, _mm256_cvtepi32_ps(s[r]), acc[r]);
+    for (int h = 0; h < 2; ++h) {
+      const __m256 d = _mm256_loadu_ps(reinterpret_cast<const float*>(block + 512) + 8 * h);
+      for (int r = 0; r < R; ++r) {
+        const __m256 factor = _mm256_mul_ps(d, _mm256_set1_ps(in.scale[r * scale_stride + b]));
+        acc[r][h] = _mm256_fmadd_ps(factor, _mm256_cvtepi32_ps(s[r][h]), acc[r][h]);
+      }
     }
   }
-  for (int r = 0; r < R; ++r) finish(args, row + r, output, acc[r]);
+  for (int r = 0; r < R; ++r) {
+    for (int h = 0; h < 2; ++h) finish(args, row + r, output + 8 * h, acc[r][h]);
+  }
 }
 
 template <template <int> class Rows>
@@ -201,24 +212,19 @@ inline void for_tiles(const GemmArgs& args) {
   for (int t = 0; t < args.tile_count; ++t) {
     const std::uint8_t* tile = args.tiles + t * args.tile_bytes;
     int row = 0;
-    for (; row + 4 <= args.rows; row += 4) {
-      Rows<4>::run(args, tile, row, t * kTile);
-      Rows<4>::run(args, tile, row, t * kTile + 8);
-    }
-    for (int half = 0; half < 16; half += 8) {
-      switch (args.rows - row) {
-        case 3:
-          Rows<3>::run(args, tile, row, t * kTile + half);
-          break;
-        case 2:
-          Rows<2>::run(args, tile, row, t * kTile + half);
-          break;
-        case 1:
-          Rows<1>::run(args, tile, row, t * kTile + half);
-          break;
-        default:
-          break;
-      }
+    for (; row + 4 <= args.rows; row += 4) Rows<4>::run(args, tile, row, t * kTile);
+    switch (args.rows - row) {
+      case 3:
+        Rows<3>::run(args, tile, row, t * kTile);
+        break;
+      case 2:
+        Rows<2>::run(args, tile, row, t * kTile);
+        break;
+      case 1:
+        Rows<1>::run(args, tile, row, t * kTile);
+        break;
+      default:
+        break;
     }
   }
 }

@@ -6,7 +6,7 @@
 #include <simde/x86/avx512.h>
 #include <simde/x86/f16c.h>
 #include <simde/x86/fma.h>
-// Two conversions that Debian 12's SIMDe lacks.
+// Conversions that Debian 12's SIMDe lacks.
 #define _mm512_cvtepi32_ps(x)                                                       \
   _mm512_castpd_ps(_mm512_insertf64x4(                                              \
       _mm512_castps_pd(_mm512_castps256_ps512(                                      \
@@ -16,6 +16,12 @@
   _mm512_inserti64x4(                                                               \
       _mm512_castsi256_si512(_mm256_cvtps_epi32(_mm512_castps512_ps256(x))),        \
       _mm256_cvtps_epi32(                                                           \
+          _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x), 1))),        \
+      1)
+#define _mm512_cvttps_epi32(x)                                                      \
+  _mm512_inserti64x4(                                                               \
+      _mm512_castsi256_si512(_mm256_cvttps_epi32(_mm512_castps512_ps256(x))),       \
+      _mm256_cvttps_epi32(                                                          \
           _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x), 1))),        \
       1)
 #elif defined(__x86_64__) && defined(__AVX512F__) && defined(__AVX512BW__) && \
