@@ -143,6 +143,14 @@ std::string ModelSource::path_for_reading(const archive::ModelRecord& record) co
   if (const auto seen = model::find_seen(record.fingerprint)) return seen->path;
   const model::KnownModel* known = model::find_known(record.number);
   if (known && model::is_present(*known)) return model::known_path(*known).string();
+  // A fingerprint includes the window, so a model may be here and not have been seen with this one.
+  for (const model::SeenModel& seen : model::seen_models()) {
+    std::error_code error;
+    if (!record.name.empty() && seen.name == record.name &&
+        std::filesystem::exists(seen.path, error)) {
+      return seen.path;
+    }
+  }
   if (const std::string spec = environment_model(); !spec.empty()) return find_model(spec);
   throw Error(ErrorKind::kModel,
               "the archive needs " + title(record) + ", which is not here; " + how_to_get(record));
@@ -156,11 +164,9 @@ void ModelSource::check_fits(const codec::LoadedModel& model, const archive::Mod
                     " arithmetic; this smll has version " +
                     std::to_string(model.arithmetic_version()) + ": use the smll that wrote it");
   }
-  if (!record.set_up.empty() && record.set_up != model.set_up()) {
-    // The set-up is part of such a fingerprint, so the weights may be the same; checksums decide.
+  if (record.set_up != model.set_up()) {
     notice("the archive was written with the set-up '" + record.set_up + "', this is '" +
            model.set_up() + "': it may not decode");
-    return;
   }
   if (model.fingerprint() != record.fingerprint) {
     throw Error(ErrorKind::kModel, "the archive needs " + title(record) + ", but " + model.path() +

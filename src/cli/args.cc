@@ -1,6 +1,7 @@
 #include "cli/args.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <filesystem>
 
 #include "smll/smll.h"
@@ -31,13 +32,22 @@ std::uint64_t parse_size(const std::string& text) {
   return value << shift;
 }
 
+double parse_seconds(const std::string& text) {
+  char* end = nullptr;
+  const double seconds = std::strtod(text.c_str(), &end);
+  if (end == text.c_str() || *end != '\0' || !(seconds > 0) || seconds > 86400) {
+    throw Error(ErrorKind::kUsage, "'" + text + "' is not a number of seconds");
+  }
+  return seconds;
+}
+
 // What options say before they are put together: a level sets defaults that others override.
 struct Raw {
   bool decompress = false, test = false, list = false, compress = false;
   bool quiet = false;
   int verbose = 0;
   int level = kDefaultLevel;
-  std::string range, backend, experts, frame_size;
+  std::string range, backend, experts, frame_size, flush;
   int lanes = -1, window = 0;
   bool progress = false, no_progress = false;
   bool keep = false;
@@ -80,8 +90,7 @@ void add_tuning(CLI::App& app, Args& args, Raw& raw) {
   app.add_option("--window", raw.window, "Tokens of context a lane sees")
       ->check(CLI::Range(16, 1 << 20));
   app.add_option("--frame-size", raw.frame_size, "Largest frame in bytes");
-  app.add_flag("--flush{1}", args.flush_seconds,
-               "Make input readable when it pauses for 1 (or =N) seconds");
+  app.add_flag("--flush{1}", raw.flush, "Make input readable when it pauses for 1 (or =N) seconds");
 }
 
 void add_model(CLI::App& app, Args& args, Raw& raw) {
@@ -123,6 +132,7 @@ void put_together(const Raw& raw, Args& args) {
   if (!raw.backend.empty()) args.model.backend = parse_backend(raw.backend);
   if (!raw.experts.empty()) args.write.experts = parse_experts(raw.experts);
   if (!raw.frame_size.empty()) args.write.frame_size = parse_size(raw.frame_size);
+  if (!raw.flush.empty()) args.flush_seconds = parse_seconds(raw.flush);
   if (raw.lanes >= 0) args.write.lanes = raw.lanes;
   if (raw.window != 0) args.model.window = raw.window;
   if (!raw.range.empty()) {
