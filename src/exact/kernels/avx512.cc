@@ -24,6 +24,20 @@
       _mm256_cvttps_epi32(                                                          \
           _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x), 1))),        \
       1)
+// Plain functions for the two that narrow: their callers' values are in range.
+static inline __m256i narrow16(__m512i x) {
+  alignas(64) int wide[16];
+  alignas(32) short out[16];
+  _mm512_store_si512(wide, x);
+  for (int i = 0; i < 16; ++i) out[i] = static_cast<short>(wide[i]);
+  return _mm256_load_si256(reinterpret_cast<const __m256i*>(out));
+}
+static inline __m128i narrow8(__m512i x) {
+  const __m256i w = narrow16(x);
+  return _mm_packs_epi16(_mm256_castsi256_si128(w), _mm256_extracti128_si256(w, 1));
+}
+#define _mm512_cvtepi32_epi16(x) narrow16(x)
+#define _mm512_cvtepi32_epi8(x) narrow8(x)
 #elif defined(__x86_64__) && defined(__AVX512F__) && defined(__AVX512BW__) && \
     defined(__AVX512VL__) && defined(__AVX512DQ__) && defined(__AVX512VNNI__)
 #if defined(__GNUC__) && !defined(__clang__)
