@@ -67,7 +67,7 @@ def test_errors(compressor, other_model, tmp_path):
     for wrong in ({"level": 0}, {"backend": "none"}, {"experts": "none"}):
         with pytest.raises(smll.Error):
             smll.Compressor(**wrong)
-    packed = smll.Compressor(other_model, experts="llm").compress(lines(500))
+    packed = smll.Compressor(other_model).compress(lines(500))
     with pytest.raises(smll.Error):
         compressor.decompress(packed)
 

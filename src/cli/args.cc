@@ -63,7 +63,7 @@ void add_actions(CLI::App& app, Args& args, Raw& raw) {
 
 void add_output(CLI::App& app, Args& args, Raw& raw) {
   app.add_flag("-c,--stdout,--to-stdout", args.to_stdout, "Write to standard output");
-  app.add_option("-o,--output", args.output, "Write to this file");
+  app.add_option("-o,--output", args.output, "Write to this file")->take_last();
   app.add_flag("-f,--force", args.force,
                "Overwrite files, follow symbolic links, write binary data to a terminal");
   app.add_flag("-k,--keep", raw.keep, "Keep the input files (the default)");
@@ -83,31 +83,38 @@ void add_tuning(CLI::App& app, Args& args, Raw& raw) {
          "--best", [&raw] { raw.level = kMaxLevel; }, "Level 9: longest window, one lane")
       ->group("Level: -1 (fastest) .. -9 (smallest), default -6");
   app.add_option("-T,--threads", args.model.threads, "Threads (0: one per core)")
+      ->take_last()
       ->check(CLI::Range(0, 1024));
-  app.add_option("--experts", raw.experts, "all, llm, cm or cm-fast");
+  app.add_option("--experts", raw.experts, "all, llm, cm or cm-fast")->take_last();
   app.add_option("--lanes", raw.lanes, "Contexts that decode in parallel (0: from the size)")
+      ->take_last()
       ->check(CLI::Range(0, 32));
   app.add_option("--window", raw.window, "Tokens of context a lane sees")
+      ->take_last()
       ->check(CLI::Range(16, 1 << 20));
-  app.add_option("--frame-size", raw.frame_size, "Largest frame in bytes");
+  app.add_option("--frame-size", raw.frame_size, "Largest frame in bytes")->take_last();
   app.add_flag("--flush{1}", raw.flush, "Make input readable when it pauses for 1 (or =N) seconds");
 }
 
 void add_model(CLI::App& app, Args& args, Raw& raw) {
   app.add_option("--model", args.model.model, "Model: a GGUF file, a known name or hf:REPO:GLOB")
+      ->take_last()
       ->group("Model");
-  app.add_option("--backend", raw.backend, "exact or llama")->group("Model");
+  app.add_option("--backend", raw.backend, "exact or llama")->take_last()->group("Model");
   app.add_option("--isa", args.model.isa, "Instruction set of the exact backend")
+      ->take_last()
       ->check(CLI::IsMember({"scalar", "avx2", "avx512", "neon"}))
       ->envname("SMLL_ISA")
       ->group("Model");
 }
 
 void add_reporting(CLI::App& app, Args& args, Raw& raw) {
-  app.add_option("--range", raw.range, "With -d: only START:LENGTH of the uncompressed bytes");
+  app.add_option("--range", raw.range, "With -d: only START:LENGTH of the uncompressed bytes")
+      ->take_last();
   app.add_flag("--keep-going", args.keep_going,
                "With -d or -t: leave damaged frames out and go on");
-  app.add_option("--stats", args.stats_path, "Write one JSON object of statistics to this file");
+  app.add_option("--stats", args.stats_path, "Write one JSON object of statistics to this file")
+      ->take_last();
   app.add_flag("-q,--quiet", raw.quiet, "Say only what went wrong");
   app.add_flag("-v,--verbose", raw.verbose, "Say more");
   app.add_flag("--progress", raw.progress, "Show progress even when standard error is no terminal");
