@@ -23,7 +23,7 @@ model: build
 	@build/smll models pull
 
 demo: model
-	@scripts/demo
+	@$(PYTHON) scripts/demo
 
 build/test_model.gguf: scripts/make_test_model.py | setup
 	@mkdir -p build

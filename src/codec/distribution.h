@@ -9,13 +9,14 @@
 
 namespace smll::codec {
 
-// Frequencies of all rows: the most likely row has 2^30 + 1, none has less than 1. Equal logits give equal
-// frequencies on every machine.
+// Frequencies of all rows: the most likely row has 2^30 + 1, none has less than 1. Equal logits
+// give equal frequencies on every machine.
 class Distribution {
  public:
   void assign(std::span<const float> logits);
 
-  // Sum of the frequencies of rows [lo, hi); below 2^47 for vocabularies of up to 2^16 rows, below 2^63 always.
+  // Sum of the frequencies of rows [lo, hi); below 2^47 for vocabularies of up to 2^16 rows, below
+  // 2^63 always.
   std::uint64_t sum(std::uint32_t lo, std::uint32_t hi) const {
     return exact::range_sum(frequencies_, sums_, lo, hi);
   }

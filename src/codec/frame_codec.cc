@@ -11,8 +11,9 @@
 namespace smll::codec {
 namespace {
 
-// Frames up to this size are coded with and without context models beside the model: the model's own work, the slow
-// part, is done once, and where there is little to learn from, its word alone may be shorter.
+// Frames up to this size are coded with and without context models beside the model: the model's
+// own work, the slow part, is done once, and where there is little to learn from, its word alone
+// may be shorter.
 constexpr std::size_t kTryLlmAlone = 65536;
 // Frames above this size ask a sample first whether the model helps.
 constexpr std::size_t kSampleAbove = 32768;
@@ -44,7 +45,8 @@ struct FrameCodec::State {
 
   Predictor& use_predictor() {
     if (!model) {
-      throw Error(ErrorKind::kModel, "a frame of the archive needs a language model and none was given");
+      throw Error(ErrorKind::kModel,
+                  "a frame of the archive needs a language model and none was given");
     }
     if (!predictor) predictor = model->make_predictor();
     return *predictor;
@@ -56,11 +58,13 @@ struct FrameCodec::State {
     return model_frame(data, lanes, *model, p, stats, progress);
   }
 
-  // Whether pieces from the whole frame take fewer bytes with the model than its share of `other` bytes.
+  // Whether pieces from the whole frame take fewer bytes with the model than its share of `other`
+  // bytes.
   bool sample_wins(std::span<const std::uint8_t> data, std::size_t other, FrameStats* stats) {
     std::vector<std::uint8_t> sample;
     for (std::size_t i = 0; i < kSamples; ++i) {
-      const auto piece = data.subspan((data.size() - kSampleBytes) * i / (kSamples - 1), kSampleBytes);
+      const auto piece =
+          data.subspan((data.size() - kSampleBytes) * i / (kSamples - 1), kSampleBytes);
       sample.insert(sample.end(), piece.begin(), piece.end());
     }
     const ModelledFrame frame = run_model(sample, 1, stats, {});
@@ -77,7 +81,8 @@ struct FrameCodec::State {
       if (stats) stats->model_seconds += sample_stats.model_seconds;
       if (!wins) return;
     }
-    const int lanes = options.lanes > 0 ? std::min(options.lanes, kMaxLanes) : lanes_for(data.size());
+    const int lanes =
+        options.lanes > 0 ? std::min(options.lanes, kMaxLanes) : lanes_for(data.size());
     const ModelledFrame frame = run_model(data, lanes, stats, progress);
     if (only_model || data.size() <= kTryLlmAlone) {
       keep_smaller(best, Method::kLlm, encode_modelled(frame, *model, mix::Experts::kLlm, false));
@@ -88,7 +93,8 @@ struct FrameCodec::State {
   }
 };
 
-FrameCodec::FrameCodec(std::shared_ptr<const LoadedModel> model) : state_(std::make_unique<State>()) {
+FrameCodec::FrameCodec(std::shared_ptr<const LoadedModel> model)
+    : state_(std::make_unique<State>()) {
   state_->model = std::move(model);
 }
 FrameCodec::~FrameCodec() = default;
@@ -96,7 +102,8 @@ FrameCodec::FrameCodec(FrameCodec&&) noexcept = default;
 FrameCodec& FrameCodec::operator=(FrameCodec&&) noexcept = default;
 
 bool FrameCodec::wants_model(std::span<const std::uint8_t> data, const FrameOptions& options) {
-  if (options.experts == Experts::kCm || options.experts == Experts::kCmFast || data.empty()) return false;
+  if (options.experts == Experts::kCm || options.experts == Experts::kCmFast || data.empty())
+    return false;
   return options.experts == Experts::kLlm || looks_like_text(data);
 }
 
@@ -122,7 +129,8 @@ std::vector<std::uint8_t> FrameCodec::decode(Method method, std::size_t raw_size
                                              FrameStats* stats, const Progress& progress) {
   if (stats) *stats = {};
   if (raw_size > (needs_model(method) ? kMaxModelFrame : kMaxFrame)) {
-    throw Error(ErrorKind::kData, "the archive is damaged: a frame is larger than the format allows");
+    throw Error(ErrorKind::kData,
+                "the archive is damaged: a frame is larger than the format allows");
   }
   switch (method) {
     case Method::kStored:
@@ -155,9 +163,11 @@ Frame FrameCodec::encode_compact(std::span<const std::uint8_t> data, Experts exp
   }
   if (state_->model && wants_model(data, {experts, 1})) {
     const ModelledFrame frame = state_->run_model(data, 1, nullptr, {});
-    keep_smaller(best, Method::kLlm, encode_modelled(frame, *state_->model, mix::Experts::kLlm, true));
+    keep_smaller(best, Method::kLlm,
+                 encode_modelled(frame, *state_->model, mix::Experts::kLlm, true));
     if (experts != Experts::kLlm) {
-      keep_smaller(best, Method::kMixed, encode_modelled(frame, *state_->model, mix::Experts::kAll, true));
+      keep_smaller(best, Method::kMixed,
+                   encode_modelled(frame, *state_->model, mix::Experts::kAll, true));
     }
   }
   return best;
@@ -176,7 +186,8 @@ std::vector<std::uint8_t> FrameCodec::decode_compact(Method method,
     case Method::kLlm:
     case Method::kMixed: {
       Predictor& predictor = state_->use_predictor();
-      return decode_modelled(payload, 0, *state_->model, predictor, experts(method), true, nullptr, {});
+      return decode_modelled(payload, 0, *state_->model, predictor, experts(method), true, nullptr,
+                             {});
     }
   }
   throw Error(ErrorKind::kData, "the archive is damaged, or of a newer version: unknown method");

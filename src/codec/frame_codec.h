@@ -51,8 +51,8 @@ struct FrameStats {
   int lanes = 0;             // 0 where the method has none
 };
 
-// Called now and then with the bytes of this frame done so far and the tokens coded for them; may throw to
-// cancel.
+// Called now and then with the bytes of this frame done so far and the tokens coded for them; may
+// throw to cancel.
 using Progress = std::function<void(std::size_t bytes, std::uint64_t tokens)>;
 
 struct Frame {
@@ -61,8 +61,8 @@ struct Frame {
   std::vector<std::uint8_t> payload;
 };
 
-// Holds the working memory of one thread. `predictor` may be null: then only methods without a model are
-// used, and decoding a frame that needs one throws Error(kModel).
+// Holds the working memory of one thread. `predictor` may be null: then only methods without a
+// model are used, and decoding a frame that needs one throws Error(kModel).
 class FrameCodec {
  public:
   explicit FrameCodec(std::shared_ptr<const LoadedModel> model);
@@ -70,23 +70,24 @@ class FrameCodec {
   FrameCodec(FrameCodec&&) noexcept;
   FrameCodec& operator=(FrameCodec&&) noexcept;
 
-  // True when encode() with these options might use the model for this data: lets the caller put off loading
-  // the model until some frame wants it. Looks at a sample only.
+  // True when encode() with these options might use the model for this data: lets the caller put
+  // off loading the model until some frame wants it. Looks at a sample only.
   static bool wants_model(std::span<const std::uint8_t> data, const FrameOptions& options);
 
-  // data.size() <= kMaxFrame; frames that need the model are <= kMaxModelFrame (larger ones use the other
-  // methods).
+  // data.size() <= kMaxFrame; frames that need the model are <= kMaxModelFrame (larger ones use the
+  // other methods).
   Frame encode(std::span<const std::uint8_t> data, const FrameOptions& options,
                FrameStats* stats = nullptr, const Progress& progress = {});
 
-  // Throws Error(kData) when the payload is not a valid one. A damaged payload may also give wrong bytes:
-  // the caller holds the checksum.
+  // Throws Error(kData) when the payload is not a valid one. A damaged payload may also give wrong
+  // bytes: the caller holds the checksum.
   std::vector<std::uint8_t> decode(Method method, std::size_t raw_size,
                                    std::span<const std::uint8_t> payload,
                                    FrameStats* stats = nullptr, const Progress& progress = {});
 
-  // Small texts in one lane. The payload of a method that needs context or language models tells its own size; that
-  // of others does not: decode_compact() takes it as all of `payload` (kStored) or finds it there (kZstd).
+  // Small texts in one lane. The payload of a method that needs context or language models tells
+  // its own size; that of others does not: decode_compact() takes it as all of `payload` (kStored)
+  // or finds it there (kZstd).
   Frame encode_compact(std::span<const std::uint8_t> data, Experts experts);
   std::vector<std::uint8_t> decode_compact(Method method, std::span<const std::uint8_t> payload);
 

@@ -25,7 +25,8 @@ Boundary boundary_behind(const text::Unit& unit, const text::Vocabulary& vocabul
   }
 }
 
-// The best place to cut near unit `ideal`: within `reach` units, the strongest boundary, then the nearest.
+// The best place to cut near unit `ideal`: within `reach` units, the strongest boundary, then the
+// nearest.
 std::size_t cut_near(std::span<const text::Unit> units, const text::Vocabulary& vocabulary,
                      std::size_t ideal, std::size_t reach) {
   std::size_t best = ideal;
@@ -59,8 +60,8 @@ int lanes_for(std::size_t bytes) {
 
 std::vector<Lane> cut_lanes(std::span<const text::Unit> units, const text::Vocabulary& vocabulary,
                             int lanes) {
-  const auto count =
-      std::min<std::size_t>(static_cast<std::size_t>(lanes), std::max<std::size_t>(units.size(), 1));
+  const auto count = std::min<std::size_t>(static_cast<std::size_t>(lanes),
+                                           std::max<std::size_t>(units.size(), 1));
   // An eighth of a lane either way: cuts cannot meet, and lock-step wastes little.
   const std::size_t reach = units.size() / count / 8;
   std::vector<Lane> result(count);

@@ -12,15 +12,15 @@
 namespace smll::codec {
 
 struct Lane {
-  mix::LaneExtent extent;          // the lane's bytes in the frame
-  std::vector<text::Unit> units;   // that spell them
+  mix::LaneExtent extent;         // the lane's bytes in the frame
+  std::vector<text::Unit> units;  // that spell them
 };
 
 // Lanes for a frame of `bytes`: one for small frames, since each begins knowing nothing.
 int lanes_for(std::size_t bytes);
 
-// At most `lanes` lanes, none empty (one lane when there are no units), with near equal numbers of units; cut
-// behind a line where one ends near, else behind a sentence, else anywhere.
+// At most `lanes` lanes, none empty (one lane when there are no units), with near equal numbers of
+// units; cut behind a line where one ends near, else behind a sentence, else anywhere.
 std::vector<Lane> cut_lanes(std::span<const text::Unit> units, const text::Vocabulary& vocabulary,
                             int lanes);
 

@@ -48,7 +48,8 @@ class TextModel : public LoadedModel {
     options_ = options;
     name_ = model_name(*handle_, path);
     vocabulary_ = std::make_unique<text::Vocabulary>(llama::read_vocabulary(*handle_));
-    if (vocabulary_->rows() == 0) throw Error(ErrorKind::kModel, path + ": no token stands for text");
+    if (vocabulary_->rows() == 0)
+      throw Error(ErrorKind::kModel, path + ": no token stands for text");
     tokenizer_ = std::make_unique<text::Tokenizer>(*vocabulary_, llama::raw_tokenizer(*handle_));
   }
 
@@ -59,15 +60,16 @@ class LlamaModel : public TextModel {
  public:
   LlamaModel(const std::string& path, const ModelOptions& options)
       : TextModel(path, options, llama::load_model(path, /*vocab_only=*/false)),
-        fingerprint_(combine({hash_file(path), vocabulary_->hash(),
-                              static_cast<std::uint64_t>(options.window)})) {}
+        fingerprint_(combine(
+            {hash_file(path), vocabulary_->hash(), static_cast<std::uint64_t>(options.window)})) {}
 
   std::uint64_t fingerprint() const override { return fingerprint_; }
   std::uint32_t arithmetic_version() const override { return 0; }
   std::string isa() const override { return "llama.cpp"; }
   std::string set_up() const override { return llama::set_up(options_.threads); }
   std::unique_ptr<Predictor> make_predictor() const override {
-    return llama::make_predictor(handle_, vocabulary_->row_order(), options_.window, options_.threads);
+    return llama::make_predictor(handle_, vocabulary_->row_order(), options_.window,
+                                 options_.threads);
   }
 
  private:
@@ -81,7 +83,7 @@ class ExactModel : public TextModel {
     engine_options_.isa = exact::isa_from_name(options.isa.empty() ? "auto" : options.isa);
     engine_options_.threads = options.threads;
     engine_options_.window = options.window;
-    weights_ = model::Model::load(path, vocabulary_->row_order(), engine_options_.isa, options.threads);
+    weights_ = model::Model::load(path, vocabulary_->row_order(), options.threads);
   }
 
   std::uint64_t fingerprint() const override {
@@ -108,7 +110,8 @@ class ExactModel : public TextModel {
 std::shared_ptr<const LoadedModel> LoadedModel::load(const std::string& path,
                                                      const ModelOptions& options) {
   if (!std::filesystem::is_regular_file(path)) {
-    throw Error(ErrorKind::kModel, path + ": no such model file; `smll models list` shows what is there");
+    throw Error(ErrorKind::kModel,
+                path + ": no such model file; `smll models list` shows what is there");
   }
   if (options.backend == Backend::kLlama) return std::make_shared<LlamaModel>(path, options);
   return std::make_shared<ExactModel>(path, options);

@@ -24,17 +24,19 @@ struct ModelOptions {
 // Immutable after load(); may be shared by threads. Predictors made from it may not.
 class LoadedModel {
  public:
-  // Reads the GGUF file at `path`. Throws Error(kModel) when it is missing, damaged or not supported.
+  // Reads the GGUF file at `path`. Throws Error(kModel) when it is missing, damaged or not
+  // supported.
   static std::shared_ptr<const LoadedModel> load(const std::string& path,
                                                  const ModelOptions& options);
   virtual ~LoadedModel() = default;
 
-  // Identifies weights, hyper-parameters, vocabulary and, with the llama backend, the backend's own set-up;
-  // archives of one fingerprint can be read by every model with the same one.
+  // Identifies weights, hyper-parameters, vocabulary and, with the llama backend, the backend's own
+  // set-up; archives of one fingerprint can be read by every model with the same one.
   virtual std::uint64_t fingerprint() const = 0;
   virtual std::uint32_t arithmetic_version() const = 0;
   virtual std::string isa() const = 0;  // the instruction set in use, for statistics
-  virtual std::string set_up() const = 0;  // build and threads; "" where results do not depend on them
+  virtual std::string set_up()
+      const = 0;  // build and threads; "" where results do not depend on them
   virtual std::unique_ptr<Predictor> make_predictor() const = 0;
 
   const std::string& path() const { return path_; }

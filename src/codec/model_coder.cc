@@ -29,10 +29,11 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_;
 };
 
-// The model's side of a lane while a frame is encoded: what goes in and what is asked of each answer.
+// The model's side of a lane while a frame is encoded: what goes in and what is asked of each
+// answer.
 struct LaneFeed {
-  std::vector<Token> inputs;         // the start token, then every token but the last
-  std::vector<std::uint32_t> rows;   // the token that each input's logits are about
+  std::vector<Token> inputs;        // the start token, then every token but the last
+  std::vector<std::uint32_t> rows;  // the token that each input's logits are about
   std::size_t done = 0;
 };
 
@@ -51,7 +52,8 @@ std::vector<LaneFeed> lane_feeds(std::span<const Lane> lanes, const text::Vocabu
   return feeds;
 }
 
-// The next inputs of all lanes, near `limit` in total; lanes advance together and long ones are not left over.
+// The next inputs of all lanes, near `limit` in total; lanes advance together and long ones are not
+// left over.
 std::vector<LaneTokens> next_batch(std::span<const LaneFeed> feeds, std::size_t limit) {
   std::size_t active = 0;
   for (const LaneFeed& feed : feeds) active += feed.done < feed.inputs.size();
@@ -80,13 +82,14 @@ void record_paths(ModelledFrame& frame, const LoadedModel& model, Predictor& pre
   for (;;) {
     const std::vector<LaneTokens> batch = next_batch(feeds, predictor.preferred_batch());
     if (batch.empty()) break;
-    predictor.feed(batch, [&](std::size_t input, std::size_t position, std::span<const float> logits) {
-      thread_local Distribution distribution;
-      distribution.assign(logits);
-      const auto lane = static_cast<std::size_t>(batch[input].lane);
-      const std::size_t at = feeds[lane].done + position;
-      frame.paths[lane][at].record(vocabulary, distribution, feeds[lane].rows[at]);
-    });
+    predictor.feed(batch,
+                   [&](std::size_t input, std::size_t position, std::span<const float> logits) {
+                     thread_local Distribution distribution;
+                     distribution.assign(logits);
+                     const auto lane = static_cast<std::size_t>(batch[input].lane);
+                     const std::size_t at = feeds[lane].done + position;
+                     frame.paths[lane][at].record(vocabulary, distribution, feeds[lane].rows[at]);
+                   });
     for (const LaneTokens& fed : batch) {
       LaneFeed& feed = feeds[static_cast<std::size_t>(fed.lane)];
       feed.done += fed.tokens.size();
@@ -99,8 +102,10 @@ void record_paths(ModelledFrame& frame, const LoadedModel& model, Predictor& pre
 }
 
 void put_lanes(const ModelledFrame& frame, std::vector<std::uint8_t>& out) {
-  out.push_back(static_cast<std::uint8_t>((frame.lanes.size() - 1) | (frame.escapes ? kEscapesFlag : 0)));
-  for (std::size_t i = 0; i + 1 < frame.lanes.size(); ++i) put_varint(out, frame.lanes[i].extent.size);
+  out.push_back(
+      static_cast<std::uint8_t>((frame.lanes.size() - 1) | (frame.escapes ? kEscapesFlag : 0)));
+  for (std::size_t i = 0; i + 1 < frame.lanes.size(); ++i)
+    put_varint(out, frame.lanes[i].extent.size);
 }
 
 struct LaneHeader {
@@ -157,9 +162,9 @@ class LaneDecoder {
 
  private:
   struct LaneState {
-    std::size_t room = 0;                // bytes left to decode
-    Token input = 0;                     // to be fed next
-    bool waiting = true;                 // `input` has not been fed yet
+    std::size_t room = 0;  // bytes left to decode
+    Token input = 0;       // to be fed next
+    bool waiting = true;   // `input` has not been fed yet
     Distribution distribution;
   };
 
@@ -254,7 +259,8 @@ ModelledFrame model_frame(std::span<const std::uint8_t> data, int lanes, const L
   const std::vector<text::Unit> units = model.tokenizer().tokenize(text);
   ModelledFrame frame;
   frame.bytes = data.size();
-  frame.escapes = std::any_of(units.begin(), units.end(), [](const text::Unit& u) { return u.escaped(); });
+  frame.escapes =
+      std::any_of(units.begin(), units.end(), [](const text::Unit& u) { return u.escaped(); });
   frame.lanes = cut_lanes(units, model.vocabulary(), std::min(lanes, predictor.max_lanes()));
   frame.paths.resize(frame.lanes.size());
   if (stats) stats->lanes = static_cast<int>(frame.lanes.size());

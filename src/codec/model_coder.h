@@ -11,20 +11,21 @@
 
 namespace smll::codec {
 
-// A frame as the model sees it: its lanes, and the model's probabilities along their tokens. Made once, it can
-// be coded in several ways, of which the smallest is kept.
+// A frame as the model sees it: its lanes, and the model's probabilities along their tokens. Made
+// once, it can be coded in several ways, of which the smallest is kept.
 struct ModelledFrame {
   std::size_t bytes = 0;
   std::vector<Lane> lanes;
   std::vector<std::vector<RecordedPath>> paths;  // of each lane's tokens; escaped units have none
-  bool escapes = false;                           // some unit is escaped
+  bool escapes = false;                          // some unit is escaped
 };
 
 // Runs the model over `data`. `lanes` >= 1.
 ModelledFrame model_frame(std::span<const std::uint8_t> data, int lanes, const LoadedModel& model,
                           Predictor& predictor, FrameStats* stats, const Progress& progress);
 
-// With `compact` the payload tells its own size and has one lane; otherwise the lanes' sizes stand in front.
+// With `compact` the payload tells its own size and has one lane; otherwise the lanes' sizes stand
+// in front.
 std::vector<std::uint8_t> encode_modelled(const ModelledFrame& frame, const LoadedModel& model,
                                           mix::Experts experts, bool compact);
 

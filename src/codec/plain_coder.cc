@@ -32,7 +32,12 @@ void code_bytes(Coder& coder, mix::FrameMixer& mixer, const std::uint8_t* known,
 // Length of the valid UTF-8 sequence at the start of `in`; 0 when there is none.
 std::size_t utf8_length(std::span<const std::uint8_t> in) {
   const std::uint8_t lead = in[0];
-  const std::size_t length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+  const std::size_t length = lead < 0x80   ? 1
+                             : lead < 0xc2 ? 0
+                             : lead < 0xe0 ? 2
+                             : lead < 0xf0 ? 3
+                             : lead < 0xf5 ? 4
+                                           : 0;
   if (length == 0 || length > in.size()) return 0;
   const auto continuation = [](std::uint8_t b) { return (b & 0xc0) == 0x80; };
   return std::all_of(in.begin() + 1, in.begin() + static_cast<std::ptrdiff_t>(length), continuation)
@@ -45,7 +50,8 @@ std::size_t utf8_length(std::span<const std::uint8_t> in) {
 std::vector<std::uint8_t> encode_zstd(std::span<const std::uint8_t> data, int level) {
   std::vector<std::uint8_t> out(ZSTD_compressBound(data.size()));
   const std::size_t size = ZSTD_compress(out.data(), out.size(), data.data(), data.size(), level);
-  if (ZSTD_isError(size)) throw Error(ErrorKind::kMemory, std::string("zstd: ") + ZSTD_getErrorName(size));
+  if (ZSTD_isError(size))
+    throw Error(ErrorKind::kMemory, std::string("zstd: ") + ZSTD_getErrorName(size));
   out.resize(size);
   return out;
 }
@@ -79,7 +85,8 @@ std::vector<std::uint8_t> encode_cm(std::span<const std::uint8_t> data, mix::Str
 }
 
 std::vector<std::uint8_t> decode_cm(std::span<const std::uint8_t> payload, std::size_t raw_size,
-                                    mix::Strength strength, bool compact, const Progress& progress) {
+                                    mix::Strength strength, bool compact,
+                                    const Progress& progress) {
   coder::Decoder coder(payload);
   if (compact) raw_size = code_size(coder, 0);
   const mix::LaneExtent lane{0, raw_size};
@@ -102,10 +109,12 @@ bool looks_like_text(std::span<const std::uint8_t> data) {
     auto piece = data.subspan(begin, std::min(kPiece, data.size() - begin));
     seen += piece.size();
     // A piece may begin or end inside a sequence; that is no sign of anything.
-    for (int i = 0; i < 3 && begin > 0 && !piece.empty() && (piece[0] & 0xc0) == 0x80; ++i) piece = piece.subspan(1);
+    for (int i = 0; i < 3 && begin > 0 && !piece.empty() && (piece[0] & 0xc0) == 0x80; ++i)
+      piece = piece.subspan(1);
     while (!piece.empty()) {
       const std::uint8_t byte = piece[0];
-      controls += byte < 32 && byte != '\t' && byte != '\n' && byte != '\r' && byte != '\f' && byte != 27;
+      controls +=
+          byte < 32 && byte != '\t' && byte != '\n' && byte != '\r' && byte != '\f' && byte != 27;
       const std::size_t length = utf8_length(piece);
       invalid += length == 0 && piece.size() > 3;
       piece = piece.subspan(std::max<std::size_t>(length, 1));

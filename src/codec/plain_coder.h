@@ -14,7 +14,8 @@ namespace smll::codec {
 std::vector<std::uint8_t> encode_zstd(std::span<const std::uint8_t> data, int level);
 // Throws Error(kData) unless the payload is one zstd frame of exactly `raw_size` bytes.
 std::vector<std::uint8_t> decode_zstd(std::span<const std::uint8_t> payload, std::size_t raw_size);
-// The size that a payload's own header tells. Throws Error(kData) when it is missing or above `limit`.
+// The size that a payload's own header tells. Throws Error(kData) when it is missing or above
+// `limit`.
 std::size_t zstd_size(std::span<const std::uint8_t> payload, std::size_t limit);
 
 // With `compact` the payload tells its own size.
@@ -23,7 +24,8 @@ std::vector<std::uint8_t> encode_cm(std::span<const std::uint8_t> data, mix::Str
 std::vector<std::uint8_t> decode_cm(std::span<const std::uint8_t> payload, std::size_t raw_size,
                                     mix::Strength strength, bool compact, const Progress& progress);
 
-// Cheap signs that data is text, from a sample: few control characters, valid UTF-8 for the most part.
+// Cheap signs that data is text, from a sample: few control characters, valid UTF-8 for the most
+// part.
 bool looks_like_text(std::span<const std::uint8_t> data);
 
 }  // namespace smll::codec

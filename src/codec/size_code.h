@@ -1,4 +1,5 @@
-// The size of a small text as decisions of the range coder: for payloads that must tell it themselves.
+// The size of a small text as decisions of the range coder: for payloads that must tell it
+// themselves.
 #pragma once
 
 #include <array>
@@ -13,13 +14,14 @@ namespace smll::codec {
 // Largest size of a compact payload.
 inline constexpr std::size_t kMaxCompact = (std::size_t{1} << 16) - 1;
 
-// Codes the number of significant bits, in unary and with sentences and paragraphs in mind, then the bits
-// below the first, all alike. 100 bytes take 9.4 bits, 1,000 take 11.3.
+// Codes the number of significant bits, in unary and with sentences and paragraphs in mind, then
+// the bits below the first, all alike. 100 bytes take 9.4 bits, 1,000 take 11.3.
 template <class Coder>
 std::size_t code_size(Coder& coder, std::size_t size) {
   // P(no more bits) * 65536 after 0, 1, ... bits.
-  constexpr std::array<std::uint16_t, 16> kStop = {1024, 1024, 1500,  2000,  4000,  9000,  18000, 22000,
-                                                   22000, 26000, 26000, 26000, 30000, 30000, 30000, 30000};
+  constexpr std::array<std::uint16_t, 16> kStop = {1024,  1024,  1500,  2000,  4000,  9000,
+                                                   18000, 22000, 22000, 26000, 26000, 26000,
+                                                   30000, 30000, 30000, 30000};
   const unsigned known = static_cast<unsigned>(std::bit_width(size));
   unsigned width = 0;
   while (width < kStop.size() && !coder.code(kStop[width], width == known)) ++width;

@@ -1,8 +1,9 @@
 // A token as a path of binary decisions through the byte-sorted vocabulary.
 //
-// From the root, where no byte is known, each byte of the token takes eight decisions, most significant bit first;
-// before each further byte stands the decision whether the token ends here. The model's probability of a decision is
-// a ratio of two range sums. Decisions with one possible outcome are certain and are not coded.
+// From the root, where no byte is known, each byte of the token takes eight decisions, most
+// significant bit first; before each further byte stands the decision whether the token ends here.
+// The model's probability of a decision is a ratio of two range sums. Decisions with one possible
+// outcome are certain and are not coded.
 #pragma once
 
 #include <algorithm>
@@ -68,7 +69,8 @@ class LiveWalk {
 
  private:
   static std::uint32_t ratio(std::uint64_t part, std::uint64_t whole) {
-    while (whole >> 47) {  // keeps the shift below from overflowing, for vocabularies of millions of rows
+    while (whole >>
+           47) {  // keeps the shift below from overflowing, for vocabularies of millions of rows
       part >>= 1;
       whole >>= 1;
     }
@@ -84,7 +86,8 @@ class LiveWalk {
   int shift_ = 7;
 };
 
-// The probabilities along the path of a known token, so that the distribution itself need not be kept.
+// The probabilities along the path of a known token, so that the distribution itself need not be
+// kept.
 class RecordedPath {
  public:
   void record(const text::Vocabulary& vocabulary, const Distribution& distribution,

@@ -1,12 +1,12 @@
-// Codes units (tokens, or single bytes that no token spells) decision by decision. One code path serves the encoder and
-// the decoder: it differs only in where outcomes come from.
+// Codes units (tokens, or single bytes that no token spells) decision by decision. One code path
+// serves the encoder and the decoder: it differs only in where outcomes come from.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
-#include "coder/range_coder.h"
 #include "codec/token_walk.h"
+#include "coder/range_coder.h"
 #include "mix/frame_mixer.h"
 #include "smll/error.h"
 #include "text/tokenizer.h"
@@ -17,14 +17,16 @@ namespace smll::codec {
 template <class Coder>
 class UnitCoder {
  public:
-  // `escapes`: the frame has bytes that no token spells. Frames without spend nothing on the question.
+  // `escapes`: the frame has bytes that no token spells. Frames without spend nothing on the
+  // question.
   UnitCoder(Coder& coder, mix::FrameMixer& mixer, bool escapes)
       : coder_(coder), mixer_(mixer), escapes_(escapes) {}
 
   bool code_escape(bool escaped) {
     if (!escapes_) return false;
     escaped = coder_.code(p_escape_, escaped) != 0;
-    p_escape_ += (static_cast<int>(escaped ? 65536 - kFloor : kFloor) - static_cast<int>(p_escape_)) / 32;
+    p_escape_ +=
+        (static_cast<int>(escaped ? 65536 - kFloor : kFloor) - static_cast<int>(p_escape_)) / 32;
     return escaped;
   }
 
@@ -38,8 +40,9 @@ class UnitCoder {
     return static_cast<std::uint8_t>(byte);
   }
 
-  // Codes the token that `walk` is about and returns its row. `room`: bytes left in the lane, at least 1; a token
-  // that fills them needs no decision to end. Throws Error(kData) for a token that does not fit.
+  // Codes the token that `walk` is about and returns its row. `room`: bytes left in the lane, at
+  // least 1; a token that fills them needs no decision to end. Throws Error(kData) for a token that
+  // does not fit.
   template <class Walk>
   std::uint32_t code_token(int lane, Walk& walk, std::size_t room) {
     mixer_.begin_token(lane);

@@ -14,7 +14,8 @@ inline void put_varint(std::vector<std::uint8_t>& out, std::uint64_t value) {
   out.push_back(static_cast<std::uint8_t>(value));
 }
 
-// Takes a number from the front of `in`. Throws Error(kData) when `in` ends first or the number has over 63 bits.
+// Takes a number from the front of `in`. Throws Error(kData) when `in` ends first or the number has
+// over 63 bits.
 inline std::uint64_t take_varint(std::span<const std::uint8_t>& in) {
   std::uint64_t value = 0;
   for (unsigned shift = 0; shift < 63; shift += 7) {

@@ -1,9 +1,10 @@
 // Binary range coder: 16-bit probabilities, integers only, carries propagated.
 //
-// The state is an interval [low, low + range) of the unit interval, held with 48 to 56 bits of precision. Bytes
-// leave at the top as soon as the range falls below 2^48; a carry out of `low` is added to the bytes already
-// written (Martin, "Range encoding: an algorithm for removing redundancy from a digitised message", 1979). With
-// at least 48 bits of range against 16-bit probabilities, rounding costs less than 2^-31 bits a decision.
+// The state is an interval [low, low + range) of the unit interval, held with 48 to 56 bits of
+// precision. Bytes leave at the top as soon as the range falls below 2^48; a carry out of `low` is
+// added to the bytes already written (Martin, "Range encoding: an algorithm for removing redundancy
+// from a digitised message", 1979). With at least 48 bits of range against 16-bit probabilities,
+// rounding costs less than 2^-31 bits a decision.
 #pragma once
 
 #include <cassert>
@@ -45,7 +46,8 @@ class Encoder {
     return bit;
   }
 
-  // Ends the code with the fewest bytes that the decoder needs (it reads zeros past the end) and returns it.
+  // Ends the code with the fewest bytes that the decoder needs (it reads zeros past the end) and
+  // returns it.
   std::vector<std::uint8_t> finish();
 
   // Bytes known so far; the final size is at most 8 more.
@@ -68,8 +70,9 @@ class Encoder {
   std::vector<std::uint8_t> out_;
 };
 
-// Reads any bytes whatever as decisions; past the end it reads zeros. overrun() tells a valid stream from one that
-// was cut: no valid stream makes the decoder read more than kLookahead bytes past its end.
+// Reads any bytes whatever as decisions; past the end it reads zeros. overrun() tells a valid
+// stream from one that was cut: no valid stream makes the decoder read more than kLookahead bytes
+// past its end.
 class Decoder {
  public:
   static constexpr std::size_t kLookahead = detail::kTopBits / 8;

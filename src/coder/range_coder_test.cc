@@ -8,6 +8,16 @@
 namespace smll::coder {
 namespace {
 
+// std::mt19937's numbers have 32 bits but a wider type.
+class Random {
+ public:
+  explicit Random(unsigned seed) : engine_(seed) {}
+  std::uint32_t operator()() { return static_cast<std::uint32_t>(engine_()); }
+
+ private:
+  std::mt19937 engine_;
+};
+
 struct Decision {
   std::uint32_t p1;
   int bit;
@@ -32,7 +42,7 @@ void expect_round_trip(const std::vector<Decision>& decisions) {
 TEST(RangeCoder, NoDecisionsTakeNoBytes) { expect_round_trip({}); }
 
 TEST(RangeCoder, RandomDecisionsOfAllSkews) {
-  std::mt19937 rng(1);
+  Random rng(1);
   for (int round = 0; round < 200; ++round) {
     std::vector<Decision> decisions(rng() % 3000);
     for (Decision& d : decisions) {
@@ -52,9 +62,9 @@ TEST(RangeCoder, UnlikelyAndLikelyExtremes) {
 }
 
 TEST(RangeCoder, CarriesRunThroughWrittenBytes) {
-  // Zeros keep the interval at the top end of the unit interval, so bytes of 0xff are written; the one that
-  // follows moves it and the carry has to travel back through all of them.
-  std::mt19937 rng(2);
+  // Zeros keep the interval at the top end of the unit interval, so bytes of 0xff are written; the
+  // one that follows moves it and the carry has to travel back through all of them.
+  Random rng(2);
   for (int round = 0; round < 500; ++round) {
     std::vector<Decision> decisions;
     for (unsigned i = rng() % 200; i > 0; --i) decisions.push_back({65535 - rng() % 3, 0});

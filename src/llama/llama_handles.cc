@@ -9,7 +9,8 @@
 namespace smll::llama {
 namespace {
 
-// llama.cpp reports through one process-wide callback; only errors are of interest, and only when a call fails.
+// llama.cpp reports through one process-wide callback; only errors are of interest, and only when a
+// call fails.
 std::mutex log_mutex;
 std::string last_error;
 

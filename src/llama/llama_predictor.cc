@@ -12,16 +12,17 @@ namespace smll::llama {
 namespace {
 
 int thread_count(int threads) {
-  return threads > 0 ? threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  return threads > 0 ? threads
+                     : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
 
-// Feeds one token of one lane at a time, on both sides: llama.cpp's results change with the shape of a batch.
-// When a context is full its first token and the newer half stay and are computed anew, since an
-// evicted K/V entry cannot be taken out of those that were computed with it in view.
+// Feeds one token of one lane at a time, on both sides: llama.cpp's results change with the shape
+// of a batch. When a context is full its first token and the newer half stay and are computed anew,
+// since an evicted K/V entry cannot be taken out of those that were computed with it in view.
 class LlamaPredictor : public Predictor {
  public:
-  LlamaPredictor(std::shared_ptr<const llama_model> model, std::span<const Token> row_order, int window,
-                 int threads)
+  LlamaPredictor(std::shared_ptr<const llama_model> model, std::span<const Token> row_order,
+                 int window, int threads)
       : model_(std::move(model)), row_order_(row_order.begin(), row_order.end()), row_(rows()) {
     const int trained = llama_model_n_ctx_train(model_.get());
     window_ = std::max(16, trained > 0 ? std::min(window, trained) : window);
@@ -66,8 +67,10 @@ class LlamaPredictor : public Predictor {
     params.no_perf = true;
     context_.reset(llama_init_from_model(const_cast<llama_model*>(model_.get()), params));
     if (!context_) {
-      throw Error(ErrorKind::kMemory,
-                  fmt::format("llama.cpp could not make a context of {} tokens; try a smaller --window", window_));
+      throw Error(
+          ErrorKind::kMemory,
+          fmt::format("llama.cpp could not make a context of {} tokens; try a smaller --window",
+                      window_));
     }
   }
 
@@ -85,10 +88,11 @@ class LlamaPredictor : public Predictor {
   }
 
   void decode(std::span<Token> tokens) {
-    const int rc = llama_decode(context_.get(),
-                                llama_batch_get_one(tokens.data(), static_cast<int>(tokens.size())));
+    const int rc = llama_decode(
+        context_.get(), llama_batch_get_one(tokens.data(), static_cast<int>(tokens.size())));
     if (rc != 0) {
-      throw Error(ErrorKind::kModel, fmt::format("llama.cpp failed to evaluate a token (code {})", rc));
+      throw Error(ErrorKind::kModel,
+                  fmt::format("llama.cpp failed to evaluate a token (code {})", rc));
     }
   }
 

@@ -1,4 +1,5 @@
-// The llama.cpp backend: any model that llama.cpp runs, with the results of this build on this machine.
+// The llama.cpp backend: any model that llama.cpp runs, with the results of this build on this
+// machine.
 #pragma once
 
 #include <memory>
@@ -9,7 +10,8 @@
 
 namespace smll::llama {
 
-// What results depend on besides the model: library version, CPU features, threads. Archives record it.
+// What results depend on besides the model: library version, CPU features, threads. Archives record
+// it.
 std::string set_up(int threads);
 
 // `row_order`: token id of each logit of a row. `threads` 0: one per core.

@@ -39,7 +39,8 @@ std::vector<Token> tokenize(const llama_vocab* vocab, std::string_view text) {
 std::vector<text::VocabularyEntry> read_vocabulary(const llama_model& model) {
   const llama_vocab* vocab = llama_model_get_vocab(&model);
   if (llama_vocab_type(vocab) == LLAMA_VOCAB_TYPE_NONE) {
-    throw Error(ErrorKind::kModel, "the model's file has no vocabulary; use a text model's GGUF file");
+    throw Error(ErrorKind::kModel,
+                "the model's file has no vocabulary; use a text model's GGUF file");
   }
   constexpr int kNotText =
       LLAMA_TOKEN_ATTR_CONTROL | LLAMA_TOKEN_ATTR_UNKNOWN | LLAMA_TOKEN_ATTR_UNUSED;
@@ -56,12 +57,12 @@ text::Tokenizer::Raw raw_tokenizer(const llama_model& model) {
   const llama_vocab* vocab = llama_model_get_vocab(&model);
   return [vocab](std::string_view text) {
     std::vector<Token> tokens = tokenize(vocab, text);
-    // SentencePiece models put a space in front. What spells a line end first and is cut off again keeps it
-    // away from the text.
+    // SentencePiece models put a space in front. What spells a line end first and is cut off again
+    // keeps it away from the text.
     if (llama_vocab_type(vocab) == LLAMA_VOCAB_TYPE_SPM && !tokens.empty() && text[0] != ' ' &&
         piece(vocab, tokens[0]).starts_with(' ')) {
       const std::vector<Token> line_end = tokenize(vocab, "\n");
-      const std::vector<Token> behind_line = tokenize(vocab, "\n" + std::string(text));
+      const std::vector<Token> behind_line = tokenize(vocab, std::string("\n").append(text));
       if (behind_line.size() > line_end.size() &&
           std::equal(line_end.begin(), line_end.end(), behind_line.begin())) {
         tokens.assign(behind_line.begin() + line_end.size(), behind_line.end());

@@ -18,16 +18,18 @@ struct LaneTokens {
   std::span<const Token> tokens;
 };
 
-// Receives the logits that follow one fed token. `input` indexes the batch given to feed(), `position` the
-// token inside that input. `logits` has rows() values and is valid during the call only. Calls come from
-// several threads at once, in any order; each (input, position) comes exactly once per feed().
-using RowSink = std::function<void(std::size_t input, std::size_t position, std::span<const float> logits)>;
+// Receives the logits that follow one fed token. `input` indexes the batch given to feed(),
+// `position` the token inside that input. `logits` has rows() values and is valid during the call
+// only. Calls come from several threads at once, in any order; each (input, position) comes exactly
+// once per feed().
+using RowSink =
+    std::function<void(std::size_t input, std::size_t position, std::span<const float> logits)>;
 
 // A model that turns token contexts into logits over the coded tokens.
 //
-// Encoder and decoder must obtain bit-identical logits. A backend that guarantees this however tokens are
-// grouped says so with prefill_is_exact(); with any other backend the caller must feed the same batches in
-// the same order on both sides, one token a lane at a time.
+// Encoder and decoder must obtain bit-identical logits. A backend that guarantees this however
+// tokens are grouped says so with prefill_is_exact(); with any other backend the caller must feed
+// the same batches in the same order on both sides, one token a lane at a time.
 class Predictor {
  public:
   virtual ~Predictor() = default;
@@ -46,8 +48,8 @@ class Predictor {
   // The token that stands for "nothing before": fed first in each lane, never coded.
   virtual Token start_token() const = 0;
 
-  // Appends tokens to lanes and gives the logits after each of them. A lane appears at most once a batch.
-  // Contexts slide past the window: the first token and the most recent ones are kept.
+  // Appends tokens to lanes and gives the logits after each of them. A lane appears at most once a
+  // batch. Contexts slide past the window: the first token and the most recent ones are kept.
   virtual void feed(std::span<const LaneTokens> batch, const RowSink& sink) = 0;
 
   // Frees what a lane holds; it must not be fed again before reset().

@@ -6,13 +6,14 @@
 namespace smll::text {
 namespace {
 
-// Raw tokenizers are at their best on whole paragraphs, and some of them take quadratic time on words without
-// end, so pieces are large enough to hold the former and small enough to bound the latter.
+// Raw tokenizers are at their best on whole paragraphs, and some of them take quadratic time on
+// words without end, so pieces are large enough to hold the former and small enough to bound the
+// latter.
 constexpr std::size_t kMinPiece = 4096;
 constexpr std::size_t kMaxPiece = 8192;
 
-// Where to cut `text` so that the piece has kMinPiece to kMaxPiece bytes: behind a line, else before a space
-// (tokens often start with one), else anywhere but inside a UTF-8 sequence.
+// Where to cut `text` so that the piece has kMinPiece to kMaxPiece bytes: behind a line, else
+// before a space (tokens often start with one), else anywhere but inside a UTF-8 sequence.
 std::size_t piece_length(std::string_view text) {
   if (text.size() <= kMaxPiece) return text.size();
   const std::string_view window = text.substr(kMinPiece, kMaxPiece - kMinPiece);
@@ -43,8 +44,8 @@ std::vector<Unit> Tokenizer::tokenize(std::string_view text) const {
 }
 
 void Tokenizer::append_piece(std::string_view piece, std::vector<Unit>& out) const {
-  // As long as the tokens spell the text they are kept; from the first that does not, the longest tokens that do
-  // take over up to the end of the line, where the raw tokenizer is tried again.
+  // As long as the tokens spell the text they are kept; from the first that does not, the longest
+  // tokens that do take over up to the end of the line, where the raw tokenizer is tried again.
   while (!piece.empty()) {
     for (const Token token : raw_(piece)) {
       const std::uint32_t row = vocabulary_.row_of(token);

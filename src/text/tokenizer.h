@@ -18,8 +18,9 @@ struct Unit {
   bool escaped() const { return row == Vocabulary::kNoRow; }
 };
 
-// Wraps a model's own tokenizer, which may strip spaces, normalize or fail: whatever it returns is checked
-// against the bytes, and text that it does not spell exactly is cut into the longest tokens that do.
+// Wraps a model's own tokenizer, which may strip spaces, normalize or fail: whatever it returns is
+// checked against the bytes, and text that it does not spell exactly is cut into the longest tokens
+// that do.
 class Tokenizer {
  public:
   // Appends token ids for `text` (any bytes); may be lossy.
@@ -27,8 +28,8 @@ class Tokenizer {
 
   Tokenizer(const Vocabulary& vocabulary, Raw raw);
 
-  // Units that spell `text` byte for byte. Long texts are given to the raw tokenizer in pieces cut at line
-  // ends or spaces, so that its time stays proportional to the length.
+  // Units that spell `text` byte for byte. Long texts are given to the raw tokenizer in pieces cut
+  // at line ends or spaces, so that its time stays proportional to the length.
   std::vector<Unit> tokenize(std::string_view text) const;
 
  private:

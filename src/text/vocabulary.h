@@ -17,9 +17,9 @@ struct VocabularyEntry {
   bool coded = false;  // false for control, unused and unknown tokens, which never stand for text
 };
 
-// The coded tokens in byte order ("rows"): row i's bytes are lexicographically below row i+1's, and no two
-// rows spell the same bytes (the lowest token id of equal ones is kept). A node of the trie is the range of rows
-// that start with the node's bytes.
+// The coded tokens in byte order ("rows"): row i's bytes are lexicographically below row i+1's, and
+// no two rows spell the same bytes (the lowest token id of equal ones is kept). A node of the trie
+// is the range of rows that start with the node's bytes.
 class Vocabulary {
  public:
   static constexpr std::uint32_t kNoRow = 0xffffffffu;
@@ -41,7 +41,8 @@ class Vocabulary {
   std::uint32_t longest_prefix(std::string_view text) const;
   // True when every byte value is a row of its own, so that any text can be spelled.
   bool spells_all_bytes() const { return spells_all_bytes_; }
-  // First row in [lo, hi) whose byte at `depth` is >= `byte`, all of them being longer than `depth`.
+  // First row in [lo, hi) whose byte at `depth` is >= `byte`, all of them being longer than
+  // `depth`.
   std::uint32_t lower_bound(std::uint32_t lo, std::uint32_t hi, std::size_t depth,
                             unsigned byte) const;
 
