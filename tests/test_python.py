@@ -67,9 +67,19 @@ def test_errors(compressor, other_model, tmp_path):
     for wrong in ({"level": 0}, {"backend": "none"}, {"experts": "none"}):
         with pytest.raises(smll.Error):
             smll.Compressor(**wrong)
-    packed = smll.Compressor(other_model).compress(lines(500))
-    with pytest.raises(smll.Error):
-        compressor.decompress(packed)
+
+
+def test_another_models_text_is_refused(compressor, other_model):
+    other = smll.Compressor(other_model, experts="llm", threads=1)
+    refused = 0
+    for seed in range(40):
+        packed = other.compress(lines(30, seed))
+        if packed[0] >> 4 & 7 < 4:
+            continue  # stored: these random models compress hardly anything
+        with pytest.raises(smll.Error):
+            compressor.decompress_bytes(packed)
+        refused += 1
+    assert refused > 0
 
 
 def test_from_pretrained(test_model, monkeypatch):
