@@ -1,0 +1,22 @@
+# bash completion for smll
+_smll() {
+  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+  COMPREPLY=()
+  case $previous in
+    --backend) COMPREPLY=($(compgen -W "exact llama" -- "$current")); return ;;
+    --experts) COMPREPLY=($(compgen -W "all llm cm cm-fast" -- "$current")); return ;;
+    --isa) COMPREPLY=($(compgen -W "scalar avx2 avx512 neon" -- "$current")); return ;;
+    models) COMPREPLY=($(compgen -W "list pull info" -- "$current")); return ;;
+    --model) COMPREPLY=($(compgen -W "$(smll models list 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$current")
+                        $(compgen -f -- "$current")); return ;;
+  esac
+  if [[ $current == -* ]]; then
+    COMPREPLY=($(compgen -W "--compress --decompress --test --list --stdout --output --force --keep --rm --recursive
+      --threads --experts --lanes --window --frame-size --flush --model --backend --isa --range --keep-going --stats
+      --quiet --verbose --progress --no-progress --fast --best --help --version" -- "$current"))
+    return
+  fi
+  COMPREPLY=($(compgen -f -- "$current"))
+  [ "$COMP_CWORD" -eq 1 ] && COMPREPLY+=($(compgen -W models -- "$current"))
+}
+complete -o filenames -F _smll smll unsmll smllcat

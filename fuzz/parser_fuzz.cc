@@ -1,0 +1,25 @@
+// Records of an archive: headers, lengths, the end record, and the index that is read from the end.
+#include "archive/archive_index.h"
+#include "archive/archive_parser.h"
+#include "smll/error.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace smll;
+  const ByteView bytes(data, size);
+  MemorySource source(bytes);
+  archive::load_index(source);
+  source.seek(0);
+  archive::ArchiveParser parser(source);
+  Bytes payload;
+  for (int recoveries = 0; recoveries < 4;) {
+    try {
+      if (!parser.next_frame()) break;
+      parser.read_payload(payload);
+      if (parser.frame().method == codec::Method::kStored) parser.check_content(payload);
+    } catch (const Error&) {
+      ++recoveries;
+      if (!parser.resume_after_damage()) break;
+    }
+  }
+  return 0;
+}
