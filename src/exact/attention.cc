@@ -23,7 +23,8 @@ void copy_row(const Activations& from, int count, const Activations& to) {
 Attention::Attention(const Kernels& kernels, const KvLayout& layout, int group, int window)
     : kernels_(kernels),
       layout_(layout),
-      // A window can straddle one tile more at each end, and the block's queries add up to kQueryBlock.
+      // A window can straddle one tile more at each end, and the block's queries add up to
+      // kQueryBlock.
       score_stride_((window + kQueryBlock) / kTile * kTile + 3 * kTile),
       query_(kQueryBlock * group, layout.head_dim, kernels.wants_q16),
       first_query_(kQueryBlock * group, layout.head_dim, kernels.wants_q16),
@@ -67,8 +68,10 @@ void Attention::score(const AttentionTask& task) {
   args.out_stride = score_stride_;
   for (std::uint64_t tile = first_tile_; tile <= last_tile_; tile += args.tile_count) {
     const std::uint64_t in_segment = tile % kTilesPerSegment;
-    args.tile_count = static_cast<int>(std::min(kTilesPerSegment - in_segment, last_tile_ - tile + 1));
-    args.tiles = task.cache->part(tile / kTilesPerSegment, task.part) + in_segment * layout_.tile_bytes;
+    args.tile_count =
+        static_cast<int>(std::min(kTilesPerSegment - in_segment, last_tile_ - tile + 1));
+    args.tiles =
+        task.cache->part(tile / kTilesPerSegment, task.part) + in_segment * layout_.tile_bytes;
     args.out = scores_.data() + (tile - first_tile_) * kTile;
     kernels_.gemm_s8(args);
   }
@@ -99,8 +102,8 @@ void Attention::weigh(const AttentionTask& task) {
   const float first_scale = task.cache->first_scale(task.part);
   const std::int8_t* first_value = task.cache->first_value(task.part);
   for (int row = 0; row < rows; ++row) {
-    // Position 0 comes first: it opens lane 0 of the sum and the output itself. Its weight is computed as
-    // a chunk's would be, by the same kernel over one position.
+    // Position 0 comes first: it opens lane 0 of the sum and the output itself. Its weight is
+    // computed as a chunk's would be, by the same kernel over one position.
     float padded[16], scales[16] = {}, scratch[16];
     std::int16_t unused[16];
     std::fill(padded, padded + 16, -FLT_MAX);

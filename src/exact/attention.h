@@ -1,4 +1,5 @@
-// Attention of a few consecutive queries of one lane over its window, for the heads of one key head.
+// Attention of a few consecutive queries of one lane over its window, for the heads of one key
+// head.
 #pragma once
 
 #include <cstdint>

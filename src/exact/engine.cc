@@ -100,9 +100,9 @@ struct Engine::Workspace {
         attended(kMaxRows, h.heads * h.head_dim, q16),
         ffn(kMaxRows, h.ffn_width, q16) {
     for (int i = 0; i < thread_count; ++i) {
-      threads.push_back({std::vector<float>(kTaskRows * kFfnStep),
-                         std::vector<float>(kTaskRows * kFfnStep),
-                         std::vector<float>(h.heads * h.head_dim), ActivationBuffer(1, h.head_dim, q16)});
+      threads.push_back(
+          {std::vector<float>(kTaskRows * kFfnStep), std::vector<float>(kTaskRows * kFfnStep),
+           std::vector<float>(h.heads * h.head_dim), ActivationBuffer(1, h.head_dim, q16)});
     }
   }
 };
@@ -140,7 +140,8 @@ void Engine::reset(int lanes) {
   lanes_.clear();
   lanes_.resize(lanes);
   for (Lane& lane : lanes_) {
-    // A chunk writes all its positions before any of its queries reads: hence the room for one more.
+    // A chunk writes all its positions before any of its queries reads: hence the room for one
+    // more.
     lane.cache = std::make_unique<KvCache>(layout_, h.layers * h.kv_heads,
                                            window_ + static_cast<int>(kMaxRows));
   }
@@ -195,7 +196,8 @@ void Engine::prepare(std::span<const Row> rows) {
   for (std::size_t r = 0; r < rows.size(); ++r) {
     past_window_ = past_window_ || rows[r].position > farthest;
     lanes_[rows[r].lane].cache->reserve(rows[r].position, 1);
-    const bool joins = r > 0 && rows[r].lane == rows[r - 1].lane && blocks_.back().count < kQueryBlock;
+    const bool joins =
+        r > 0 && rows[r].lane == rows[r - 1].lane && blocks_.back().count < kQueryBlock;
     if (joins) {
       ++blocks_.back().count;
     } else {
@@ -224,7 +226,8 @@ void Engine::run_layer(int index, std::span<const Row> rows) {
   Timer timer(&times_);
   norm(layer.attention_norm, rows.size());
   timer.mark(Op::kNorm);
-  const Part qkv[] = {{&layer.query, 0}, {&layer.key, query_width}, {&layer.value, query_width + key_width}};
+  const Part qkv[] = {
+      {&layer.query, 0}, {&layer.key, query_width}, {&layer.value, query_width + key_width}};
   matmul(qkv, w.input.view(), rows.size(), w.qkv.data(), w.qkv_width, false);
   timer.mark(Op::kQkv);
   store(index, rows);
@@ -317,7 +320,8 @@ void Engine::gemm(const GemmArgs& args, const PackedMatrix& matrix) const {
 namespace {
 
 // How many of `units` a task should take so that every thread gets several tasks.
-std::size_t units_per_task(std::size_t units, std::size_t row_groups, int threads, std::size_t most) {
+std::size_t units_per_task(std::size_t units, std::size_t row_groups, int threads,
+                           std::size_t most) {
   if (threads == 1) return most;
   const std::size_t wanted = static_cast<std::size_t>(threads) * 6;
   return std::clamp<std::size_t>(units * row_groups / wanted, 1, most);
@@ -325,8 +329,8 @@ std::size_t units_per_task(std::size_t units, std::size_t row_groups, int thread
 
 }  // namespace
 
-void Engine::matmul(std::span<const Part> parts, const Activations& input, std::size_t rows, float* out,
-                    std::size_t stride, bool add) {
+void Engine::matmul(std::span<const Part> parts, const Activations& input, std::size_t rows,
+                    float* out, std::size_t stride, bool add) {
   std::size_t tiles = 0;
   for (const Part& part : parts) tiles += part.matrix->tiles;
   const std::size_t row_groups = (rows + kTaskRows - 1) / kTaskRows;
@@ -361,7 +365,8 @@ void Engine::matmul(std::span<const Part> parts, const Activations& input, std::
   });
 }
 
-// Gate and up are computed a strip of outputs at a time, so that their product never leaves the cache.
+// Gate and up are computed a strip of outputs at a time, so that their product never leaves the
+// cache.
 void Engine::feed_forward(const Layer& layer, std::size_t rows) {
   const HyperParameters& h = model_->hyper();
   Workspace& w = *work_;
@@ -407,15 +412,16 @@ void Engine::head(std::span<const Row> rows, const RowSink& sink) {
     timer.mark(Op::kHead);
     pool_.run(count, [&](std::size_t r, int) {
       const Row& row = rows[first + r];
-      sink(row.input, row.index, std::span<const float>(w.logits.data() + r * stride, this->rows()));
+      sink(row.input, row.index,
+           std::span<const float>(w.logits.data() + r * stride, this->rows()));
     });
     timer.mark(Op::kSink);
   }
 }
 
 std::unique_ptr<Engine> make_engine(const std::string& gguf_path, const EngineOptions& options) {
-  return std::make_unique<Engine>(
-      model::Model::load(gguf_path, options.row_order, options.threads), options);
+  return std::make_unique<Engine>(model::Model::load(gguf_path, options.row_order, options.threads),
+                                  options);
 }
 
 }  // namespace smll::exact

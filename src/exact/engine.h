@@ -1,5 +1,5 @@
-// The exact engine: a llama-family transformer whose logits are a fixed function of the tokens of a lane,
-// whatever the batch, the threads and the instruction set. docs/exactness.md is its contract.
+// The exact engine: a llama-family transformer whose logits are a fixed function of the tokens of a
+// lane, whatever the batch, the threads and the instruction set. docs/exactness.md is its contract.
 #pragma once
 
 #include <array>
@@ -27,14 +27,26 @@ inline constexpr int kDefaultWindow = 2048;
 
 struct EngineOptions {
   Isa isa = Isa::kAuto;
-  int threads = 0;  // 0: one per processor
+  int threads = 0;              // 0: one per processor
   int window = kDefaultWindow;  // 2 .. 65536
   // Only for make_engine: token ids of the logits in the order wanted; empty means all in order.
   std::span<const Token> row_order;
 };
 
 // Wall-clock nanoseconds by kind of work since the last reset_times().
-enum class Op { kEmbed, kNorm, kQkv, kStore, kAttention, kOutput, kFfn, kDown, kHead, kSink, kCount };
+enum class Op {
+  kEmbed,
+  kNorm,
+  kQkv,
+  kStore,
+  kAttention,
+  kOutput,
+  kFfn,
+  kDown,
+  kHead,
+  kSink,
+  kCount
+};
 const char* op_name(Op op);
 using OpTimes = std::array<std::uint64_t, static_cast<std::size_t>(Op::kCount)>;
 

@@ -54,7 +54,8 @@ std::vector<Logits> run(Engine& engine, const std::vector<std::vector<Token>>& l
     if (batch.empty()) return result;
     engine.feed(batch, [&](std::size_t input, std::size_t position, std::span<const float> logits) {
       const std::size_t row = first[input] + position;
-      std::memcpy(&result[batch[input].lane][row * logits.size()], logits.data(), logits.size_bytes());
+      std::memcpy(&result[batch[input].lane][row * logits.size()], logits.data(),
+                  logits.size_bytes());
     });
   }
 }
@@ -104,7 +105,8 @@ TEST(Engine, LogitsDependOnTokensOnly) {
   }
 }
 
-// The window slides many times round the ring, with every alignment of positions to tiles and chunks.
+// The window slides many times round the ring, with every alignment of positions to tiles and
+// chunks.
 TEST(Engine, WindowSlidesTheSameInAnyBatch) {
   const TinyModel file;
   const auto model = model::Model::load(file.path(), {}, 1);
@@ -113,7 +115,8 @@ TEST(Engine, WindowSlidesTheSameInAnyBatch) {
     Engine engine(model, options(Isa::kAuto, 2, window));
     const auto whole = run(engine, lanes, kWhole);
     const auto single = run(engine, lanes, kSingle);
-    const auto split = run(engine, lanes, [](std::size_t, int call) { return call * 37 % 290 + 1; });
+    const auto split =
+        run(engine, lanes, [](std::size_t, int call) { return call * 37 % 290 + 1; });
     EXPECT_TRUE(same(whole[0], single[0])) << window;
     EXPECT_TRUE(same(whole[0], split[0])) << window;
   }
@@ -235,8 +238,10 @@ TEST(Engine, ChecksItsArguments) {
 }
 
 TEST(Rotary, AgreesWithTheMathematics) {
-  for (double x : {-20.0, -3.7, 0.0, 0.3, 1.0, 12.5}) EXPECT_NEAR(1.0, exact_exp2(x) / std::exp2(x), 1e-14);
-  for (double x : {1.5, 10000.0, 100000.0, 500000.0}) EXPECT_NEAR(1.0, exact_log2(x) / std::log2(x), 1e-14);
+  for (double x : {-20.0, -3.7, 0.0, 0.3, 1.0, 12.5})
+    EXPECT_NEAR(1.0, exact_exp2(x) / std::exp2(x), 1e-14);
+  for (double x : {1.5, 10000.0, 100000.0, 500000.0})
+    EXPECT_NEAR(1.0, exact_log2(x) / std::log2(x), 1e-14);
   std::mt19937_64 random(1);
   for (int i = 0; i < 1000; ++i) {
     const std::uint64_t turn = random();
@@ -255,7 +260,11 @@ TEST(ThreadPool, RunsEachTaskOnceAndPassesExceptionsOn) {
     pool.run(counts.size(), [&](std::size_t task, int) { counts[task].fetch_add(1); });
     for (auto& count : counts) ASSERT_EQ(1, count.load());
   }
-  EXPECT_THROW(pool.run(10, [](std::size_t task, int) { if (task == 5) throw 1; }), int);
+  EXPECT_THROW(pool.run(10,
+                        [](std::size_t task, int) {
+                          if (task == 5) throw 1;
+                        }),
+               int);
   int sum = 0;
   pool.run(1, [&](std::size_t, int) { ++sum; });
   EXPECT_EQ(1, sum);

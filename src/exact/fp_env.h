@@ -1,5 +1,5 @@
-// The floating-point environment that the exact arithmetic needs: round to nearest, denormals kept, no
-// traps. A host process may have changed it, so every public call and worker thread sets it.
+// The floating-point environment that the exact arithmetic needs: round to nearest, denormals kept,
+// no traps. A host process may have changed it, so every public call and worker thread sets it.
 #pragma once
 
 #include <cstdint>

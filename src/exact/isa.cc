@@ -39,8 +39,7 @@ bool has_f16c() {
 
 bool processor_has(Isa isa) {
 #if defined(__x86_64__)
-  const bool avx2 =
-      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
   if (isa == Isa::kAvx2) return avx2;
   if (isa == Isa::kAvx512) {
     return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -94,8 +93,8 @@ const Kernels& kernels_for(Isa isa) {
   const std::vector<Isa> isas = supported_isas();
   if (isa == Isa::kAuto) isa = isas.front();
   if (std::find(isas.begin(), isas.end(), isa) == isas.end()) {
-    throw Error(ErrorKind::kUsage,
-                std::string("this machine or build has no instruction set '") + isa_name(isa) + "'");
+    throw Error(ErrorKind::kUsage, std::string("this machine or build has no instruction set '") +
+                                       isa_name(isa) + "'");
   }
   return *table_of(isa);
 }

@@ -13,7 +13,8 @@ enum class Isa { kAuto, kScalar, kAvx2, kAvx512, kNeon };
 // Fastest first; always ends with kScalar.
 std::vector<Isa> supported_isas();
 
-// "auto", "scalar", "avx2", "avx512", "neon". isa_from_name throws Error(kUsage) for any other name.
+// "auto", "scalar", "avx2", "avx512", "neon". isa_from_name throws Error(kUsage) for any other
+// name.
 const char* isa_name(Isa isa);
 Isa isa_from_name(std::string_view name);
 

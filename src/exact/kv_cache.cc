@@ -43,7 +43,8 @@ const std::uint8_t* KvCache::part(std::uint64_t segment, int part) const {
 
 namespace {
 
-void write_key(std::uint8_t* tile, int slot, int head_dim, const std::int8_t* q, const float* scale) {
+void write_key(std::uint8_t* tile, int slot, int head_dim, const std::int8_t* q,
+               const float* scale) {
   for (int b = 0; b < head_dim / kBlock; ++b, tile += kS8BlockBytes, q += kBlock) {
     for (int g = 0; g < 8; ++g) std::memcpy(tile + g * 64 + slot * 4, q + 4 * g, 4);
     std::memcpy(tile + 512 + slot * 4, scale + b, 4);
@@ -55,7 +56,8 @@ void write_key(std::uint8_t* tile, int slot, int head_dim, const std::int8_t* q,
 void KvCache::store_key(std::uint64_t position, int p, const std::int8_t* q, const float* scale) {
   const int slot = static_cast<int>(position % kTile);
   const std::size_t tile = position % kSegment / kTile;
-  write_key(part(position / kSegment, p) + tile * layout_.tile_bytes, slot, layout_.head_dim, q, scale);
+  write_key(part(position / kSegment, p) + tile * layout_.tile_bytes, slot, layout_.head_dim, q,
+            scale);
   if (position == 0) write_key(first_.get() + p * first_bytes_, 0, layout_.head_dim, q, scale);
 }
 

@@ -1,4 +1,5 @@
-// The keys and values of one lane: int8 with scales, a ring of positions, and the first token for ever.
+// The keys and values of one lane: int8 with scales, a ring of positions, and the first token for
+// ever.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +16,8 @@ namespace smll::exact {
 inline constexpr int kSegment = 256;
 
 // Where things lie in a segment's part for one layer and key head.
-//   keys: 16 tiles of 16 positions as S8 tiles (position = output); values: int8[64][head_dim][4] where
-//   the last index is the position's; then one fp32 scale for each position's value vector.
+//   keys: 16 tiles of 16 positions as S8 tiles (position = output); values: int8[64][head_dim][4]
+//   where the last index is the position's; then one fp32 scale for each position's value vector.
 struct KvLayout {
   int head_dim;
   std::size_t tile_bytes;     // keys of 16 positions

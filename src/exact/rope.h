@@ -7,15 +7,15 @@
 
 namespace smll::exact {
 
-// Turns a position advances each pair of dimensions by, as 64-bit fractions: position times frequency
-// wraps modulo one turn exactly.
+// Turns a position advances each pair of dimensions by, as 64-bit fractions: position times
+// frequency wraps modulo one turn exactly.
 class RotaryTable {
  public:
   // `factors` divides the frequencies of pair i, or is empty. `scale` multiplies positions.
   RotaryTable(int rope_dims, double base, double scale, std::span<const float> factors);
 
-  // Fills cos and sin for one position as Kernels::rotate wants them: `head_dim` entries each, cos doubled,
-  // sin with the sign of its element of the pair; dimensions beyond rope_dims get 1 and 0.
+  // Fills cos and sin for one position as Kernels::rotate wants them: `head_dim` entries each, cos
+  // doubled, sin with the sign of its element of the pair; dimensions beyond rope_dims get 1 and 0.
   void fill(std::uint64_t position, int head_dim, float* cos, float* sin) const;
 
  private:

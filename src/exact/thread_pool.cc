@@ -9,7 +9,8 @@
 namespace smll::exact {
 namespace {
 
-// About 20 microseconds: longer than the gap between two loops of a step, shorter than a time slice.
+// About 20 microseconds: longer than the gap between two loops of a step, shorter than a time
+// slice.
 constexpr int kSpins = 4000;
 
 // Fields of a ticket: next task, task count, and the low bits of the loop's number.

@@ -22,8 +22,8 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Calls body(task, thread) once for each task below `count` and returns when all are done. Tasks are
-  // taken in ascending order by whichever thread is free. The first exception is rethrown here.
+  // Calls body(task, thread) once for each task below `count` and returns when all are done. Tasks
+  // are taken in ascending order by whichever thread is free. The first exception is rethrown here.
   void run(std::size_t count, const std::function<void(std::size_t task, int thread)>& body);
 
  private:
@@ -34,8 +34,8 @@ class ThreadPool {
   const std::function<void(std::size_t, int)>* body_ = nullptr;
   std::exception_ptr error_;
   std::mutex error_mutex_;
-  // The loop's number, its task count and its next task in one word: a thread that wakes late can never
-  // take a task of another loop, so nobody has to wait for threads that are asleep.
+  // The loop's number, its task count and its next task in one word: a thread that wakes late can
+  // never take a task of another loop, so nobody has to wait for threads that are asleep.
   alignas(64) std::atomic<std::uint64_t> ticket_{0};
   alignas(64) std::atomic<std::uint32_t> generation_{0};
   alignas(64) std::atomic<std::uint32_t> done_{0};

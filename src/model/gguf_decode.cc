@@ -84,7 +84,8 @@ void decode_q2_k(const std::uint8_t* p, float* y) {
     const int shift = 2 * ((i / 32) % 4);
     const int q = (quants[32 * half + i % 32] >> shift) & 3;
     const int s = scales[i / 16];
-    y[i] = d * static_cast<float>(s & 15) * static_cast<float>(q) - dmin * static_cast<float>(s >> 4);
+    y[i] =
+        d * static_cast<float>(s & 15) * static_cast<float>(q) - dmin * static_cast<float>(s >> 4);
   }
 }
 
@@ -157,7 +158,8 @@ void decode_f16(const std::uint8_t* p, float* y) {
   for (int i = 0; i < 32; ++i) y[i] = read_half(p + 2 * i);
 }
 void decode_bf16(const std::uint8_t* p, float* y) {
-  for (int i = 0; i < 32; ++i) y[i] = bits_to_float(static_cast<std::uint32_t>(read_u16(p + 2 * i)) << 16);
+  for (int i = 0; i < 32; ++i)
+    y[i] = bits_to_float(static_cast<std::uint32_t>(read_u16(p + 2 * i)) << 16);
 }
 
 struct Decoder {
@@ -169,11 +171,11 @@ struct Decoder {
 
 // F32, F16 and BF16 have no blocks; groups of 32 suit the rest of the engine.
 constexpr Decoder kDecoders[] = {
-    {GGML_TYPE_F32, 32, 128, decode_f32},   {GGML_TYPE_F16, 32, 64, decode_f16},
-    {GGML_TYPE_BF16, 32, 64, decode_bf16},  {GGML_TYPE_Q4_0, 32, 18, decode_q4_0},
-    {GGML_TYPE_Q4_1, 32, 20, decode_q4_1},  {GGML_TYPE_Q5_0, 32, 22, decode_q5_0},
-    {GGML_TYPE_Q5_1, 32, 24, decode_q5_1},  {GGML_TYPE_Q8_0, 32, 34, decode_q8_0},
-    {GGML_TYPE_Q2_K, 256, 84, decode_q2_k}, {GGML_TYPE_Q3_K, 256, 110, decode_q3_k},
+    {GGML_TYPE_F32, 32, 128, decode_f32},    {GGML_TYPE_F16, 32, 64, decode_f16},
+    {GGML_TYPE_BF16, 32, 64, decode_bf16},   {GGML_TYPE_Q4_0, 32, 18, decode_q4_0},
+    {GGML_TYPE_Q4_1, 32, 20, decode_q4_1},   {GGML_TYPE_Q5_0, 32, 22, decode_q5_0},
+    {GGML_TYPE_Q5_1, 32, 24, decode_q5_1},   {GGML_TYPE_Q8_0, 32, 34, decode_q8_0},
+    {GGML_TYPE_Q2_K, 256, 84, decode_q2_k},  {GGML_TYPE_Q3_K, 256, 110, decode_q3_k},
     {GGML_TYPE_Q4_K, 256, 144, decode_q4_k}, {GGML_TYPE_Q5_K, 256, 176, decode_q5_k},
     {GGML_TYPE_Q6_K, 256, 210, decode_q6_k},
 };
@@ -182,10 +184,9 @@ const Decoder& decoder_of(const TensorView& tensor) {
   for (const Decoder& decoder : kDecoders) {
     if (decoder.type != tensor.type) continue;
     if (tensor.columns % decoder.values != 0) {
-      throw Error(ErrorKind::kModel, "tensor '" + tensor.name + "' has " +
-                                         std::to_string(tensor.columns) +
-                                         " columns, not a multiple of " +
-                                         std::to_string(decoder.values));
+      throw Error(ErrorKind::kModel,
+                  "tensor '" + tensor.name + "' has " + std::to_string(tensor.columns) +
+                      " columns, not a multiple of " + std::to_string(decoder.values));
     }
     return decoder;
   }

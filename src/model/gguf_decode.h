@@ -13,7 +13,8 @@ namespace smll::model {
 //   kS8: int8 with one scale a block: Q8_0 and Q5_0 as stored, everything else requantized.
 enum class Format { kU4, kS8 };
 
-// One block of 32 in its canonical form: what the fingerprint covers and what is packed for the kernels.
+// One block of 32 in its canonical form: what the fingerprint covers and what is packed for the
+// kernels.
 struct U4Block {
   std::uint8_t nibbles[16];  // value i low in byte i, value 16+i high
   std::uint16_t d;           // IEEE half
@@ -25,7 +26,8 @@ struct S8Block {
 };
 static_assert(sizeof(U4Block) == 20 && sizeof(S8Block) == 36);
 
-// Throws Error(kModel) for a type that has no decoder, and for rows that are not whole blocks of 32.
+// Throws Error(kModel) for a type that has no decoder, and for rows that are not whole blocks
+// of 32.
 Format format_of(const TensorView& tensor);
 
 // One row of `tensor` (columns/32 blocks). Throws Error(kModel) on a scale that is not finite.

@@ -41,7 +41,8 @@ void GgufFile::map(const std::string& path) {
     impl_->map = mmap(nullptr, impl_->size, PROT_READ, MAP_PRIVATE, fd, 0);
   }
   close(fd);
-  if (impl_->map == MAP_FAILED) throw Error(ErrorKind::kModel, path + ": cannot map the model file");
+  if (impl_->map == MAP_FAILED)
+    throw Error(ErrorKind::kModel, path + ": cannot map the model file");
   madvise(impl_->map, impl_->size, MADV_WILLNEED);
 }
 

@@ -17,8 +17,8 @@ namespace smll::model {
 
 struct TinyOptions {
   std::string architecture = "llama";
-  ggml_type type = GGML_TYPE_Q4_1;        // of the layers' matrices
-  ggml_type head_type = GGML_TYPE_Q8_0;   // of the embedding and the head
+  ggml_type type = GGML_TYPE_Q4_1;       // of the layers' matrices
+  ggml_type head_type = GGML_TYPE_Q8_0;  // of the embedding and the head
   bool tied = true;
   bool rope_factors = false;
   int rope_dims = 32;

@@ -52,7 +52,8 @@ void pack(const S8Block* row, int blocks, int output, std::uint8_t* tile) {
   }
 }
 
-// Packs one tile: rows row_of(0..15), where a negative row is zeros. Returns the hash of its blocks.
+// Packs one tile: rows row_of(0..15), where a negative row is zeros. Returns the hash of its
+// blocks.
 template <typename Block>
 std::uint64_t pack_tile(const TensorView& tensor, const std::int64_t* rows, std::uint8_t* tile) {
   const std::size_t blocks = tensor.columns / 32;
@@ -118,7 +119,8 @@ class Loader {
   int integer(const std::string& key, int fallback = -1) const {
     const std::optional<std::uint64_t> value = model_->file_->integer("llama." + key);
     if (!value && fallback < 0) fail("metadata llama." + key + " is missing");
-    if (value && (*value == 0 || *value > (1u << 24))) fail("metadata llama." + key + " is out of range");
+    if (value && (*value == 0 || *value > (1u << 24)))
+      fail("metadata llama." + key + " is out of range");
     return value ? static_cast<int>(*value) : fallback;
   }
 
@@ -176,8 +178,9 @@ void Loader::read_hyper_parameters() {
   h.vocabulary = static_cast<int>(embedding->rows);
   model_->embedding_ = &tensor("token_embd.weight", h.width, h.vocabulary);
   format_of(*embedding);
-  const std::uint64_t start = file.integer("tokenizer.ggml.bos_token_id").value_or(
-      file.integer("tokenizer.ggml.eos_token_id").value_or(0));
+  const std::uint64_t start =
+      file.integer("tokenizer.ggml.bos_token_id")
+          .value_or(file.integer("tokenizer.ggml.eos_token_id").value_or(0));
   if (start >= embedding->rows) fail("the start token is not in the vocabulary");
   model_->start_token_ = static_cast<Token>(start);
 }
@@ -187,7 +190,8 @@ void Loader::read_rope_scaling() {
   const std::string type = file.text("llama.rope.scaling.type").value_or("none");
   if (type == "linear") {
     const double factor = file.number("llama.rope.scaling.factor").value_or(1.0);
-    if (!(factor >= 1.0 && factor < 1e6)) fail("metadata llama.rope.scaling.factor is out of range");
+    if (!(factor >= 1.0 && factor < 1e6))
+      fail("metadata llama.rope.scaling.factor is out of range");
     model_->hyper_.rope_scale = 1.0 / factor;
   } else if (type != "none") {
     fail("rotary scaling '" + type + "' needs --backend llama");
@@ -266,15 +270,18 @@ void Loader::add_matrix(const std::string& name, int inputs, int outputs, Packed
   const TensorView& view = tensor(name, inputs, outputs);
   *out = allocate_matrix(format_of(view), inputs, outputs);
   const std::size_t tiles = out->tiles;
-  jobs_.push_back({&view, out->format, {}, tiles, out->data.data(), out->tile_bytes, hashes_.size()});
+  jobs_.push_back(
+      {&view, out->format, {}, tiles, out->data.data(), out->tile_bytes, hashes_.size()});
   hashes_.resize(hashes_.size() + tiles);
 }
 
-// The head's rows are permuted, the fingerprint's are not: the tensor is hashed in a pass of its own.
+// The head's rows are permuted, the fingerprint's are not: the tensor is hashed in a pass of its
+// own.
 void Loader::add_head() {
   const HyperParameters& h = model_->hyper_;
   const bool tied = !model_->file_->find("output.weight");
-  const TensorView& view = tied ? *model_->embedding_ : tensor("output.weight", h.width, h.vocabulary);
+  const TensorView& view =
+      tied ? *model_->embedding_ : tensor("output.weight", h.width, h.vocabulary);
   std::vector<std::int64_t> rows(row_order_.begin(), row_order_.end());
   if (rows.empty()) {
     rows.resize(h.vocabulary);

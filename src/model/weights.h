@@ -64,10 +64,10 @@ struct Layer {
 // Immutable after loading; may be shared by any number of engines and threads.
 class Model {
  public:
-  // `row_order`: token ids of the head's rows in the order wanted; empty means all of them in order.
-  // Throws Error(kModel) for a file that is damaged or of another architecture.
-  static std::shared_ptr<const Model> load(const std::string& path, std::span<const Token> row_order,
-                                           int threads);
+  // `row_order`: token ids of the head's rows in the order wanted; empty means all of them in
+  // order. Throws Error(kModel) for a file that is damaged or of another architecture.
+  static std::shared_ptr<const Model> load(const std::string& path,
+                                           std::span<const Token> row_order, int threads);
 
   const HyperParameters& hyper() const { return hyper_; }
   const std::vector<Layer>& layers() const { return layers_; }
@@ -80,8 +80,8 @@ class Model {
   // The embedding of a token: width() floats. Throws Error(kData) for a token that does not exist.
   void embed(Token token, float* out) const;
 
-  // XXH3-64 over the canonical weights in file order and the hyper-parameters. Not the vocabulary, and
-  // not the row order.
+  // XXH3-64 over the canonical weights in file order and the hyper-parameters. Not the vocabulary,
+  // and not the row order.
   std::uint64_t fingerprint() const { return fingerprint_; }
 
  private:

@@ -42,9 +42,7 @@ inline F select_less(F a, F b, F yes, F no) {
   return {_mm256_blendv_ps(no.lo, yes.lo, _mm256_cmp_ps(a.lo, b.lo, _CMP_LT_OQ)),
           _mm256_blendv_ps(no.hi, yes.hi, _mm256_cmp_ps(a.hi, b.hi, _CMP_LT_OQ))};
 }
-inline F swap_pairs(F a) {
-  return {_mm256_permute_ps(a.lo, 0xB1), _mm256_permute_ps(a.hi, 0xB1)};
-}
+inline F swap_pairs(F a) { return {_mm256_permute_ps(a.lo, 0xB1), _mm256_permute_ps(a.hi, 0xB1)}; }
 inline F to_float(I a) { return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)}; }
 inline I round_to_int(F a) { return {_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi)}; }
 inline I truncate_to_int(F a) { return {_mm256_cvttps_epi32(a.lo), _mm256_cvttps_epi32(a.hi)}; }
@@ -116,9 +114,9 @@ inline void finish(const GemmArgs& args, int row, int output, __m256 acc) {
 }
 
 // A tile times R rows. The two halves of a tile share each broadcast of activations, which would
-// otherwise keep the load ports busier than the multipliers; a block is done in two halves of its inputs so that
-// the unpacked nibbles fit the registers. A maddubs lane is at most 2*15*127 and eight of them 30480, so a
-// block sums in int16 and needs one widening only.
+// otherwise keep the load ports busier than the multipliers; a block is done in two halves of its
+// inputs so that the unpacked nibbles fit the registers. A maddubs lane is at most 2*15*127 and
+// eight of them 30480, so a block sums in int16 and needs one widening only.
 template <int R>
 inline void u4_rows(const GemmArgs& args, const std::uint8_t* block, int row, int output) {
   const Activations in = args.input.at(row);
@@ -296,9 +294,9 @@ void add_values(const ValueArgs& args) {
   }
 }
 
-constexpr Kernels kKernels = {
-    "avx2",    true,     gemm_u4,  gemm_s8,  add_values, softmax_chunk, max_value,
-    sum_lanes, quantize, rms_norm, silu_mul, rotate,     scale,         frequencies};
+constexpr Kernels kKernels = {"avx2",        true,      gemm_u4,   gemm_s8,    add_values,
+                              softmax_chunk, max_value, sum_lanes, quantize,   rms_norm,
+                              silu_mul,      rotate,    scale,     frequencies};
 
 }  // namespace
 

@@ -7,23 +7,18 @@
 #include <simde/x86/f16c.h>
 #include <simde/x86/fma.h>
 // Conversions that Debian 12's SIMDe lacks.
-#define _mm512_cvtepi32_ps(x)                                                       \
-  _mm512_castpd_ps(_mm512_insertf64x4(                                              \
-      _mm512_castps_pd(_mm512_castps256_ps512(                                      \
-          _mm256_cvtepi32_ps(_mm512_castsi512_si256(x)))),                          \
+#define _mm512_cvtepi32_ps(x)                                                                  \
+  _mm512_castpd_ps(_mm512_insertf64x4(                                                         \
+      _mm512_castps_pd(_mm512_castps256_ps512(_mm256_cvtepi32_ps(_mm512_castsi512_si256(x)))), \
       _mm256_castps_pd(_mm256_cvtepi32_ps(_mm512_extracti64x4_epi64(x, 1))), 1))
-#define _mm512_cvtps_epi32(x)                                                       \
-  _mm512_inserti64x4(                                                               \
-      _mm512_castsi256_si512(_mm256_cvtps_epi32(_mm512_castps512_ps256(x))),        \
-      _mm256_cvtps_epi32(                                                           \
-          _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x), 1))),        \
-      1)
-#define _mm512_cvttps_epi32(x)                                                      \
-  _mm512_inserti64x4(                                                               \
-      _mm512_castsi256_si512(_mm256_cvttps_epi32(_mm512_castps512_ps256(x))),       \
-      _mm256_cvttps_epi32(                                                          \
-          _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x), 1))),        \
-      1)
+#define _mm512_cvtps_epi32(x)                                                \
+  _mm512_inserti64x4(                                                        \
+      _mm512_castsi256_si512(_mm256_cvtps_epi32(_mm512_castps512_ps256(x))), \
+      _mm256_cvtps_epi32(_mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x), 1))), 1)
+#define _mm512_cvttps_epi32(x)                                                \
+  _mm512_inserti64x4(                                                         \
+      _mm512_castsi256_si512(_mm256_cvttps_epi32(_mm512_castps512_ps256(x))), \
+      _mm256_cvttps_epi32(_mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x), 1))), 1)
 // Plain functions for the two that narrow: their callers' values are in range.
 static inline __m256i narrow16(__m512i x) {
   alignas(64) int wide[16];
@@ -76,9 +71,7 @@ inline F abs(F a) { return {_mm512_abs_ps(a.v)}; }
 inline F select_less(F a, F b, F yes, F no) {
   return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ), no.v, yes.v)};
 }
-inline F swap_pairs(F a) {
-  return {_mm512_shuffle_ps(a.v, a.v, 0xB1)};
-}
+inline F swap_pairs(F a) { return {_mm512_shuffle_ps(a.v, a.v, 0xB1)}; }
 inline F to_float(I a) { return {_mm512_cvtepi32_ps(a.v)}; }
 inline I round_to_int(F a) { return {_mm512_cvtps_epi32(a.v)}; }
 inline I truncate_to_int(F a) { return {_mm512_cvttps_epi32(a.v)}; }
@@ -183,7 +176,8 @@ inline void u4_rows(const GemmArgs& args, const std::uint8_t* block, int row, in
   for (int r = 0; r < R; ++r) finish(args, row + r, output, acc[r]);
 }
 
-// Signed bytes become unsigned by adding 128, whose share of the product the row's sums take out again.
+// Signed bytes become unsigned by adding 128, whose share of the product the row's sums take out
+// again.
 template <int R>
 inline void s8_rows(const GemmArgs& args, const std::uint8_t* block, int row, int output) {
   const Activations in = args.input.at(row);
@@ -287,9 +281,9 @@ void add_values(const ValueArgs& args) {
   }
 }
 
-constexpr Kernels kKernels = {
-    "avx512",  false,    gemm_u4,  gemm_s8,  add_values, softmax_chunk, max_value,
-    sum_lanes, quantize, rms_norm, silu_mul, rotate,     scale,         frequencies};
+constexpr Kernels kKernels = {"avx512",      false,     gemm_u4,   gemm_s8,    add_values,
+                              softmax_chunk, max_value, sum_lanes, quantize,   rms_norm,
+                              silu_mul,      rotate,    scale,     frequencies};
 
 }  // namespace
 

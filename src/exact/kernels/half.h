@@ -1,4 +1,5 @@
-// IEEE half to single precision, exactly, in integers. Only for translation units without wider flags.
+// IEEE half to single precision, exactly, in integers. Only for translation units without wider
+// flags.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// The table of kernels of one instruction set. Every entry gives bit-identical results on all of them; the
-// scalar table is the definition. docs/exactness.md says why each rule is as it is.
+// The table of kernels of one instruction set. Every entry gives bit-identical results on all of
+// them; the scalar table is the definition. docs/exactness.md says why each rule is as it is.
 #pragma once
 
 #include <cstddef>
@@ -12,19 +12,22 @@ namespace smll::exact {
 // Rows of int8 activations with one scale a block of 32. Value = scale * q8.
 struct Activations {
   std::int8_t* q8 = nullptr;
-  // The same integers as int16, in each group of 4 ordered 0,2,1,3. Null where no kernel asks for it.
+  // The same integers as int16, in each group of 4 ordered 0,2,1,3. Null where no kernel asks for
+  // it.
   std::int16_t* q16 = nullptr;
   float* scale = nullptr;
   float* scaled_sum = nullptr;  // scale * float(sum of q8 in the block)
   std::int32_t* sum = nullptr;  // sum of q8 in the block
-  std::size_t stride = 0;       // elements from row to row, a multiple of 32; per-block arrays: stride/32
+  std::size_t stride =
+      0;  // elements from row to row, a multiple of 32; per-block arrays: stride/32
 
   // The same rows from row `row` and input `first` (a multiple of 32) on.
   Activations at(std::size_t row, std::size_t first = 0) const {
     const std::size_t element = row * stride + first;
     const std::size_t block = element / kBlock;
-    return {q8 + element,       q16 ? q16 + element : nullptr, scale + block, scaled_sum + block, sum + block,
-            stride};
+    return {q8 + element,  q16 ? q16 + element : nullptr,
+            scale + block, scaled_sum + block,
+            sum + block,   stride};
   }
 };
 
@@ -42,8 +45,8 @@ struct GemmArgs {
 };
 
 // out[r][d] = fma(scale[r], float(sum over positions of weight[r][p] * v[p][d]), out[r][d]).
-// v is int8 [position/4][head_dim][4]; weights are int16, in each group of 4 positions ordered 0,2,1,3.
-// At most 512 positions, so that an int32 holds any sum.
+// v is int8 [position/4][head_dim][4]; weights are int16, in each group of 4 positions ordered
+// 0,2,1,3. At most 512 positions, so that an int32 holds any sum.
 struct ValueArgs {
   const std::int8_t* v;
   int groups;    // of 4 positions

@@ -50,7 +50,8 @@ std::vector<float> random_floats(std::size_t n, unsigned seed, float spread) {
 // Random rows with the special cases sprinkled in.
 std::vector<float> extreme_floats(std::size_t n, unsigned seed) {
   std::vector<float> x = random_floats(n, seed, 10.0f);
-  constexpr float kSpecial[] = {0.0f, -0.0f, 1e-40f, -1e-40f, 3e38f, -3e38f, 1e-31f, kInf, -kInf, kNan};
+  constexpr float kSpecial[] = {0.0f,   -0.0f,  1e-40f, -1e-40f, 3e38f,
+                                -3e38f, 1e-31f, kInf,   -kInf,   kNan};
   std::mt19937 random(seed);
   for (std::size_t i = 0; i < n; ++i) {
     if (random() % 7 == 0) x[i] = kSpecial[random() % std::size(kSpecial)];
@@ -72,7 +73,8 @@ Quantized random_activations(std::size_t rows, std::size_t columns, unsigned see
     q.view.q8[i] = static_cast<std::int8_t>(extreme ? (random() % 2 ? 127 : -127)
                                                     : static_cast<int>(random() % 255) - 127);
   }
-  for (std::size_t i = 0; i < rows * columns; ++i) q.view.q16[i] = q.view.q8[(i & ~3u) + kOrder[i & 3]];
+  for (std::size_t i = 0; i < rows * columns; ++i)
+    q.view.q16[i] = q.view.q8[(i & ~3u) + kOrder[i & 3]];
   for (std::size_t b = 0; b < rows * columns / kBlock; ++b) {
     q.view.scale[b] = static_cast<float>(random() % 1000 + 1) / 3000.0f;
     q.view.sum[b] = 0;
@@ -82,14 +84,16 @@ Quantized random_activations(std::size_t rows, std::size_t columns, unsigned see
   return q;
 }
 
-std::vector<std::uint8_t> random_tiles(int tiles, int blocks, bool u4, unsigned seed, bool extreme) {
+std::vector<std::uint8_t> random_tiles(int tiles, int blocks, bool u4, unsigned seed,
+                                       bool extreme) {
   std::mt19937 random(seed);
   const std::size_t bytes = u4 ? kU4BlockBytes : kS8BlockBytes;
   const std::size_t quants = u4 ? 256 : 512;
   std::vector<std::uint8_t> data(bytes * tiles * blocks);
   for (std::size_t block = 0; block < data.size(); block += bytes) {
     for (std::size_t i = 0; i < quants; ++i) {
-      const int value = u4 ? static_cast<int>(random() % 256) : static_cast<int>(random() % 255) - 127;
+      const int value =
+          u4 ? static_cast<int>(random() % 256) : static_cast<int>(random() % 255) - 127;
       const int limit = u4 ? 255 : (random() % 2 ? 127 : -127);
       data[block + i] = static_cast<std::uint8_t>(extreme ? limit : value);
     }
@@ -118,8 +122,9 @@ TEST(Kernels, MatrixProductsEqualTheScalarOnes) {
           Quantized in = random_activations(rows, blocks * kBlock, rows * 100 + blocks, extreme);
           const auto packed = random_tiles(tiles, blocks, u4, rows + blocks, extreme);
           std::vector<float> expected(rows * tiles * kTile, 0.5f), actual = expected;
-          GemmArgs args = {packed.data(), packed.size() / tiles,  tiles, blocks, in.view, rows,
-                           expected.data(), std::size_t{tiles} * kTile, rows % 2 == 1};
+          GemmArgs args = {
+              packed.data(),   packed.size() / tiles,      tiles,        blocks, in.view, rows,
+              expected.data(), std::size_t{tiles} * kTile, rows % 2 == 1};
           const Kernels& scalar = scalar_kernels();
           (u4 ? scalar.gemm_u4 : scalar.gemm_s8)(args);
           args.out = actual.data();
@@ -139,13 +144,21 @@ TEST(Kernels, ValueSumsEqualTheScalarOnes) {
         const bool extreme = rows == 4;
         const int groups = 64;
         std::vector<std::int8_t> v(groups * dim * 4);
-        for (auto& x : v) x = static_cast<std::int8_t>(extreme ? 127 : static_cast<int>(random() % 255) - 127);
+        for (auto& x : v)
+          x = static_cast<std::int8_t>(extreme ? 127 : static_cast<int>(random() % 255) - 127);
         std::vector<std::int16_t> weights(rows * groups * 4);
         for (auto& x : weights) x = static_cast<std::int16_t>(extreme ? 32767 : random() % 32768);
         const std::vector<float> scale = random_floats(rows, 3, 0.01f);
         std::vector<float> expected = random_floats(rows * dim, 9, 1.0f), actual = expected;
-        ValueArgs args = {v.data(), groups, dim, weights.data(), std::size_t{groups} * 4, scale.data(),
-                          rows, expected.data(), static_cast<std::size_t>(dim)};
+        ValueArgs args = {v.data(),
+                          groups,
+                          dim,
+                          weights.data(),
+                          std::size_t{groups} * 4,
+                          scale.data(),
+                          rows,
+                          expected.data(),
+                          static_cast<std::size_t>(dim)};
         scalar_kernels().add_values(args);
         args.out = actual.data();
         kernels->add_values(args);
@@ -159,7 +172,8 @@ TEST(Kernels, QuantizationEqualsTheScalarOne) {
   constexpr std::size_t kColumns = 32 * 64;
   for (const Kernels* kernels : tables()) {
     for (unsigned seed = 0; seed < 20; ++seed) {
-      const auto x = seed % 2 ? random_floats(kColumns, seed, 1.0f) : extreme_floats(kColumns, seed);
+      const auto x =
+          seed % 2 ? random_floats(kColumns, seed, 1.0f) : extreme_floats(kColumns, seed);
       ActivationBuffer a(1, kColumns, true), b(1, kColumns, true);
       scalar_kernels().quantize(x.data(), kColumns, a.view());
       kernels->quantize(x.data(), kColumns, b.view());

@@ -25,7 +25,9 @@ inline I each_int(Op op) {
 
 // a > b ? a : b, so that NaN behaves as on x86 and not as in FMAX.
 inline float32x4_t larger(float32x4_t a, float32x4_t b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
-inline float32x4_t smaller(float32x4_t a, float32x4_t b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
+inline float32x4_t smaller(float32x4_t a, float32x4_t b) {
+  return vbslq_f32(vcltq_f32(a, b), a, b);
+}
 
 inline F splat(float x) {
   return each([&](int) { return vdupq_n_f32(x); });
@@ -87,8 +89,7 @@ inline std::int32_t reduce_add(I a) {
   return vaddvq_s32(vaddq_s32(vaddq_s32(a.v[0], a.v[1]), vaddq_s32(a.v[2], a.v[3])));
 }
 inline float reduce_add(F a) {
-  const float32x4_t v =
-      vaddq_f32(vaddq_f32(a.v[0], a.v[2]), vaddq_f32(a.v[1], a.v[3]));
+  const float32x4_t v = vaddq_f32(vaddq_f32(a.v[0], a.v[2]), vaddq_f32(a.v[1], a.v[3]));
   const float32x2_t pair = vadd_f32(vget_low_f32(v), vget_high_f32(v));
   return vget_lane_f32(pair, 0) + vget_lane_f32(pair, 1);
 }
@@ -250,8 +251,7 @@ inline void values_rows(const ValueArgs& args, int row, int dim) {
   for (int r = 0; r < R; ++r) {
     const int32x4_t sum = vpaddq_s32(vpaddq_s32(s[r][0], s[r][1]), vpaddq_s32(s[r][2], s[r][3]));
     float* out = args.out + (row + r) * args.out_stride + dim;
-    vst1q_f32(out,
-              vfmaq_f32(vld1q_f32(out), vdupq_n_f32(args.scale[row + r]), vcvtq_f32_s32(sum)));
+    vst1q_f32(out, vfmaq_f32(vld1q_f32(out), vdupq_n_f32(args.scale[row + r]), vcvtq_f32_s32(sum)));
   }
 }
 
@@ -264,9 +264,9 @@ void add_values(const ValueArgs& args) {
   }
 }
 
-constexpr Kernels kKernels = {
-    "neon",    false,    gemm_u4,  gemm_s8,  add_values, softmax_chunk, max_value,
-    sum_lanes, quantize, rms_norm, silu_mul, rotate,     scale,         frequencies};
+constexpr Kernels kKernels = {"neon",        false,     gemm_u4,   gemm_s8,    add_values,
+                              softmax_chunk, max_value, sum_lanes, quantize,   rms_norm,
+                              silu_mul,      rotate,    scale,     frequencies};
 
 }  // namespace
 

@@ -1,4 +1,5 @@
-// The definition of every kernel in plain C++. Slow and readable; the others must equal it bit for bit.
+// The definition of every kernel in plain C++. Slow and readable; the others must equal it bit for
+// bit.
 #include <cstring>
 
 #include "exact/kernels/half.h"
@@ -69,7 +70,8 @@ inline F to_float(I a) {
 // Nearest, ties to even, for |x| < 2^22: adding 1.5 * 2^23 leaves no fraction bits.
 inline I round_to_int(F a) {
   I r;
-  for (int i = 0; i < 16; ++i) r.v[i] = static_cast<std::int32_t>((a.v[i] + 12582912.0f) - 12582912.0f);
+  for (int i = 0; i < 16; ++i)
+    r.v[i] = static_cast<std::int32_t>((a.v[i] + 12582912.0f) - 12582912.0f);
   return r;
 }
 inline I truncate_to_int(F a) {
@@ -134,61 +136,80 @@ inline float float_at(const std::uint8_t* p, int i) {
   return f;
 }
 
-void finish(const GemmArgs& args, int row, int tile, const float* acc) {
-  float* out = args.out + row * args.out_stride + tile * kTile;
-  for (int o = 0; o < kTile; ++o) out[o] = args.add ? out[o] + acc[o] : acc[o];
-}
+// The weights of one block of a tile as plain integers.
+using BlockWeights = std::int16_t[kTile][kBlock];
 
-void gemm_u4(const GemmArgs& args) {
-  for (int t = 0; t < args.tile_count; ++t) {
-    for (int r = 0; r < args.rows; ++r) {
-      const Activations row = args.input.at(r);
-      const std::uint8_t* block = args.tiles + t * args.tile_bytes;
-      float acc[kTile] = {};
-      for (int b = 0; b < args.blocks; ++b, block += kU4BlockBytes) {
-        const std::int8_t* a = row.q8 + b * kBlock;
-        for (int o = 0; o < kTile; ++o) {
-          std::int32_t dot = 0;
-          for (int v = 0; v < 4; ++v) {
-            for (int i = 0; i < 4; ++i) {
-              const int byte = block[v * 64 + o * 4 + i];
-              dot += (byte & 15) * a[4 * v + i] + (byte >> 4) * a[16 + 4 * v + i];
-            }
-          }
-          const float d = half_at(block + 256, o) * row.scale[b];
-          const float m = half_at(block + 288, o);
-          acc[o] = __builtin_fmaf(d, static_cast<float>(dot), acc[o]);
-          acc[o] = __builtin_fmaf(m, row.scaled_sum[b], acc[o]);
-        }
-      }
-      finish(args, r, t, acc);
+void unpack_u4(const std::uint8_t* block, BlockWeights w) {
+  for (int o = 0; o < kTile; ++o) {
+    for (int i = 0; i < 16; ++i) {
+      const int byte = block[i / 4 * 64 + o * 4 + i % 4];
+      w[o][i] = static_cast<std::int16_t>(byte & 15);
+      w[o][16 + i] = static_cast<std::int16_t>(byte >> 4);
     }
   }
 }
 
-void gemm_s8(const GemmArgs& args) {
-  for (int t = 0; t < args.tile_count; ++t) {
-    for (int r = 0; r < args.rows; ++r) {
-      const Activations row = args.input.at(r);
-      const std::uint8_t* block = args.tiles + t * args.tile_bytes;
-      float acc[kTile] = {};
-      for (int b = 0; b < args.blocks; ++b, block += kS8BlockBytes) {
-        const std::int8_t* a = row.q8 + b * kBlock;
-        for (int o = 0; o < kTile; ++o) {
-          std::int32_t dot = 0;
-          for (int g = 0; g < 8; ++g) {
-            for (int i = 0; i < 4; ++i) {
-              dot += static_cast<std::int8_t>(block[g * 64 + o * 4 + i]) * a[4 * g + i];
-            }
-          }
-          const float d = float_at(block + 512, o) * row.scale[b];
-          acc[o] = __builtin_fmaf(d, static_cast<float>(dot), acc[o]);
-        }
-      }
-      finish(args, r, t, acc);
+void unpack_s8(const std::uint8_t* block, BlockWeights w) {
+  for (int o = 0; o < kTile; ++o) {
+    for (int i = 0; i < kBlock; ++i) {
+      w[o][i] = static_cast<std::int8_t>(block[i / 4 * 64 + o * 4 + i % 4]);
     }
   }
 }
+
+void dot_products(const BlockWeights w, const std::int8_t* q, std::int32_t* dot) {
+  std::int16_t a[kBlock];
+  for (int i = 0; i < kBlock; ++i) a[i] = q[i];
+  for (int o = 0; o < kTile; ++o) {
+    std::int32_t sum = 0;
+    for (int i = 0; i < kBlock; ++i) sum += w[o][i] * a[i];
+    dot[o] = sum;
+  }
+}
+
+// A few rows share each unpacked block.
+constexpr int kRowGroup = 16;
+
+template <bool kU4>
+void rows_of_tile(const GemmArgs& args, int tile, int first, int rows) {
+  const std::uint8_t* block = args.tiles + tile * args.tile_bytes;
+  float acc[kRowGroup][kTile] = {};
+  for (int b = 0; b < args.blocks; ++b, block += kU4 ? kU4BlockBytes : kS8BlockBytes) {
+    BlockWeights w;
+    (kU4 ? unpack_u4 : unpack_s8)(block, w);
+    float d[kTile], m[kTile];
+    for (int o = 0; o < kTile; ++o) {
+      d[o] = kU4 ? half_at(block + 256, o) : float_at(block + 512, o);
+      m[o] = kU4 ? half_at(block + 288, o) : 0.0f;
+    }
+    for (int r = 0; r < rows; ++r) {
+      const Activations row = args.input.at(first + r, b * kBlock);
+      std::int32_t dot[kTile];
+      dot_products(w, row.q8, dot);
+      for (int o = 0; o < kTile; ++o) {
+        float* sum = &acc[r][o];
+        *sum = __builtin_fmaf(d[o] * row.scale[0], static_cast<float>(dot[o]), *sum);
+        if (kU4) *sum = __builtin_fmaf(m[o], row.scaled_sum[0], *sum);
+      }
+    }
+  }
+  for (int r = 0; r < rows; ++r) {
+    float* out = args.out + (first + r) * args.out_stride + tile * kTile;
+    for (int o = 0; o < kTile; ++o) out[o] = args.add ? out[o] + acc[r][o] : acc[r][o];
+  }
+}
+
+template <bool kU4>
+void gemm(const GemmArgs& args) {
+  for (int t = 0; t < args.tile_count; ++t) {
+    for (int r = 0; r < args.rows; r += kRowGroup) {
+      rows_of_tile<kU4>(args, t, r, args.rows - r < kRowGroup ? args.rows - r : kRowGroup);
+    }
+  }
+}
+
+void gemm_u4(const GemmArgs& args) { gemm<true>(args); }
+void gemm_s8(const GemmArgs& args) { gemm<false>(args); }
 
 void add_values(const ValueArgs& args) {
   constexpr int kOrder[4] = {0, 2, 1, 3};
@@ -210,9 +231,9 @@ void add_values(const ValueArgs& args) {
 }  // namespace
 
 const Kernels& scalar_kernels() {
-  static constexpr Kernels kKernels = {
-      "scalar", false,    gemm_u4,  gemm_s8, add_values, softmax_chunk, max_value,
-      sum_lanes, quantize, rms_norm, silu_mul, rotate,     scale,         frequencies};
+  static constexpr Kernels kKernels = {"scalar",      false,     gemm_u4,   gemm_s8,    add_values,
+                                       softmax_chunk, max_value, sum_lanes, quantize,   rms_norm,
+                                       silu_mul,      rotate,    scale,     frequencies};
   return kKernels;
 }
 
