@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     try {
       if (!parser.next_frame()) break;
       parser.read_payload(payload);
-      if (parser.frame().method == codec::Method::kStored) parser.check_content(payload);
+      if (parser.frame().method == codec::Method::kStored) parser.check_content(payload, payload);
     } catch (const Error&) {
       ++recoveries;
       if (!parser.resume_after_damage()) break;

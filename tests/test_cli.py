@@ -208,7 +208,7 @@ def test_terminal_is_not_read_from(smll):
 
 
 def test_progress_only_on_a_terminal(smll):
-    smll.write("f", noise(8 << 20))
+    smll.write("f", noise(1 << 18))
     assert b"\r" not in smll("-1", "f", "-o", "x").stderr
     status, shown = on_terminal(smll, "-1", "-f", "f", "-o", "x")
     assert status == 0 and b"=>" in shown
@@ -222,7 +222,7 @@ def partial_files(smll):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_leave_nothing(smll, number):
-    smll.write("f", lines(30 << 20))
+    smll.write("f", lines(1 << 20) * 30)
     process = subprocess.Popen([smll.binary, "-1", "f"], cwd=smll.directory)
     time.sleep(0.4)
     process.send_signal(number)
@@ -231,7 +231,7 @@ def test_signals_leave_nothing(smll, number):
 
 
 def test_kill_never_leaves_a_partial_file_under_the_final_name(smll):
-    data = lines(2 << 20)
+    data = lines(1 << 18)
     smll.write("f", data)
     rng = random.Random(5)
     for _ in range(50):
@@ -247,7 +247,7 @@ def test_kill_never_leaves_a_partial_file_under_the_final_name(smll):
 
 
 def test_two_processes_on_one_output(smll):
-    smll.write("f", lines(1 << 20))
+    smll.write("f", lines(1 << 18))
     runs = [subprocess.Popen([smll.binary, "-1", "f"], cwd=smll.directory, stderr=subprocess.PIPE)
             for _ in range(4)]
     statuses = sorted(run.wait() for run in runs)

@@ -98,7 +98,7 @@ struct Reader::State {
     }
     raw = codec_for(frame.method)
               .decode(frame.method, frame.raw_size, payload, &frame_stats, progress);
-    parser.check_content(raw);
+    parser.check_content(raw, payload);
     stats.frames += 1;
     stats.tokens += frame_stats.tokens;
     stats.model_seconds += frame_stats.model_seconds;

@@ -146,9 +146,10 @@ void ArchiveParser::end_frame() {
   ++number_;
 }
 
-void ArchiveParser::check_content(ByteView raw) {
+void ArchiveParser::check_content(ByteView raw, ByteView payload) {
   // The payload has been read, so the frame's own number is one less.
-  if (raw.size() == frame_.raw_size && content_check(raw, number_ - 1) == frame_.content_check) {
+  if (raw.size() == frame_.raw_size &&
+      content_check(raw, payload, number_ - 1) == frame_.content_check) {
     content_.update(raw);
     return;
   }

@@ -34,8 +34,9 @@ class ArchiveParser {
 
   void read_payload(Bytes& out);
   void skip_payload();
-  // Throws Error(kData) unless `raw` is what the frame was made from.
-  void check_content(ByteView raw);
+  // Throws Error(kData) unless `raw` is what the frame was made from and `payload` what was written
+  // for it.
+  void check_content(ByteView raw, ByteView payload);
 
   // The frame number and offset, for messages: "frame 3 (at byte 12345)".
   std::string place() const;

@@ -16,8 +16,8 @@ void ArchiveWriter::add(const codec::Frame& frame, ByteView raw, const ModelReco
     put_model_record(model_, *model);
     record.header = model_;
   }
-  put_frame_header(record.header,
-                   {frame.method, raw.size(), frame.payload.size(), content_check(raw, frames_)});
+  put_frame_header(record.header, {frame.method, raw.size(), frame.payload.size(),
+                                   content_check(raw, frame.payload, frames_)});
   record.payload = frame.payload;
   content_.update(raw);
   if (frames_ == 0) {

@@ -41,8 +41,9 @@ std::size_t checked_raw_size(std::uint64_t size, codec::Method method) {
 
 std::size_t max_payload(std::size_t raw_size) { return 2 * raw_size + 1024; }
 
-std::uint32_t content_check(ByteView raw, std::uint64_t frame_number) {
-  return static_cast<std::uint32_t>(XXH3_64bits_withSeed(raw.data(), raw.size(), frame_number));
+std::uint32_t content_check(ByteView raw, ByteView payload, std::uint64_t frame_number) {
+  const std::uint64_t seed = XXH3_64bits_withSeed(payload.data(), payload.size(), frame_number);
+  return static_cast<std::uint32_t>(XXH3_64bits_withSeed(raw.data(), raw.size(), seed));
 }
 
 std::uint8_t header_check(ByteView header, std::uint64_t frame_number) {

@@ -70,7 +70,9 @@ struct FrameEntry {
 // keeps a lying length from costing memory.
 std::size_t max_payload(std::size_t raw_size);
 
-std::uint32_t content_check(ByteView raw, std::uint64_t frame_number);
+// Covers the payload as well: a damaged one may decode to the right bytes, and is damaged all the
+// same.
+std::uint32_t content_check(ByteView raw, ByteView payload, std::uint64_t frame_number);
 // Covers every byte between the end of the frame before and the check itself.
 std::uint8_t header_check(ByteView header, std::uint64_t frame_number);
 
