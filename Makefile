@@ -20,7 +20,7 @@ build: setup
 	@rm -f build.log
 
 model: build
-	@build/smll models pull
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" build/smll models pull
 
 demo: model
 	@$(PYTHON) scripts/demo
@@ -44,7 +44,7 @@ asan: setup
 bench:
 	@scripts/setup --llama-bench
 	@$(MAKE) --no-print-directory model
-	@scripts/bench
+	@$(PYTHON) scripts/bench
 
 lint: build
 	@scripts/lint

@@ -117,6 +117,9 @@ void ArchiveParser::read_frame_records(std::uint8_t tag) {
 }
 
 void ArchiveParser::read_payload(Bytes& out) {
+  // Until check_content() has seen what the payload says: decoding may fail and never come there.
+  complete_so_far_ = content_complete_;
+  content_complete_ = false;
   out.clear();
   try {
     input_.read(frame_.payload_size, out);
@@ -151,9 +154,9 @@ void ArchiveParser::check_content(ByteView raw, ByteView payload) {
   if (raw.size() == frame_.raw_size &&
       content_check(raw, payload, number_ - 1) == frame_.content_check) {
     content_.update(raw);
+    content_complete_ = complete_so_far_;
     return;
   }
-  content_complete_ = false;
   fail("its content is damaged (the checksum differs)");
 }
 

@@ -66,6 +66,7 @@ class ArchiveParser {
   // False once a frame was skipped or damaged: the hash of the whole content cannot be checked
   // then.
   bool content_complete_ = true;
+  bool complete_so_far_ = true;  // its value before the frame whose payload was read
   // False once frames were jumped over: the index cannot be compared then.
   bool entries_complete_ = true;
   std::optional<ModelRecord> model_;

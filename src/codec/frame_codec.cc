@@ -20,8 +20,12 @@ constexpr std::size_t kSampleAbove = 32768;
 constexpr std::size_t kSamples = 3, kSampleBytes = 2048;
 // A model that begins without context is this much worse than it will be (percent).
 constexpr std::size_t kColdStart = 125;
-// zstd's slow levels pay on frames of text; huge frames come from data that should not wait.
 constexpr int kZstdLevel = 19;
+// Of the level that is meant to be fast.
+constexpr int kFastZstdLevel = 3;
+// What zstd cannot shorten and is no text is taken for random from this size on: context models
+// would only take time.
+constexpr std::size_t kBelieveRandom = 65536;
 
 mix::Strength strength(Method method) {
   return method == Method::kCmFast ? mix::Strength::kFast : mix::Strength::kStrong;
@@ -115,8 +119,12 @@ Frame FrameCodec::encode(std::span<const std::uint8_t> data, const FrameOptions&
   if (data.empty()) return best;
   const bool model = data.size() <= kMaxModelFrame && wants_model(data, options);
   if (options.experts != Experts::kLlm) {
-    keep_smaller(best, Method::kZstd, encode_zstd(data, kZstdLevel));
-    const bool fast = options.experts == Experts::kCmFast || data.size() > kMaxModelFrame;
+    const bool hurry = options.experts == Experts::kCmFast;
+    keep_smaller(best, Method::kZstd, encode_zstd(data, hurry ? kFastZstdLevel : kZstdLevel));
+    if (best.method == Method::kStored && data.size() >= kBelieveRandom && !looks_like_text(data)) {
+      return best;
+    }
+    const bool fast = hurry || data.size() > kMaxModelFrame;
     const Method cm = fast ? Method::kCmFast : Method::kCm;
     keep_smaller(best, cm, encode_cm(data, strength(cm), false, model ? Progress{} : progress));
   }

@@ -1,0 +1,100 @@
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "text/tokenizer.h"
+#include "text/vocabulary.h"
+
+namespace smll::text {
+namespace {
+
+std::vector<VocabularyEntry> entries() {
+  return {{"<s>", false}, {"b", true}, {"a", true},    {"ab", true}, {"abc", true},
+          {"a", true},    {"", true},  {"\xff", true}, {"c ", true}, {"\n", true}};
+}
+
+std::string spell(const Vocabulary& vocabulary, const std::vector<Unit>& units) {
+  std::string text;
+  for (const Unit& unit : units) {
+    if (unit.escaped()) {
+      text += static_cast<char>(unit.byte);
+    } else {
+      text += vocabulary.bytes(unit.row);
+    }
+  }
+  return text;
+}
+
+TEST(Vocabulary, RowsAreTheCodedTokensInByteOrder) {
+  const Vocabulary vocabulary(entries());
+  ASSERT_EQ(vocabulary.rows(), 7u);
+  for (std::uint32_t row = 1; row < vocabulary.rows(); ++row) {
+    EXPECT_LT(vocabulary.bytes(row - 1), vocabulary.bytes(row));
+  }
+  EXPECT_EQ(vocabulary.bytes(6), "\xff") << "bytes compare unsigned";
+  EXPECT_EQ(vocabulary.row_of(0), Vocabulary::kNoRow) << "a control token is no text";
+  EXPECT_EQ(vocabulary.row_of(6), Vocabulary::kNoRow) << "an empty token spells nothing";
+  EXPECT_EQ(vocabulary.row_of(-1), Vocabulary::kNoRow);
+  EXPECT_EQ(vocabulary.row_of(99), Vocabulary::kNoRow);
+}
+
+TEST(Vocabulary, EqualSpellingsShareARow) {
+  const Vocabulary vocabulary(entries());
+  EXPECT_EQ(vocabulary.row_of(2), vocabulary.row_of(5));
+  EXPECT_EQ(vocabulary.token(vocabulary.row_of(5)), 2) << "the lowest id stands for both";
+}
+
+TEST(Vocabulary, LongestPrefix) {
+  const Vocabulary vocabulary(entries());
+  EXPECT_EQ(vocabulary.bytes(vocabulary.longest_prefix("abcd")), "abc");
+  EXPECT_EQ(vocabulary.bytes(vocabulary.longest_prefix("abd")), "ab");
+  EXPECT_EQ(vocabulary.bytes(vocabulary.longest_prefix("\xff\xff")), "\xff");
+  EXPECT_EQ(vocabulary.longest_prefix("x"), Vocabulary::kNoRow);
+  EXPECT_EQ(vocabulary.longest_prefix("c"), Vocabulary::kNoRow) << "only 'c ' is a token";
+  EXPECT_EQ(vocabulary.longest_prefix(""), Vocabulary::kNoRow);
+}
+
+TEST(Vocabulary, HashTellsVocabulariesApart) {
+  auto other = entries();
+  other[3].bytes = "aa";
+  EXPECT_NE(Vocabulary(entries()).hash(), Vocabulary(other).hash());
+  EXPECT_EQ(Vocabulary(entries()).hash(), Vocabulary(entries()).hash());
+}
+
+TEST(Tokenizer, AnyBytesAreSpelledWhateverTheRawTokenizerSays) {
+  const Vocabulary vocabulary(entries());
+  std::mt19937 rng(1);
+  const Tokenizer liar(vocabulary, [&](std::string_view) {
+    return std::vector<Token>(rng() % 4, static_cast<Token>(rng() % 12));
+  });
+  for (int round = 0; round < 300; ++round) {
+    std::string text(rng() % 200, '\0');
+    for (char& c : text) c = "abc \n\xff\0x"[rng() % 8];
+    EXPECT_EQ(spell(vocabulary, liar.tokenize(text)), text);
+  }
+}
+
+TEST(Tokenizer, KeepsTheRawTokensWhereTheySpellTheText) {
+  const Vocabulary vocabulary(entries());
+  const Tokenizer tokenizer(vocabulary, [](std::string_view) { return std::vector<Token>{2, 1}; });
+  const std::vector<Unit> units = tokenizer.tokenize("ab");
+  ASSERT_EQ(units.size(), 2u) << "a, b as the tokenizer said, not the longest token ab";
+  EXPECT_EQ(spell(vocabulary, units), "ab");
+}
+
+TEST(Tokenizer, CutsLongTextsIntoBoundedPieces) {
+  const Vocabulary vocabulary(entries());
+  std::size_t longest = 0;
+  const Tokenizer tokenizer(vocabulary, [&](std::string_view piece) {
+    longest = std::max(longest, piece.size());
+    return std::vector<Token>{};
+  });
+  for (const char c : {'a', ' ', '\n', '\x80'}) {
+    const std::string text(100000, c);
+    EXPECT_EQ(spell(vocabulary, tokenizer.tokenize(text)), text);
+  }
+  EXPECT_LE(longest, 8192u);
+}
+
+}  // namespace
+}  // namespace smll::text
