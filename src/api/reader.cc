@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "api/frame_progress.h"
 #include "api/model_source.h"
 #include "archive/archive_parser.h"
 #include "codec/frame_codec.h"
@@ -87,17 +88,9 @@ struct Reader::State {
   void decode_payload() {
     const archive::FrameHeader& frame = parser.frame();
     codec::FrameStats frame_stats;
-    codec::Progress progress;
-    if (options.progress) {
-      progress = [this](std::size_t bytes, std::uint64_t tokens) {
-        Stats now = stats;
-        now.raw_bytes += bytes;
-        now.tokens += tokens;
-        options.progress(now);
-      };
-    }
     raw = codec_for(frame.method)
-              .decode(frame.method, frame.raw_size, payload, &frame_stats, progress);
+              .decode(frame.method, frame.raw_size, payload, &frame_stats,
+                      api::frame_progress(options.progress, stats));
     parser.check_content(raw, payload);
     stats.frames += 1;
     stats.tokens += frame_stats.tokens;

@@ -2,6 +2,7 @@
 #include <memory>
 #include <optional>
 
+#include "api/frame_progress.h"
 #include "api/model_source.h"
 #include "archive/archive_writer.h"
 #include "archive/frame_cutter.h"
@@ -53,16 +54,8 @@ struct Writer::State {
 
   void encode(ByteView raw) {
     codec::FrameStats frame_stats;
-    codec::Progress progress;
-    if (options.progress) {
-      progress = [this](std::size_t bytes, std::uint64_t tokens) {
-        Stats now = stats;
-        now.raw_bytes += bytes;
-        now.tokens += tokens;
-        options.progress(now);
-      };
-    }
-    const codec::Frame frame = codec_for(raw).encode(raw, frame_options(), &frame_stats, progress);
+    const codec::Frame frame = codec_for(raw).encode(raw, frame_options(), &frame_stats,
+                                                     api::frame_progress(options.progress, stats));
     archive.add(frame, raw, record ? &*record : nullptr);
     stats.raw_bytes += raw.size();
     stats.archive_bytes = archive.archive_bytes();

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "codec/varint.h"
 #include "smll/error.h"
 #include "smll/io.h"
 
@@ -21,14 +22,7 @@ inline void put_u64(Bytes& out, std::uint64_t value) {
     out.push_back(static_cast<std::uint8_t>(value >> shift));
 }
 
-// Seven bits a byte, lowest first; the top bit says that more follow.
-inline void put_varint(Bytes& out, std::uint64_t value) {
-  while (value >= 0x80) {
-    out.push_back(static_cast<std::uint8_t>(value | 0x80));
-    value >>= 7;
-  }
-  out.push_back(static_cast<std::uint8_t>(value));
-}
+using codec::put_varint;
 
 inline void put_string(Bytes& out, std::string_view text) {
   put_varint(out, text.size());

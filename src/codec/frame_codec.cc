@@ -88,12 +88,12 @@ struct FrameCodec::State {
     const int lanes =
         options.lanes > 0 ? std::min(options.lanes, kMaxLanes) : lanes_for(data.size());
     const ModelledFrame frame = run_model(data, lanes, stats, progress);
-    if (only_model || data.size() <= kTryLlmAlone) {
-      keep_smaller(best, Method::kLlm, encode_modelled(frame, *model, mix::Experts::kLlm, false));
-    }
-    if (!only_model) {
-      keep_smaller(best, Method::kMixed, encode_modelled(frame, *model, mix::Experts::kAll, false));
-    }
+    if (only_model || data.size() <= kTryLlmAlone) keep_modelled(best, Method::kLlm, frame, false);
+    if (!only_model) keep_modelled(best, Method::kMixed, frame, false);
+  }
+
+  void keep_modelled(Frame& best, Method method, const ModelledFrame& frame, bool compact) const {
+    keep_smaller(best, method, encode_modelled(frame, *model, experts(method), compact));
   }
 };
 
@@ -171,12 +171,8 @@ Frame FrameCodec::encode_compact(std::span<const std::uint8_t> data, Experts exp
   }
   if (state_->model && wants_model(data, {experts, 1})) {
     const ModelledFrame frame = state_->run_model(data, 1, nullptr, {});
-    keep_smaller(best, Method::kLlm,
-                 encode_modelled(frame, *state_->model, mix::Experts::kLlm, true));
-    if (experts != Experts::kLlm) {
-      keep_smaller(best, Method::kMixed,
-                   encode_modelled(frame, *state_->model, mix::Experts::kAll, true));
-    }
+    state_->keep_modelled(best, Method::kLlm, frame, true);
+    if (experts != Experts::kLlm) state_->keep_modelled(best, Method::kMixed, frame, true);
   }
   return best;
 }

@@ -47,7 +47,7 @@ class UnitCoder {
   std::uint32_t code_token(int lane, Walk& walk, std::size_t room) {
     mixer_.begin_token(lane);
     for (std::size_t depth = 0; depth < room; ++depth) {
-      if (depth > 0 && code_end(lane, walk, static_cast<int>(depth))) return walk.row();
+      if (depth > 0 && code_end(lane, walk)) return walk.row();
       for (int i = 0; i < 8; ++i) code_bit(lane, walk);
     }
     if (!walk.can_end()) {
@@ -60,11 +60,11 @@ class UnitCoder {
   static constexpr std::uint32_t kFloor = 32;
 
   template <class Walk>
-  bool code_end(int lane, Walk& walk, int depth) {
+  bool code_end(int lane, Walk& walk) {
     const std::uint32_t p = walk.end();
     bool ended = p == kCertainly;
     if (!is_certain(p)) {
-      ended = coder_.code(mixer_.predict_end(lane, {p, depth}), walk.known_end()) != 0;
+      ended = coder_.code(mixer_.predict_end(lane, p), walk.known_end()) != 0;
       mixer_.update_end(lane, ended);
     }
     walk.set_end(ended);

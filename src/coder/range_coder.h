@@ -50,9 +50,6 @@ class Encoder {
   // returns it.
   std::vector<std::uint8_t> finish();
 
-  // Bytes known so far; the final size is at most 8 more.
-  std::size_t size() const { return out_.size(); }
-
  private:
   void shift() {
     if (low_ >= detail::kTop) {

@@ -103,8 +103,8 @@ class FrameMixer::Impl {
     advance(lane, bit);
   }
 
-  uint32_t predict_end(size_t lane, const EndContext& context) {
-    const uint32_t model_p = clamp_p(context.model_p);
+  uint32_t predict_end(size_t lane, uint32_t model_p) {
+    model_p = clamp_p(model_p);
     if (!ends_) return model_p;
     const Lane& l = lanes_[lane];
     int repeat = -1;
@@ -243,8 +243,8 @@ void FrameMixer::update_bit(int lane, int bit) {
   impl_->update_bit(static_cast<size_t>(lane), bit);
 }
 void FrameMixer::skip_bit(int lane, int bit) { impl_->skip_bit(static_cast<size_t>(lane), bit); }
-uint32_t FrameMixer::predict_end(int lane, const EndContext& context) {
-  return impl_->predict_end(static_cast<size_t>(lane), context);
+uint32_t FrameMixer::predict_end(int lane, uint32_t model_p) {
+  return impl_->predict_end(static_cast<size_t>(lane), model_p);
 }
 void FrameMixer::update_end(int /*lane*/, int ended) { impl_->update_end(ended); }
 std::span<const uint8_t> FrameMixer::bytes() const { return impl_->bytes(); }

@@ -39,11 +39,6 @@ struct LaneExtent {
   size_t size;
 };
 
-struct EndContext {
-  uint32_t model_p;  // the model's probability that the token ends here
-  int depth;         // bytes of the token so far
-};
-
 struct MixOptions {
   uint64_t leave_out = 0;  // bit i: without expert i of expert_names()
 };
@@ -71,7 +66,7 @@ class FrameMixer {
   void skip_bit(int lane, int bit);
 
   // Does the token end here?
-  uint32_t predict_end(int lane, const EndContext& context);
+  uint32_t predict_end(int lane, uint32_t model_p);
   void update_end(int lane, int ended);
 
   // The frame's bytes as far as they are known, at their places.

@@ -125,15 +125,14 @@ std::string walk(Walk& w, const std::string& truth, Coder& coder) {
       for (size_t d = 0; d < length; ++d) {
         if (with_model && d > 0) {
           const uint32_t p = model.p(0);
-          mixer.update_end(lane, code(mixer.predict_end(lane, {p, static_cast<int>(d)}), p, 0));
+          mixer.update_end(lane, code(mixer.predict_end(lane, p), p, 0));
         }
         code_byte(lane, static_cast<uint8_t>(truth[lanes[l].begin + at[l]]), with_model);
         ++at[l];
       }
       if (with_model) {
         const uint32_t p = model.p(1);
-        const EndContext context{p, static_cast<int>(length)};
-        mixer.update_end(lane, code(mixer.predict_end(lane, context), p, 1));
+        mixer.update_end(lane, code(mixer.predict_end(lane, p), p, 1));
       }
     }
   }
@@ -187,7 +186,7 @@ TEST(FrameMixer, ModelAloneIsPassedThrough) {
   EXPECT_EQ(mixer.predict_bit(0, 0), 1u);
   mixer.update_bit(0, 1);
   EXPECT_EQ(mixer.predict_bit(0, 70000), 65535u);
-  EXPECT_EQ(mixer.predict_end(0, {123, 1}), 123u);
+  EXPECT_EQ(mixer.predict_end(0, 123), 123u);
 }
 
 TEST(FrameMixer, StartsAsTheModel) {
@@ -198,7 +197,7 @@ TEST(FrameMixer, StartsAsTheModel) {
     const uint32_t bit = mixer.predict_bit(0, p);
     EXPECT_NEAR(std::log(static_cast<double>(bit) / (65536 - bit)), std::log(odds), 0.03) << p;
     mixer.update_bit(0, 1);
-    const uint32_t end = mixer.predict_end(0, {p, 1});
+    const uint32_t end = mixer.predict_end(0, p);
     EXPECT_NEAR(std::log(static_cast<double>(end) / (65536 - end)), std::log(odds), 0.03) << p;
   }
 }
@@ -241,7 +240,7 @@ TEST(FrameMixer, LeavingExpertsOutChangesPredictionsOnly) {
         ASSERT_TRUE(p >= 1 && p <= 65535);
         mixer.update_bit(0, c >> b & 1);
       }
-      mixer.predict_end(0, {30000, 1});
+      mixer.predict_end(0, 30000);
       mixer.update_end(0, 1);
     }
     EXPECT_EQ(std::string(mixer.bytes().begin(), mixer.bytes().end()), text) << names[e];

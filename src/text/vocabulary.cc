@@ -25,7 +25,6 @@ Vocabulary::Vocabulary(std::span<const VocabularyEntry> entries) {
 
   offsets_.push_back(0);
   first_byte_.assign(257, static_cast<std::uint32_t>(rows));
-  unsigned single_bytes = 0;
   for (std::size_t row = rows; row-- > 0;) {
     const auto first = static_cast<unsigned char>(spelled(order_[row])[0]);
     first_byte_[first] = static_cast<std::uint32_t>(row);
@@ -35,9 +34,7 @@ Vocabulary::Vocabulary(std::span<const VocabularyEntry> entries) {
     pool_ += entries[t].bytes;
     offsets_.push_back(static_cast<std::uint32_t>(pool_.size()));
     longest_ = std::max(longest_, entries[t].bytes.size());
-    single_bytes += entries[t].bytes.size() == 1;
   }
-  spells_all_bytes_ = single_bytes == 256;
   hash_ = XXH3_64bits_withSeed(pool_.data(), pool_.size(),
                                XXH3_64bits(order_.data(), order_.size() * sizeof(Token)));
   hash_ = XXH3_64bits_withSeed(offsets_.data(), offsets_.size() * sizeof(std::uint32_t), hash_);

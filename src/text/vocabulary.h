@@ -39,8 +39,6 @@ class Vocabulary {
   std::uint32_t row_of(Token token) const;
   // Longest row that is a prefix of `text`, or kNoRow when no row starts with its first byte.
   std::uint32_t longest_prefix(std::string_view text) const;
-  // True when every byte value is a row of its own, so that any text can be spelled.
-  bool spells_all_bytes() const { return spells_all_bytes_; }
   // First row in [lo, hi) whose byte at `depth` is >= `byte`, all of them being longer than
   // `depth`.
   std::uint32_t lower_bound(std::uint32_t lo, std::uint32_t hi, std::size_t depth,
@@ -56,7 +54,6 @@ class Vocabulary {
   std::vector<std::uint32_t> row_of_token_;
   std::vector<std::uint32_t> first_byte_;  // 257 row bounds by first byte
   std::size_t longest_ = 0;
-  bool spells_all_bytes_ = false;
   std::uint64_t hash_ = 0;
 };
 
