@@ -166,7 +166,7 @@ void ModelSource::check_fits(const codec::LoadedModel& model, const archive::Mod
   }
   if (record.set_up != model.set_up()) {
     notice("the archive was written with the set-up '" + record.set_up + "', this is '" +
-           model.set_up() + "': it may not decode");
+           model.set_up() + "' (threads; build and CPU features): it may not decode");
   }
   if (model.fingerprint() != record.fingerprint) {
     throw Error(ErrorKind::kModel, "the archive needs " + title(record) + ", but " + model.path() +

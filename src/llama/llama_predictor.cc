@@ -1,6 +1,8 @@
 #include "llama/llama_predictor.h"
 
 #include <fmt/format.h>
+#include <ggml.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <thread>
@@ -108,7 +110,9 @@ class LlamaPredictor : public Predictor {
 }  // namespace
 
 std::string set_up(int threads) {
-  return fmt::format("llama.cpp {}; threads {}", llama_print_system_info(), thread_count(threads));
+  const std::string build =
+      fmt::format("{} {} {}", ggml_version(), ggml_commit(), llama_print_system_info());
+  return fmt::format("{}t {:08x}", thread_count(threads), XXH32(build.data(), build.size(), 0));
 }
 
 std::unique_ptr<Predictor> make_predictor(std::shared_ptr<const llama_model> model,
