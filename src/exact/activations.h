@@ -13,23 +13,19 @@ namespace smll::exact {
 class ActivationBuffer {
  public:
   ActivationBuffer() = default;
-  ActivationBuffer(std::size_t rows, std::size_t columns, bool with_q16)
+  ActivationBuffer(std::size_t rows, std::size_t columns)
       : q8_(rows * columns),
-        q16_(with_q16 ? rows * columns : 0),
         scale_(rows * columns / kBlock),
         scaled_sum_(scale_.size()),
         sum_(scale_.size()),
         stride_(columns) {}
 
   Activations view() {
-    return {q8_.data(),    q16_.empty() ? nullptr : q16_.data(),
-            scale_.data(), scaled_sum_.data(),
-            sum_.data(),   stride_};
+    return {q8_.data(), scale_.data(), scaled_sum_.data(), sum_.data(), stride_};
   }
 
  private:
   std::vector<std::int8_t> q8_;
-  std::vector<std::int16_t> q16_;
   std::vector<float> scale_;
   std::vector<float> scaled_sum_;
   std::vector<std::int32_t> sum_;

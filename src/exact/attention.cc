@@ -11,7 +11,6 @@ constexpr std::uint64_t kTilesPerSegment = kSegment / kTile;
 
 void copy_row(const Activations& from, int count, const Activations& to) {
   std::memcpy(to.q8, from.q8, count);
-  if (to.q16) std::memcpy(to.q16, from.q16, count * sizeof(*to.q16));
   const int blocks = count / kBlock;
   std::memcpy(to.scale, from.scale, blocks * sizeof(float));
   std::memcpy(to.scaled_sum, from.scaled_sum, blocks * sizeof(float));
@@ -26,8 +25,8 @@ Attention::Attention(const Kernels& kernels, const KvLayout& layout, int group, 
       // A window can straddle one tile more at each end, and the block's queries add up to
       // kQueryBlock.
       score_stride_((window + kQueryBlock) / kTile * kTile + 3 * kTile),
-      query_(kQueryBlock * group, layout.head_dim, kernels.wants_q16),
-      first_query_(kQueryBlock * group, layout.head_dim, kernels.wants_q16),
+      query_(kQueryBlock * group, layout.head_dim),
+      first_query_(kQueryBlock * group, layout.head_dim),
       scores_(kQueryBlock * group * score_stride_),
       first_scores_(kQueryBlock * group * kTile),
       max_(kQueryBlock * group),

@@ -84,7 +84,7 @@ struct Engine::Workspace {
   };
   std::vector<Thread> threads;
 
-  Workspace(const HyperParameters& h, std::size_t head_rows, bool q16, int thread_count)
+  Workspace(const HyperParameters& h, std::size_t head_rows, int thread_count)
       : qkv_width(round_up(static_cast<std::size_t>(h.heads + 2 * h.kv_heads) * h.head_dim, kTile)),
         x(kMaxRows * round_up(h.width, kTile)),
         normed(kMaxRows * h.width),
@@ -94,15 +94,15 @@ struct Engine::Workspace {
         sin(cos.size()),
         first_cos(cos.size()),
         first_sin(cos.size()),
-        input(kMaxRows, h.width, q16),
-        query(kMaxRows, h.heads * h.head_dim, q16),
-        first_query(kMaxRows, h.heads * h.head_dim, q16),
-        attended(kMaxRows, h.heads * h.head_dim, q16),
-        ffn(kMaxRows, h.ffn_width, q16) {
+        input(kMaxRows, h.width),
+        query(kMaxRows, h.heads * h.head_dim),
+        first_query(kMaxRows, h.heads * h.head_dim),
+        attended(kMaxRows, h.heads * h.head_dim),
+        ffn(kMaxRows, h.ffn_width) {
     for (int i = 0; i < thread_count; ++i) {
       threads.push_back(
           {std::vector<float>(kTaskRows * kFfnStep), std::vector<float>(kTaskRows * kFfnStep),
-           std::vector<float>(h.heads * h.head_dim), ActivationBuffer(1, h.head_dim, q16)});
+           std::vector<float>(h.heads * h.head_dim), ActivationBuffer(1, h.head_dim)});
     }
   }
 };
@@ -119,7 +119,7 @@ Engine::Engine(std::shared_ptr<const model::Model> model, const EngineOptions& o
     throw Error(ErrorKind::kUsage, "the window must be between 2 and 65536 tokens");
   }
   const HyperParameters& h = model_->hyper();
-  work_ = std::make_unique<Workspace>(h, rows(), kernels_.wants_q16, pool_.threads());
+  work_ = std::make_unique<Workspace>(h, rows(), pool_.threads());
   for (int i = 0; i < pool_.threads(); ++i) {
     attention_.emplace_back(kernels_, layout_, h.heads / h.kv_heads, window_);
   }

@@ -167,28 +167,26 @@ inline void u4_rows(const GemmArgs& args, const std::uint8_t* block, int row, in
 inline __m256i even_bytes(__m256i x) { return _mm256_srai_epi16(_mm256_slli_epi16(x, 8), 8); }
 inline __m256i odd_bytes(__m256i x) { return _mm256_srai_epi16(x, 8); }
 
-// A tile of signed bytes times R rows, by way of int16 pairs.
+// A tile of signed bytes times R rows: the sign of each weight moves to its activation, since
+// maddubs wants one side unsigned. Two products of up to 127*127 fit an int16.
 template <int R>
 inline void s8_rows(const GemmArgs& args, const std::uint8_t* block, int row, int output) {
   const Activations in = args.input.at(row);
   const std::size_t scale_stride = in.stride / kBlock;
+  const __m256i ones = _mm256_set1_epi16(1);
   __m256 acc[R][2];
   for (int r = 0; r < R; ++r) acc[r][0] = acc[r][1] = _mm256_setzero_ps();
   for (int b = 0; b < args.blocks; ++b, block += kS8BlockBytes) {
     __m256i s[R][2];
     for (int r = 0; r < R; ++r) s[r][0] = s[r][1] = _mm256_setzero_si256();
     for (int g = 0; g < 8; ++g) {
-      const __m256i w0 = load_bytes(block + g * 64);
-      const __m256i w1 = load_bytes(block + g * 64 + 32);
-      const __m256i even[2] = {even_bytes(w0), even_bytes(w1)};
-      const __m256i odd[2] = {odd_bytes(w0), odd_bytes(w1)};
+      const __m256i w[2] = {load_bytes(block + g * 64), load_bytes(block + g * 64 + 32)};
+      const __m256i size[2] = {_mm256_abs_epi8(w[0]), _mm256_abs_epi8(w[1])};
       for (int r = 0; r < R; ++r) {
-        const std::int16_t* q = in.q16 + r * in.stride + b * kBlock + g * 4;
-        const __m256i q_even = broadcast4(q);
-        const __m256i q_odd = broadcast4(q + 2);
+        const __m256i a = broadcast4(in.q8 + r * in.stride + b * kBlock + g * 4);
         for (int h = 0; h < 2; ++h) {
-          s[r][h] = _mm256_add_epi32(s[r][h], _mm256_madd_epi16(even[h], q_even));
-          s[r][h] = _mm256_add_epi32(s[r][h], _mm256_madd_epi16(odd[h], q_odd));
+          const __m256i pairs = _mm256_maddubs_epi16(size[h], _mm256_sign_epi8(a, w[h]));
+          s[r][h] = _mm256_add_epi32(s[r][h], _mm256_madd_epi16(pairs, ones));
         }
       }
     }
@@ -294,9 +292,9 @@ void add_values(const ValueArgs& args) {
   }
 }
 
-constexpr Kernels kKernels = {"avx2",        true,      gemm_u4,   gemm_s8,    add_values,
-                              softmax_chunk, max_value, sum_lanes, quantize,   rms_norm,
-                              silu_mul,      rotate,    scale,     frequencies};
+constexpr Kernels kKernels = {"avx2",    gemm_u4,   gemm_s8,    add_values, softmax_chunk,
+                              max_value, sum_lanes, quantize,   rms_norm,   silu_mul,
+                              rotate,    scale,     frequencies};
 
 }  // namespace
 

@@ -281,9 +281,9 @@ void add_values(const ValueArgs& args) {
   }
 }
 
-constexpr Kernels kKernels = {"avx512",      false,     gemm_u4,   gemm_s8,    add_values,
-                              softmax_chunk, max_value, sum_lanes, quantize,   rms_norm,
-                              silu_mul,      rotate,    scale,     frequencies};
+constexpr Kernels kKernels = {"avx512",  gemm_u4,   gemm_s8,    add_values, softmax_chunk,
+                              max_value, sum_lanes, quantize,   rms_norm,   silu_mul,
+                              rotate,    scale,     frequencies};
 
 }  // namespace
 

@@ -12,9 +12,6 @@ namespace smll::exact {
 // Rows of int8 activations with one scale a block of 32. Value = scale * q8.
 struct Activations {
   std::int8_t* q8 = nullptr;
-  // The same integers as int16, in each group of 4 ordered 0,2,1,3. Null where no kernel asks for
-  // it.
-  std::int16_t* q16 = nullptr;
   float* scale = nullptr;
   float* scaled_sum = nullptr;  // scale * float(sum of q8 in the block)
   std::int32_t* sum = nullptr;  // sum of q8 in the block
@@ -25,9 +22,7 @@ struct Activations {
   Activations at(std::size_t row, std::size_t first = 0) const {
     const std::size_t element = row * stride + first;
     const std::size_t block = element / kBlock;
-    return {q8 + element,  q16 ? q16 + element : nullptr,
-            scale + block, scaled_sum + block,
-            sum + block,   stride};
+    return {q8 + element, scale + block, scaled_sum + block, sum + block, stride};
   }
 };
 
@@ -72,7 +67,6 @@ struct SoftmaxChunkArgs {
 
 struct Kernels {
   const char* name;
-  bool wants_q16;  // gemm_s8 reads Activations::q16
 
   void (*gemm_u4)(const GemmArgs& args);
   void (*gemm_s8)(const GemmArgs& args);

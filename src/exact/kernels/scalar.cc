@@ -231,9 +231,9 @@ void add_values(const ValueArgs& args) {
 }  // namespace
 
 const Kernels& scalar_kernels() {
-  static constexpr Kernels kKernels = {"scalar",      false,     gemm_u4,   gemm_s8,    add_values,
-                                       softmax_chunk, max_value, sum_lanes, quantize,   rms_norm,
-                                       silu_mul,      rotate,    scale,     frequencies};
+  static constexpr Kernels kKernels = {"scalar",  gemm_u4,   gemm_s8,    add_values, softmax_chunk,
+                                       max_value, sum_lanes, quantize,   rms_norm,   silu_mul,
+                                       rotate,    scale,     frequencies};
   return kKernels;
 }
 
