@@ -3,7 +3,8 @@
 
 Usage: make_test_model.py OUTPUT.gguf [--seed N]
 
-Everything follows from the seed. The vocabulary is a byte-level BPE with some merges of English; eleven byte
+Everything follows from the seed, on any machine: weights are uniform, because NumPy's RandomState keeps that stream
+for ever and no function of a mathematics library stands in it. The vocabulary is a byte-level BPE with some merges of English; eleven byte
 values that never stand in UTF-8 are left out on purpose, so that tests meet bytes that no token spells. Tensors have
 different types, so that every decoder of the engine runs.
 """
@@ -61,18 +62,22 @@ def add_tensor(writer: gguf.GGUFWriter, name: str, data: np.ndarray, kind: str) 
         writer.add_tensor(name, packed, raw_dtype=quantization)
 
 
-def write_weights(writer: gguf.GGUFWriter, tokens: int, rng: np.random.Generator) -> None:
+def write_weights(writer: gguf.GGUFWriter, tokens: int, random: np.random.RandomState) -> None:
+    def uniform(*shape: int) -> np.ndarray:
+        """Of variance 1."""
+        return (random.random_sample(shape) * 2 - 1) * np.sqrt(3)
+
     def matrix(name: str, rows: int, columns: int, kind: str, gain: float = 1.0) -> None:
         scale = gain / np.sqrt(columns)
-        add_tensor(writer, name, rng.standard_normal((rows, columns)) * scale, kind)
+        add_tensor(writer, name, uniform(rows, columns) * scale, kind)
 
     head = WIDTH // HEADS
     matrix("token_embd.weight", tokens, WIDTH, "Q8_0", 3.0)
     add_tensor(writer, "output_norm.weight", np.ones(WIDTH), "F32")
     for layer in range(LAYERS):
         block = f"blk.{layer}."
-        add_tensor(writer, block + "attn_norm.weight", 1 + 0.1 * rng.standard_normal(WIDTH), "F32")
-        add_tensor(writer, block + "ffn_norm.weight", 1 + 0.1 * rng.standard_normal(WIDTH), "F32")
+        add_tensor(writer, block + "attn_norm.weight", 1 + 0.1 * uniform(WIDTH), "F32")
+        add_tensor(writer, block + "ffn_norm.weight", 1 + 0.1 * uniform(WIDTH), "F32")
         matrix(block + "attn_q.weight", HEADS * head, WIDTH, "Q4_1", 2.0)
         matrix(block + "attn_k.weight", KV_HEADS * head, WIDTH, "Q4_0", 2.0)
         matrix(block + "attn_v.weight", KV_HEADS * head, WIDTH, "Q5_0")
@@ -110,7 +115,7 @@ def main() -> None:
     writer.add_bos_token_id(0)
     writer.add_eos_token_id(0)
     writer.add_add_bos_token(False)
-    write_weights(writer, len(tokens), np.random.default_rng(arguments.seed))
+    write_weights(writer, len(tokens), np.random.RandomState(arguments.seed))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
