@@ -7,7 +7,6 @@
 #include <string_view>
 
 #include "codec/varint.h"
-#include "smll/error.h"
 #include "smll/io.h"
 
 namespace smll::archive {
@@ -23,6 +22,7 @@ inline void put_u64(Bytes& out, std::uint64_t value) {
 }
 
 using codec::put_varint;
+using codec::read_varint;
 
 inline void put_string(Bytes& out, std::string_view text) {
   put_varint(out, text.size());
@@ -34,24 +34,6 @@ Integer load_le(const std::uint8_t* bytes) {
   Integer value = 0;
   for (std::size_t i = 0; i < sizeof(Integer); ++i) value |= Integer{bytes[i]} << (8 * i);
   return value;
-}
-
-// Reads a varint from `next_byte()`, which gives one byte or throws. The shortest spelling is the
-// only valid one, so that an archive has one set of bytes.
-template <typename NextByte>
-std::uint64_t read_varint(NextByte&& next_byte) {
-  std::uint64_t value = 0;
-  for (int shift = 0; shift < 64; shift += 7) {
-    const std::uint8_t byte = next_byte();
-    const std::uint64_t bits = byte & 0x7F;
-    if (shift == 63 && bits > 1) break;
-    value |= bits << shift;
-    if ((byte & 0x80) == 0) {
-      if (byte == 0 && shift != 0) break;
-      return value;
-    }
-  }
-  throw Error(ErrorKind::kData, "a number in the archive is not written as it should be");
 }
 
 }  // namespace smll::archive
