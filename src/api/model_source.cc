@@ -1,5 +1,6 @@
 #include "api/model_source.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -41,7 +42,9 @@ std::string how_to_get(const archive::ModelRecord& record) {
 
 LoadedModelPtr ModelSource::for_writing() {
   const std::lock_guard lock(mutex_);
-  return load(path_for_writing(), codec_options());
+  const LoadedModelPtr model = load(path_for_writing(), codec_options());
+  keep(model);
+  return model;
 }
 
 LoadedModelPtr ModelSource::for_reading(const archive::ModelRecord& record) {
@@ -57,6 +60,7 @@ LoadedModelPtr ModelSource::for_reading(const archive::ModelRecord& record) {
   }
   const LoadedModelPtr model = load(path_for_reading(record), options);
   check_fits(*model, record);
+  keep(model);
   return model;
 }
 
@@ -116,13 +120,16 @@ LoadedModelPtr ModelSource::load(const std::string& path, codec::ModelOptions op
       return model;
     }
   }
-  LoadedModelPtr model = codec::LoadedModel::load(path, options);
+  return codec::LoadedModel::load(path, options);
+}
+
+void ModelSource::keep(const LoadedModelPtr& model) {
+  if (std::find(loaded_.begin(), loaded_.end(), model) != loaded_.end()) return;
   loaded_.push_back(model);
   std::error_code error;
-  const std::filesystem::path full = std::filesystem::absolute(path, error);
+  const std::filesystem::path full = std::filesystem::absolute(model->path(), error);
   model::remember({model->fingerprint(), model->name(), full.string(),
                    std::filesystem::file_size(full, error)});
-  return model;
 }
 
 std::string ModelSource::path_for_writing() {

@@ -35,7 +35,11 @@ class ModelSource {
   const ModelOptions& options() const { return options_; }
 
  private:
+  // From what is kept, where it is there.
   LoadedModelPtr load(const std::string& path, codec::ModelOptions options);
+  // For later calls and, by its fingerprint, later runs. A model that an archive does not fit is
+  // not kept: damaged archives could otherwise have one loaded for each window they claim.
+  void keep(const LoadedModelPtr& model);
   codec::ModelOptions codec_options() const;
   std::string path_for_writing();
   std::string path_for_reading(const archive::ModelRecord& record) const;

@@ -29,6 +29,8 @@ void install_signal_handlers() {
     if (::sigaction(signal, nullptr, &old) == 0 && old.sa_handler == SIG_IGN) continue;
     std::signal(signal, on_signal);
   }
+  // A file that grows past the limit is then an error of write(), with a message and no rest.
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 void set_unfinished_file(const std::string& path) {

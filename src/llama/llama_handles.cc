@@ -4,6 +4,7 @@
 
 #include <mutex>
 
+#include "llama/gguf_check.h"
 #include "smll/error.h"
 
 namespace smll::llama {
@@ -33,6 +34,7 @@ void start_llama_once() {
 
 ModelHandle load_model(const std::string& path, bool vocab_only) {
   start_llama_once();
+  check_gguf(path, /*any_tokenizer=*/!vocab_only);
   {
     const std::lock_guard lock(log_mutex);
     last_error.clear();

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <new>
+#include <stdexcept>
+
 #include "smll/error.h"
 
 namespace smll::llama {
@@ -20,7 +23,7 @@ std::string piece(const llama_vocab* vocab, Token token) {
   }
 }
 
-std::vector<Token> tokenize(const llama_vocab* vocab, std::string_view text) {
+std::vector<Token> try_tokenize(const llama_vocab* vocab, std::string_view text) {
   std::vector<Token> tokens(text.size() + 8);
   for (;;) {
     const int n = llama_tokenize(vocab, text.data(), static_cast<int>(text.size()), tokens.data(),
@@ -31,6 +34,18 @@ std::vector<Token> tokenize(const llama_vocab* vocab, std::string_view text) {
       return tokens;
     }
     tokens.resize(-n);
+  }
+}
+
+// llama.cpp throws what it meets, std::out_of_range for a byte that the vocabulary cannot spell.
+std::vector<Token> tokenize(const llama_vocab* vocab, std::string_view text) {
+  try {
+    return try_tokenize(vocab, text);
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Error(ErrorKind::kModel,
+                fmt::format("the model's tokenizer failed ({}); use another model", error.what()));
   }
 }
 
@@ -48,7 +63,13 @@ std::vector<text::VocabularyEntry> read_vocabulary(const llama_model& model) {
   for (std::size_t id = 0; id < entries.size(); ++id) {
     const auto token = static_cast<Token>(id);
     entries[id].coded = (llama_vocab_get_attr(vocab, token) & kNotText) == 0;
-    if (entries[id].coded) entries[id].bytes = piece(vocab, token);
+    try {
+      if (entries[id].coded) entries[id].bytes = piece(vocab, token);
+    } catch (const std::logic_error& error) {
+      throw Error(ErrorKind::kModel, fmt::format("the model's token {} cannot be spelled ({}); is "
+                                                 "its file damaged?",
+                                                 id, error.what()));
+    }
   }
   return entries;
 }

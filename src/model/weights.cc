@@ -111,6 +111,8 @@ class Loader {
     std::size_t hash_slot;  // of the first tile, or kNoHash
   };
   static constexpr std::size_t kNoHash = ~std::size_t{0};
+  // Of any dimension that metadata tell; products of two fit 64 bits.
+  static constexpr int kMaxWidth = 1 << 24;
 
   [[noreturn]] void fail(const std::string& what) const {
     throw Error(ErrorKind::kModel, model_->file_->path() + ": " + what);
@@ -119,7 +121,7 @@ class Loader {
   int integer(const std::string& key, int fallback = -1) const {
     const std::optional<std::uint64_t> value = model_->file_->integer("llama." + key);
     if (!value && fallback < 0) fail("metadata llama." + key + " is missing");
-    if (value && (*value == 0 || *value > (1u << 24)))
+    if (value && (*value == 0 || *value > kMaxWidth))
       fail("metadata llama." + key + " is out of range");
     return value ? static_cast<int>(*value) : fallback;
   }
@@ -172,6 +174,11 @@ void Loader::read_hyper_parameters() {
       integer("attention.value_length", h.head_dim) != h.head_dim || !(h.rope_base > 1.0) ||
       !(h.rope_base < 1e12)) {
     fail("the exact engine does not support this model's dimensions; use --backend llama");
+  }
+  // Each layer has tensors; memory is not to follow a number alone.
+  if (static_cast<std::size_t>(h.layers) > file.tensors().size() ||
+      static_cast<std::int64_t>(h.heads) * h.head_dim > kMaxWidth) {
+    fail("the metadata tell of more layers or heads than the tensors have");
   }
   const TensorView* embedding = file.find("token_embd.weight");
   if (!embedding) fail("tensor 'token_embd.weight' is missing");
