@@ -22,6 +22,9 @@ class Source {
 
   // True when seek() and size() work; a pipe says false and is only read forward.
   virtual bool seekable() const { return false; }
+  // True when read() would not wait for more to come. Where it says so, a reader may read ahead of
+  // what it gives.
+  virtual bool ready() const { return seekable(); }
   // Continues at `offset` bytes from the start. Call only when seekable().
   virtual void seek(std::uint64_t /*offset*/) {}
   // Bytes in all. Call only when seekable().

@@ -126,6 +126,84 @@ TEST(Api, KeepGoingLosesOnlyTheDamagedFrame) {
   }
 }
 
+TEST(Api, ThreadsChangeNothing) {
+  // Frames large enough to get threads of their own, and one that is damaged among them.
+  const Bytes data = text(400000);
+  const auto with_threads = [](int threads) {
+    ModelOptions options;
+    options.download = false;
+    options.threads = threads;
+    return Model(options);
+  };
+  Bytes archives[2];
+  for (const int threads : {1, 5}) {
+    MemorySink sink;
+    Writer writer(with_threads(threads), fast(30000), sink);
+    writer.write(data);
+    writer.finish();
+    archives[threads == 5] = sink.take();
+  }
+  EXPECT_EQ(archives[0], archives[1]);
+  EXPECT_EQ(read_back(archives[1], {}), data);
+
+  archives[0][archives[0].size() / 2] ^= 1;
+  Bytes salvaged[2];
+  for (const int threads : {1, 5}) {
+    MemorySource source(archives[0]);
+    ReadOptions options;
+    options.keep_going = true;
+    Reader reader(with_threads(threads), options, source);
+    Bytes part(1000);
+    Bytes& all = salvaged[threads == 5];
+    while (const std::size_t got = reader.read(part)) {
+      all.insert(all.end(), part.begin(), part.begin() + static_cast<std::ptrdiff_t>(got));
+    }
+    EXPECT_EQ(reader.stats().damaged_frames, 1u);
+  }
+  EXPECT_EQ(salvaged[0].size(), data.size() - 30000);
+  EXPECT_EQ(salvaged[0], salvaged[1]);
+}
+
+// A pipe whose other end writes nothing more for now.
+class Waiting : public MemorySource {
+ public:
+  using MemorySource::MemorySource;
+  bool seekable() const override { return false; }
+  bool ready() const override { return false; }
+  std::size_t read(std::span<std::uint8_t> out) override {
+    const std::size_t got = MemorySource::read(out);
+    if (got == 0) ADD_FAILURE() << "waits for more while data is there to give";
+    return got;
+  }
+};
+
+TEST(Api, GivesWhatCameBeforeItWaits) {
+  MemorySink sink;
+  Writer writer(no_model(), fast(), sink);
+  writer.write(text(100000));
+  writer.flush();
+  Waiting source(sink.bytes());
+  Reader reader(no_model(), {}, source);
+  Bytes part(100000);
+  EXPECT_EQ(reader.read(part), part.size());
+}
+
+TEST(Api, CancelsWhatRunsInThreads) {
+  ModelOptions options;
+  options.download = false;
+  options.threads = 4;
+  WriteOptions write = fast(100000);
+  write.progress = [](const Stats&) { throw Error(ErrorKind::kIo, "stop"); };
+  MemorySink sink;
+  Writer writer(Model(options), write, sink);
+  EXPECT_THROW(
+      {
+        writer.write(text(2000000));
+        writer.finish();
+      },
+      Error);
+}
+
 TEST(Api, FlushMakesDataReadable) {
   MemorySink sink;
   Writer writer(no_model(), fast(), sink);

@@ -1,9 +1,12 @@
 #include <algorithm>
 #include <cstring>
+#include <deque>
+#include <exception>
 #include <memory>
 #include <optional>
 
 #include "api/frame_progress.h"
+#include "api/frame_queue.h"
 #include "api/model_source.h"
 #include "archive/archive_parser.h"
 #include "codec/frame_codec.h"
@@ -17,35 +20,90 @@ std::uint64_t range_end(const Range& range) {
   return range.length > UINT64_MAX - range.start ? UINT64_MAX : range.start + range.length;
 }
 
+// A frame whose payload has been read, and what it decodes to.
+struct Pending {
+  archive::FrameHeader frame;
+  std::uint64_t number = 0;
+  std::string place;
+  std::uint64_t start = 0;        // of its data in the uncompressed data
+  std::uint64_t archive_end = 0;  // where its record ends in the source
+  Bytes payload;
+  Bytes raw;
+  codec::FrameStats stats;
+};
+
 }  // namespace
 
 struct Reader::State {
   State(Model model_in, ReadOptions options_in, Source& source)
-      : model(std::move(model_in)), options(std::move(options_in)), parser(source) {
+      : model(std::move(model_in)),
+        options(std::move(options_in)),
+        parser(source),
+        queue(model.options().threads) {
     if (options.range) range = *options.range;
   }
 
   // Makes `ready` the next bytes to give; false at the end.
   bool advance() {
-    while (next_frame()) {
-      const std::uint64_t start = raw_position;
-      const std::uint64_t size = parser.frame().raw_size;
-      if (start >= range_end(range)) break;
-      raw_position += size;
-      if (start + size <= range.start && size != 0) {
-        skip_frame();
-        continue;
-      }
-      if (!decode_frame()) continue;
+    while (true) {
+      read_ahead();
+      if (pending.empty()) break;
+      const std::unique_ptr<Pending> next = std::move(pending.front());
+      pending.pop_front();
+      if (!decode(*next)) continue;
+      const std::uint64_t start = next->start;
       const std::uint64_t first = std::max(start, range.start) - start;
-      const std::uint64_t last = std::min(start + size, range_end(range)) - start;
+      const std::uint64_t last =
+          std::min<std::uint64_t>(start + next->raw.size(), range_end(range)) - start;
+      raw = std::move(next->raw);
       ready = ByteView(raw).subspan(first, last - first);
-      count_given();
+      count_given(next->archive_end);
       if (!ready.empty()) return true;
     }
     done = true;
     stats.archive_bytes = parser.position();
     return false;
+  }
+
+  // Reads the next frame to decode and, where that costs no waiting, some of those behind it.
+  void read_ahead() {
+    while (!ended && !failed) {
+      const bool first = pending.empty();
+      if (!first && (queue.full() || codec::needs_model(pending.back()->frame.method) ||
+                     !parser.frame_follows())) {
+        return;
+      }
+      try {
+        ended = !read_frame();
+      } catch (...) {
+        // The frames before come first.
+        failed = std::current_exception();
+      }
+    }
+    if (failed && pending.empty()) std::rethrow_exception(failed);
+  }
+
+  // Takes one frame from the source: to be decoded, or left out; false when no more is needed.
+  bool read_frame() {
+    if (!next_frame()) return false;
+    const std::uint64_t size = parser.frame().raw_size;
+    const std::uint64_t start = raw_position;
+    if (start >= range_end(range)) return false;
+    raw_position += size;
+    if (start + size <= range.start && size != 0) {
+      attempt([&] { parser.skip_payload(); });
+      return true;
+    }
+    auto next = std::make_unique<Pending>();
+    next->frame = parser.frame();
+    next->number = parser.frame_number();
+    next->place = parser.place();
+    next->start = start;
+    if (!attempt([&] { parser.read_payload(next->payload); })) return true;
+    next->archive_end = parser.position();
+    if (!codec::needs_model(next->frame.method)) start_decoding(*next);
+    pending.push_back(std::move(next));
+    return true;
   }
 
   bool next_frame() {
@@ -59,64 +117,70 @@ struct Reader::State {
     }
   }
 
-  void skip_frame() {
+  // False when the work failed and is to be left out.
+  template <class Work>
+  bool attempt(Work&& work) {
     try {
-      parser.skip_payload();
-    } catch (const Error& error) {
-      if (!report(error)) throw;
-    }
-  }
-
-  bool decode_frame() {
-    const std::string place = parser.place();
-    try {
-      parser.read_payload(payload);
-    } catch (const Error& error) {
-      if (!report(error)) throw;
-      return false;
-    }
-    try {
-      decode_payload();
+      work();
       return true;
     } catch (const Error& error) {
-      const Error placed(error.kind(), place + ": " + error.what());
-      if (!report(placed)) throw placed;
+      if (!report(error)) throw;
       return false;
     }
   }
 
-  void decode_payload() {
-    const archive::FrameHeader& frame = parser.frame();
-    codec::FrameStats frame_stats;
-    raw = codec_for(frame.method)
-              .decode(frame.method, frame.raw_size, payload, &frame_stats,
-                      api::frame_progress(options.progress, stats));
-    parser.check_content(raw, payload);
+  void start_decoding(Pending& next) {
+    queue.start(next.frame.raw_size, [&next](const codec::Progress& progress) {
+      codec::FrameCodec codec(nullptr);
+      next.raw =
+          codec.decode(next.frame.method, next.frame.raw_size, next.payload, &next.stats, progress);
+      return true;
+    });
+  }
+
+  // False when the frame is damaged and left out.
+  bool decode(Pending& next) {
+    return attempt([&] {
+      try {
+        decode_payload(next);
+      } catch (const Error& error) {
+        throw Error(error.kind(), next.place + ": " + error.what());
+      }
+    });
+  }
+
+  void decode_payload(Pending& next) {
+    const archive::FrameHeader& frame = next.frame;
+    const codec::Progress progress = api::frame_progress(options.progress, stats);
+    if (codec::needs_model(frame.method)) {
+      next.raw = codec_with_model().decode(frame.method, frame.raw_size, next.payload, &next.stats,
+                                           progress);
+    } else {
+      queue.finish(progress);
+    }
+    parser.check_content(frame, next.number, next.raw, next.payload);
     stats.frames += 1;
-    stats.tokens += frame_stats.tokens;
-    stats.model_seconds += frame_stats.model_seconds;
-    stats.lanes = std::max(stats.lanes, frame_stats.lanes);
+    stats.tokens += next.stats.tokens;
+    stats.model_seconds += next.stats.model_seconds;
+    stats.lanes = std::max(stats.lanes, next.stats.lanes);
     stats.methods[archive::method_name(frame.method)] += 1;
   }
 
-  codec::FrameCodec& codec_for(codec::Method method) {
-    if (codec::needs_model(method)) {
-      if (!parser.model()) {
-        throw Error(ErrorKind::kData, "the record that names its model is lost");
-      }
-      api::LoadedModelPtr needed = model.source()->for_reading(*parser.model());
-      if (needed != loaded) {
-        loaded = std::move(needed);
-        codec.emplace(loaded);
-      }
+  codec::FrameCodec& codec_with_model() {
+    if (!parser.model()) {
+      throw Error(ErrorKind::kData, "the record that names its model is lost");
     }
-    if (!codec) codec.emplace(nullptr);
+    api::LoadedModelPtr needed = model.source()->for_reading(*parser.model());
+    if (needed != loaded) {
+      loaded = std::move(needed);
+      codec.emplace(loaded);
+    }
     return *codec;
   }
 
-  void count_given() {
+  void count_given(std::uint64_t archive_end) {
     stats.raw_bytes += ready.size();
-    stats.archive_bytes = parser.position();
+    stats.archive_bytes = archive_end;
     if (options.max_bytes != 0 && stats.raw_bytes > options.max_bytes) {
       throw Error(ErrorKind::kMemory, "the data is larger than the limit of " +
                                           std::to_string(options.max_bytes) + " bytes");
@@ -140,13 +204,16 @@ struct Reader::State {
   archive::ArchiveParser parser;
   Range range;
   api::LoadedModelPtr loaded;
-  std::optional<codec::FrameCodec> codec;
-  Bytes payload;
+  std::optional<codec::FrameCodec> codec;  // with the model
+  std::deque<std::unique_ptr<Pending>> pending;
+  std::exception_ptr failed;  // what reading ahead met
+  bool ended = false;
   Bytes raw;
   ByteView ready;  // the part of `raw` that has not been given yet
   std::uint64_t raw_position = 0;
   bool done = false;
   Stats stats;
+  api::FrameQueue<bool> queue;  // of those pending that need no model, in their order
 };
 
 Reader::Reader(Model model, ReadOptions options, Source& source)

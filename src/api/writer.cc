@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "api/frame_progress.h"
+#include "api/frame_queue.h"
 #include "api/model_source.h"
 #include "archive/archive_writer.h"
 #include "archive/frame_cutter.h"
@@ -12,11 +13,26 @@
 namespace smll {
 namespace {
 
+// Where there is no model to wait for, frames are what threads share: many are better than large
+// ones. All context models are only used up to kMaxModelFrame.
+std::size_t usual_frame(Experts experts) {
+  if (experts == Experts::kCmFast) return std::size_t{4} << 20;
+  return experts == Experts::kCm ? codec::kMaxModelFrame : codec::kMaxFrame;
+}
+
 archive::FrameCutter::Limits limits(const WriteOptions& options) {
-  const std::size_t wanted = options.frame_size == 0 ? codec::kMaxFrame : options.frame_size;
+  const std::size_t wanted =
+      options.frame_size == 0 ? usual_frame(options.experts) : options.frame_size;
   return {std::clamp<std::size_t>(wanted, 1, codec::kMaxModelFrame),
           std::clamp<std::size_t>(wanted, 1, codec::kMaxFrame)};
 }
+
+// A frame and what it was made from.
+struct Coded {
+  Bytes raw;
+  codec::Frame frame;
+  codec::FrameStats stats;
+};
 
 }  // namespace
 
@@ -30,7 +46,8 @@ struct Writer::State {
             [this](ByteView block) {
               return codec::FrameCodec::wants_model(block, frame_options());
             },
-            [this](ByteView frame) { encode(frame); }) {
+            [this](ByteView frame) { encode(frame); }),
+        queue(model.options().threads) {
     if (options.lanes < 0 || options.lanes > codec::kMaxLanes) {
       throw Error(ErrorKind::kUsage, "the number of lanes must be 1 to " +
                                          std::to_string(codec::kMaxLanes) + ", or 0 for automatic");
@@ -41,21 +58,55 @@ struct Writer::State {
     return {static_cast<codec::Experts>(options.experts), options.lanes};
   }
 
-  // The codec with the model, loading it, when this frame may gain from it; without it otherwise.
-  codec::FrameCodec& codec_for(ByteView raw) {
-    if (!loaded && codec::FrameCodec::wants_model(raw, frame_options())) {
+  void encode(ByteView raw) {
+    if (codec::FrameCodec::wants_model(raw, frame_options())) {
+      drain();
+      encode_with_model(raw);
+    } else {
+      if (queue.full()) finish_one();
+      start(raw);
+    }
+    write_ready();
+  }
+
+  // The model takes all threads for itself.
+  void encode_with_model(ByteView raw) {
+    if (!loaded) {
       loaded = model.source()->for_writing();
       record = api::ModelSource::record_of(*loaded);
       codec.emplace(loaded);
     }
-    if (!codec) codec.emplace(nullptr);
-    return *codec;
+    codec::FrameStats frame_stats;
+    const codec::Frame frame = codec->encode(raw, frame_options(), &frame_stats, frame_progress());
+    add(frame, raw, frame_stats);
   }
 
-  void encode(ByteView raw) {
-    codec::FrameStats frame_stats;
-    const codec::Frame frame = codec_for(raw).encode(raw, frame_options(), &frame_stats,
-                                                     api::frame_progress(options.progress, stats));
+  void start(ByteView raw) {
+    auto coded = std::make_shared<Coded>();
+    coded->raw.assign(raw.begin(), raw.end());
+    queue.start(raw.size(), [coded, options = frame_options()](const codec::Progress& progress) {
+      codec::FrameCodec codec(nullptr);
+      coded->frame = codec.encode(coded->raw, options, &coded->stats, progress);
+      return coded;
+    });
+  }
+
+  void finish_one() {
+    const std::shared_ptr<Coded> coded = queue.finish(frame_progress());
+    add(coded->frame, coded->raw, coded->stats);
+  }
+
+  void write_ready() {
+    while (queue.ready()) finish_one();
+  }
+
+  void drain() {
+    while (!queue.empty()) finish_one();
+  }
+
+  codec::Progress frame_progress() { return api::frame_progress(options.progress, stats); }
+
+  void add(const codec::Frame& frame, ByteView raw, const codec::FrameStats& frame_stats) {
     archive.add(frame, raw, record ? &*record : nullptr);
     stats.raw_bytes += raw.size();
     stats.archive_bytes = archive.archive_bytes();
@@ -73,8 +124,9 @@ struct Writer::State {
   archive::FrameCutter cutter;
   api::LoadedModelPtr loaded;
   std::optional<archive::ModelRecord> record;
-  std::optional<codec::FrameCodec> codec;
+  std::optional<codec::FrameCodec> codec;  // with the model
   Stats stats;
+  api::FrameQueue<std::shared_ptr<Coded>> queue;
 };
 
 Writer::Writer(Model model, WriteOptions options, Sink& sink)
@@ -82,15 +134,20 @@ Writer::Writer(Model model, WriteOptions options, Sink& sink)
 
 Writer::~Writer() = default;
 
-void Writer::write(ByteView data) { state_->cutter.write(data); }
+void Writer::write(ByteView data) {
+  state_->cutter.write(data);
+  state_->write_ready();
+}
 
 void Writer::flush() {
   state_->cutter.flush();
+  state_->drain();
   if (state_->archive.frames() != 0) state_->archive.flush();
 }
 
 void Writer::finish() {
   state_->cutter.flush();
+  state_->drain();
   state_->archive.finish();
   state_->stats.archive_bytes = state_->archive.archive_bytes();
 }

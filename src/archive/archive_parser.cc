@@ -51,6 +51,11 @@ bool ArchiveParser::next_frame() {
   }
 }
 
+bool ArchiveParser::frame_follows() {
+  if (!in_archive_ || single_ || frame_open_ || number_ == 0) return false;
+  return input_.ready() && !input_.at_end() && input_.peek() != kTagEnd;
+}
+
 // Reads a file header; false at the end of the source.
 bool ArchiveParser::start_archive() {
   region_start_ = input_.position();
@@ -78,6 +83,7 @@ bool ArchiveParser::start_archive() {
   single_ = (version & kFlagSingle) != 0;
   ++archives_;
   in_archive_ = content_complete_ = entries_complete_ = true;
+  unchecked_ = 0;
   model_.reset();
   model_bytes_.clear();
   content_.reset();
@@ -117,9 +123,7 @@ void ArchiveParser::read_frame_records(std::uint8_t tag) {
 }
 
 void ArchiveParser::read_payload(Bytes& out) {
-  // Until check_content() has seen what the payload says: decoding may fail and never come there.
-  complete_so_far_ = content_complete_;
-  content_complete_ = false;
+  ++unchecked_;
   out.clear();
   try {
     input_.read(frame_.payload_size, out);
@@ -149,15 +153,13 @@ void ArchiveParser::end_frame() {
   ++number_;
 }
 
-void ArchiveParser::check_content(ByteView raw, ByteView payload) {
-  // The payload has been read, so the frame's own number is one less.
-  if (raw.size() == frame_.raw_size &&
-      content_check(raw, payload, number_ - 1) == frame_.content_check) {
-    content_.update(raw);
-    content_complete_ = complete_so_far_;
-    return;
+void ArchiveParser::check_content(const FrameHeader& frame, std::uint64_t number, ByteView raw,
+                                  ByteView payload) {
+  if (raw.size() != frame.raw_size || content_check(raw, payload, number) != frame.content_check) {
+    fail("its content is damaged (the checksum differs)");
   }
-  fail("its content is damaged (the checksum differs)");
+  content_.update(raw);
+  --unchecked_;
 }
 
 void ArchiveParser::read_end_record() {
@@ -212,7 +214,8 @@ void ArchiveParser::read_index(StreamHash& check) {
   bytes.clear();
   input_.read(8, bytes);
   check.update(bytes);
-  if (content_complete_ && load_le<std::uint64_t>(bytes.data()) != content_.digest()) {
+  if (content_complete_ && unchecked_ == 0 &&
+      load_le<std::uint64_t>(bytes.data()) != content_.digest()) {
     fail("the checksum of the whole content differs");
   }
 }

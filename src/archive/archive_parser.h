@@ -22,6 +22,10 @@ class ArchiveParser {
   // offset.
   bool next_frame();
 
+  // True when another frame of this archive can be had without waiting for the source. Then frames
+  // may be read ahead, before check_content() of those before.
+  bool frame_follows();
+
   const FrameHeader& frame() const { return frame_; }
   // Counted from 0 in each archive.
   std::uint64_t frame_number() const { return number_; }
@@ -34,9 +38,10 @@ class ArchiveParser {
 
   void read_payload(Bytes& out);
   void skip_payload();
-  // Throws Error(kData) unless `raw` is what the frame was made from and `payload` what was written
-  // for it.
-  void check_content(ByteView raw, ByteView payload);
+  // Throws Error(kData) unless `raw` is what the frame of this header and number was made from and
+  // `payload` what was written for it. To be called in the frames' order.
+  void check_content(const FrameHeader& frame, std::uint64_t number, ByteView raw,
+                     ByteView payload);
 
   // The frame number and offset, for messages: "frame 3 (at byte 12345)".
   std::string place() const;
@@ -66,7 +71,8 @@ class ArchiveParser {
   // False once a frame was skipped or damaged: the hash of the whole content cannot be checked
   // then.
   bool content_complete_ = true;
-  bool complete_so_far_ = true;  // its value before the frame whose payload was read
+  // Frames that were read and did not pass check_content(): decoding may fail and never come there.
+  std::uint64_t unchecked_ = 0;
   // False once frames were jumped over: the index cannot be compared then.
   bool entries_complete_ = true;
   std::optional<ModelRecord> model_;

@@ -48,7 +48,7 @@ Bytes content_of(const Bytes& archive) {
   Bytes content, payload;
   while (parser.next_frame()) {
     parser.read_payload(payload);
-    parser.check_content(payload, payload);
+    parser.check_content(parser.frame(), parser.frame_number() - 1, payload, payload);
     content.insert(content.end(), payload.begin(), payload.end());
   }
   return content;
@@ -192,7 +192,7 @@ TEST(Archive, RecoversBehindADamagedHeader) {
   ASSERT_TRUE(parser.next_frame());
   Bytes payload;
   parser.read_payload(payload);
-  parser.check_content(payload, payload);
+  parser.check_content(parser.frame(), parser.frame_number() - 1, payload, payload);
   EXPECT_EQ(payload, some_bytes(70, 3));
   EXPECT_FALSE(parser.next_frame());
 }
@@ -231,8 +231,10 @@ TEST(Format, ModelRecordsComeBack) {
 
 TEST(Format, VarintsHaveOneSpelling) {
   const auto read = [](const Bytes& bytes) {
-    std::size_t next = 0;
-    return read_varint([&] { return bytes.at(next++); });
+    ByteView in = bytes;
+    const std::uint64_t value = codec::take_varint(in);
+    EXPECT_TRUE(in.empty());
+    return value;
   };
   for (const std::uint64_t value :
        {std::uint64_t{0}, std::uint64_t{127}, std::uint64_t{128}, std::uint64_t{300}, UINT64_MAX}) {
@@ -241,6 +243,8 @@ TEST(Format, VarintsHaveOneSpelling) {
     EXPECT_EQ(read(bytes), value);
   }
   EXPECT_THROW(read({0x80, 0x00}), Error);
+  EXPECT_THROW(read({0x81, 0x80, 0x00}), Error);
+  EXPECT_THROW(read({0x80}), Error);
   EXPECT_THROW(read({0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02}), Error);
 }
 

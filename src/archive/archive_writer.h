@@ -46,8 +46,7 @@ class ArchiveWriter {
   Sink& sink_;
   StreamHash content_;
   std::optional<Record> held_;
-  bool started_ = false;  // the file header has been written
-  Bytes model_;           // the model record, once written
+  Bytes model_;  // the model record, once written
   std::uint64_t frames_ = 0;
   std::uint64_t written_ = 0;
   Bytes index_;  // entries of the frames written

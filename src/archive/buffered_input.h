@@ -14,6 +14,10 @@ class BufferedInput {
   // Offset, from where the source began, of the next byte.
   std::uint64_t position() const { return position_; }
   bool at_end();
+  // True when there is no need to wait for the next byte, or for the news that there is none.
+  bool ready() const { return available() != 0 || source_.ready(); }
+  // The next byte, which stays; the source must not be at its end.
+  std::uint8_t peek() const { return buffer_[next_]; }
   // Throws Error(kData) at the end of the source.
   std::uint8_t next_byte();
   // Appends exactly `size` bytes to `out`; allocates no more than arrives, whatever `size` claims.

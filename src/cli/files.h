@@ -37,6 +37,7 @@ class FileSource : public Source {
 
   std::size_t read(std::span<std::uint8_t> out) override;
   bool seekable() const override { return seekable_; }
+  bool ready() const override { return seekable_ || wait(0); }
   void seek(std::uint64_t offset) override;
   std::uint64_t size() const override;
 
