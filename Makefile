@@ -1,6 +1,8 @@
 # make          build build/smll and the Python module
 # make demo     set up everything, compress and restore real text with the real model
 # make test     set up everything and run all tests
+# make asan     run the unit tests under ASan and UBSan
+# make fuzz     run the fuzz targets, each for FUZZ_SECONDS (60)
 # make bench    measure speed and ratio beside llama.cpp, gzip, zstd and xz
 # make lint     check formatting and run clang-tidy
 # make install  install the program, its manual and completions (PREFIX=/usr/local)
@@ -41,6 +43,10 @@ asan: setup
 	@cmake --preset asan >/dev/null && cmake --build --preset asan
 	@cd build-asan && ctest --output-on-failure --no-tests=error
 
+fuzz: setup
+	@cmake --preset fuzz >/dev/null && cmake --build --preset fuzz
+	@scripts/fuzz build-fuzz
+
 bench:
 	@scripts/setup --llama-bench
 	@$(MAKE) --no-print-directory model
@@ -56,4 +62,4 @@ install: build
 	cmake --install build --prefix "$(PREFIX)"
 
 clean:
-	rm -rf build build-debug build-asan
+	rm -rf build build-debug build-asan build-fuzz

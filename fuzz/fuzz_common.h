@@ -8,12 +8,15 @@
 
 namespace smll::fuzz {
 
-// A model that is never fetched; SMLL_MODEL may name one.
-inline Model model() {
-  ModelOptions options;
-  options.download = false;
-  options.threads = 1;
-  return Model(options);
+// The small generated model that SMLL_MODEL names, loaded once; never fetched.
+inline const Model& model() {
+  static const Model loaded = [] {
+    ModelOptions options;
+    options.download = false;
+    options.threads = 1;
+    return Model(options);
+  }();
+  return loaded;
 }
 
 }  // namespace smll::fuzz

@@ -15,7 +15,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     try {
       if (!parser.next_frame()) break;
       parser.read_payload(payload);
-      if (parser.frame().method == codec::Method::kStored) parser.check_content(payload, payload);
+      if (parser.frame().method == codec::Method::kStored) {
+        parser.check_content(parser.frame(), parser.frame_number() - 1, payload, payload);
+      }
     } catch (const Error&) {
       ++recoveries;
       if (!parser.resume_after_damage()) break;

@@ -1,4 +1,5 @@
-// What is written can be read, whatever it is and however it is cut into frames.
+// What is written can be read, whatever it is and however it is cut into frames. The first byte
+// chooses the methods, the second the size of frames.
 #include <cstdlib>
 
 #include "fuzz_common.h"
@@ -7,7 +8,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace smll;
   if (size < 2) return 0;
   WriteOptions options;
-  options.experts = data[0] % 2 ? Experts::kCmFast : Experts::kCm;
+  options.experts = static_cast<Experts>(data[0] & 3);
+  options.lanes = data[0] >> 2 & 7;
   options.frame_size = 1 + data[1] * 16;
   const ByteView raw(data + 2, size - 2);
   MemorySink sink;

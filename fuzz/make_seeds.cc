@@ -1,0 +1,141 @@
+// Writes the inputs that the fuzz targets start from: make_seeds MODEL.gguf DIRECTORY. They are
+// made and not kept, so that they are always of the present format.
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "api/model_source.h"
+#include "archive/archive_writer.h"
+#include "archive/compact.h"
+#include "codec/frame_codec.h"
+#include "codec/model_coder.h"
+#include "smll/smll.h"
+
+namespace {
+
+using namespace smll;
+namespace fs = std::filesystem;
+
+void save(const fs::path& directory, const std::string& name, const Bytes& bytes) {
+  fs::create_directories(directory);
+  std::ofstream file(directory / name, std::ios::binary);
+  file.write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
+  if (!file.flush()) throw Error(ErrorKind::kIo, "cannot write " + (directory / name).string());
+}
+
+Bytes bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
+
+Bytes archive_of(const Model& model, const Bytes& data, Experts experts, std::uint64_t frame) {
+  WriteOptions options;
+  options.experts = experts;
+  options.frame_size = frame;
+  MemorySink sink;
+  Writer writer(model, options, sink);
+  writer.write(data);
+  writer.finish();
+  return sink.take();
+}
+
+// What frame_fuzz takes: method, raw size, payload.
+Bytes frame_seed(const codec::Frame& frame, const Bytes& data) {
+  Bytes seed = {static_cast<std::uint8_t>(frame.method), static_cast<std::uint8_t>(data.size()),
+                static_cast<std::uint8_t>(data.size() >> 8)};
+  seed.insert(seed.end(), frame.payload.begin(), frame.payload.end());
+  return seed;
+}
+
+// Frames that use the model, which an encoder does not choose where a random model is of no help.
+void make_model_seeds(const codec::LoadedModel& model, const Bytes& data, const std::string& name,
+                      const fs::path& directory) {
+  const auto predictor = model.make_predictor();
+  const archive::ModelRecord record = api::ModelSource::record_of(model);
+  for (const auto& [method, experts] : {std::pair{codec::Method::kLlm, mix::Experts::kLlm},
+                                        std::pair{codec::Method::kMixed, mix::Experts::kAll}}) {
+    const std::string kind = name + "-" + archive::method_name(method);
+    const codec::ModelledFrame two =
+        codec::model_frame(data, 2, model, *predictor, nullptr, nullptr);
+    const codec::ModelledFrame one =
+        codec::model_frame(data, 1, model, *predictor, nullptr, nullptr);
+    const codec::Frame frame{method, data.size(),
+                             codec::encode_modelled(two, model, experts, false)};
+    const codec::Frame compact{method, data.size(),
+                               codec::encode_modelled(one, model, experts, true)};
+    MemorySink sink;
+    archive::ArchiveWriter writer(sink);
+    for (int i = 0; i < 2; ++i) writer.add(frame, data, &record);
+    writer.finish();
+    save(directory / "parser", kind, sink.bytes());
+    save(directory / "decompress", kind, sink.bytes());
+    save(
+        directory / "decompress", kind + "-compact",
+        archive::pack_compact(method, compact.payload, data, api::ModelSource::identity_of(model)));
+    save(directory / "frame", kind, frame_seed(frame, data));
+    save(directory / "frame", kind + "-compact", frame_seed(compact, data));
+  }
+}
+
+void make_plain_seeds(const Model& model, const Bytes& data, Experts experts,
+                      const std::string& name, const fs::path& directory) {
+  WriteOptions options;
+  options.experts = experts;
+  const Bytes whole = archive_of(model, data, experts, 0);
+  Bytes cut = archive_of(model, data, experts, 20);
+  save(directory / "parser", name, cut);
+  save(directory / "decompress", name, whole);
+  save(directory / "decompress", name + "-frames", cut);
+  cut.insert(cut.end(), whole.begin(), whole.end());
+  save(directory / "parser", name + "-joined", cut);
+  save(directory / "decompress", name + "-compact", Compressor(model, options).compress(data));
+  codec::FrameCodec codec(nullptr);
+  const auto same = static_cast<codec::Experts>(experts);
+  save(directory / "frame", name, frame_seed(codec.encode(data, {same, 0}), data));
+  save(directory / "frame", name + "-compact", frame_seed(codec.encode_compact(data, same), data));
+  Bytes plain = {static_cast<std::uint8_t>(experts), 3};
+  plain.insert(plain.end(), data.begin(), data.end());
+  save(directory / "round_trip", name, plain);
+}
+
+void make_seeds(const std::string& model_path, const fs::path& directory) {
+  ModelOptions options;
+  options.model = model_path;
+  options.threads = 1;
+  const Model model(options);
+  Bytes noise(300);
+  std::uint32_t state = 1;
+  for (std::uint8_t& byte : noise) byte = (state = state * 1664525 + 1013904223) >> 24;
+  const Bytes texts[] = {{},
+                         bytes_of("a"),
+                         bytes_of("the end of the line is not the end of the text\nand so on\n"),
+                         bytes_of(std::string(200, ' ') + "it was <|im_end|> \xff\xc3"),
+                         noise};
+  for (std::size_t i = 0; i < std::size(texts); ++i) {
+    const std::string name = std::to_string(i);
+    for (const Experts experts : {Experts::kCm, Experts::kCmFast}) {
+      make_plain_seeds(model, texts[i], experts, name + "-" + to_string(experts), directory);
+    }
+    if (i != 0) make_model_seeds(*model.source()->for_writing(), texts[i], name, directory);
+  }
+  for (const std::uint8_t experts : {0, 1}) {
+    Bytes plain = {experts, 3};
+    plain.insert(plain.end(), texts[2].begin(), texts[2].end());
+    save(directory / "round_trip", "model-" + std::to_string(experts), plain);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3) {
+    std::fputs("usage: make_seeds MODEL.gguf DIRECTORY\n", stderr);
+    return 2;
+  }
+  try {
+    make_seeds(argv[1], argv[2]);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "make_seeds: %s\n", error.what());
+    return 1;
+  }
+  return 0;
+}
