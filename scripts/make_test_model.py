@@ -72,7 +72,7 @@ def write_weights(writer: gguf.GGUFWriter, tokens: int, random: np.random.Random
         add_tensor(writer, name, uniform(rows, columns) * scale, kind)
 
     head = WIDTH // HEADS
-    matrix("token_embd.weight", tokens, WIDTH, "Q8_0", 3.0)
+    matrix("token_embd.weight", tokens, WIDTH, "Q8_0")
     add_tensor(writer, "output_norm.weight", np.ones(WIDTH), "F32")
     for layer in range(LAYERS):
         block = f"blk.{layer}."

@@ -38,7 +38,8 @@ Bytes text() {
   unsigned state = 1;
   while (data.size() < 40000) {
     state = state * 1664525u + 1013904223u;
-    const std::string words = "the line of " + std::to_string(state >> 20) + " was not as it had\n";
+    const std::string words =
+        "that it was not for the " + std::to_string(state >> 28) + " of as on it had but are from\n";
     data.insert(data.end(), words.begin(), words.end());
   }
   data.resize(40000);
@@ -55,6 +56,7 @@ Bytes archive(const ModelOptions& options, const Bytes& data, std::size_t piece)
     writer.write(ByteView(data).subspan(at, std::min(piece, data.size() - at)));
   }
   writer.finish();
+  EXPECT_EQ(writer.stats().methods.count("llm"), 1u);
   return sink.take();
 }
 

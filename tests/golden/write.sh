@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Writes the golden archives anew. Only for a change of the format or of the arithmetic, which needs a new version
+# number (docs/format.md, docs/exactness.md): archives that people have must stay readable.
+set -euo pipefail
+cd "$(dirname "$0")"
+smll=../../build/smll
+small=../../build/test_model.gguf
+for file in llm:"--experts llm --window 64 --model $small" lanes:"--experts llm --window 64 --lanes 3 --model $small" \
+            cm:"--experts cm" cm-fast:"--experts cm-fast" frames:"--experts cm --frame-size 1000"; do
+  # shellcheck disable=SC2086  # several options
+  $smll -q -f ${file#*:} -o "${file%%:*}.smll" mixed.txt
+done
+$smll -q -f -o real.smll real.txt

@@ -1,0 +1,57 @@
+"""Golden archives: what an earlier smll wrote opens, and the same text is written as the same bytes, on every
+instruction set. SMLL_BIN may name another build of the program, such as one for AArch64 under an emulator.
+"""
+
+import pathlib
+
+import pytest
+
+GOLDEN = pathlib.Path(__file__).resolve().parent / "golden"
+TEXT = GOLDEN / "mixed.txt"
+SMALL_MODEL = {  # archive: options that write it, its method
+    "llm": (["--experts", "llm", "--window", "64"], "llm"),
+    "lanes": (["--experts", "llm", "--window", "64", "--lanes", "3"], "llm"),
+}
+NO_MODEL = {
+    "cm": (["--experts", "cm"], "cm"),
+    "cm-fast": (["--experts", "cm-fast"], "cm-fast"),
+    "frames": (["--experts", "cm", "--frame-size", "1000"], "cm"),
+}
+
+
+def skip_without(smll, isa, model):
+    probe = smll("--isa", isa, "--model", model, "--experts", "llm", "-c", input=b"x", status=None)
+    if probe.returncode != 0:
+        assert b"instruction set" in probe.stderr
+        pytest.skip(f"this machine or build has no {isa}")
+
+
+def check(smll, golden, text, options):
+    archive = golden.read_bytes()
+    assert smll("-dc", *options, str(golden)).stdout == text.read_bytes()
+    assert smll("-c", *options, input=text.read_bytes()).stdout == archive
+
+
+@pytest.mark.parametrize("name", SMALL_MODEL)
+@pytest.mark.parametrize("isa", ["scalar", "avx2", "avx512", "neon"])
+def test_small_model(smll, test_model, isa, name):
+    skip_without(smll, isa, test_model)
+    options, method = SMALL_MODEL[name]
+    golden = GOLDEN / f"{name}.smll"
+    assert method.encode() in smll("-l", str(golden)).stdout.split()
+    check(smll, golden, TEXT, ["--isa", isa, "--model", test_model, *options])
+
+
+@pytest.mark.parametrize("name", NO_MODEL)
+def test_without_model(smll, name):
+    options, method = NO_MODEL[name]
+    golden = GOLDEN / f"{name}.smll"
+    assert method.encode() in smll("-l", str(golden)).stdout.split()
+    check(smll, golden, TEXT, options)
+
+
+@pytest.mark.real_model
+@pytest.mark.parametrize("isa", ["scalar", "avx2", "avx512", "neon"])
+def test_real_model(smll, real_model, isa):
+    skip_without(smll, isa, real_model)
+    check(smll, GOLDEN / "real.smll", GOLDEN / "real.txt", ["--isa", isa, "--model", real_model])
