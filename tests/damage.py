@@ -30,6 +30,7 @@ def make_archives(smll, model):
         (["-1", "--frame-size", "1000"], lines(9000)),
         (["-1", "--frame-size", "2000"], lines(3000) + noise(3000)),
         (["--experts", "llm", "--model", model], lines(700)),
+        (["--experts", "llm", "--model", model, "--lanes", "3", "--frame-size", "500"], lines(1200)),
         (["--experts", "all", "--model", model, "--frame-size", "500"], lines(1500)),
         (["-1"], b""),
     ]

@@ -102,6 +102,19 @@ def test_standard_streams(smll):
     assert smll("-d", input=both).stdout == b"file stdin"
 
 
+def test_other_names(smll):
+    data = lines(3000)
+    smll.write("f", data)
+    smll("-1", "--rm", "f")
+    for name in ("unsmll", "smllcat"):
+        os.symlink(smll.binary, smll.path(name))
+    run = {"cwd": smll.directory, "stdout": subprocess.PIPE, "check": True}
+    assert subprocess.run(["./smllcat", "f.smll"], **run).stdout == data
+    assert subprocess.run(["./smllcat", "-"], input=b"no archive", **run).stdout == b"no archive"
+    assert subprocess.run(["./unsmll", "f.smll"], **run).stdout == b""
+    assert smll.path("f").read_bytes() == data
+
+
 def test_test_and_list(smll):
     smll.write("f", lines(10000))
     smll("-1", "f")

@@ -46,6 +46,9 @@ COMMANDS = [
     ("threads and level", "TOOL -T2 -9 -q -k a", "a a.EXT", None),
     ("quiet clusters", "TOOL -qf a && TOOL -tq a.EXT", "a a.EXT", None),
     ("after two dashes", "TOOL -- a", "a a.EXT", None),
+    ("force copies what is no archive", "TOOL -c b > y && TOOL -dcf a y > x", "a x", None),
+    ("force copies stdin", "printf ab | TOOL -dcf > x", "x", None),
+    ("force copies nothing into files", "cp a x.EXT && TOOL -df x.EXT", "a", None),
     ("truncated", "TOOL -c a | head -c 100 | TOOL -d > x", "a", None),
 ]
 

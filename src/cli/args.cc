@@ -64,8 +64,10 @@ void add_actions(CLI::App& app, Args& args, Raw& raw) {
 void add_output(CLI::App& app, Args& args, Raw& raw) {
   app.add_flag("-c,--stdout,--to-stdout", args.to_stdout, "Write to standard output");
   app.add_option("-o,--output", args.output, "Write to this file")->take_last();
-  app.add_flag("-f,--force", args.force,
-               "Overwrite files, follow symbolic links, write binary data to a terminal");
+  app.add_flag(
+      "-f,--force", args.force,
+      "Overwrite files, follow links, write binary to a terminal; with -dc: copy what is no "
+      "archive");
   app.add_flag("-k,--keep", raw.keep, "Keep the input files (the default)");
   app.add_flag("--rm", args.remove_source, "Remove each input file once its output is safe");
   app.add_flag("-r,--recursive", args.recursive, "Work on the files of directories");
@@ -185,7 +187,8 @@ std::optional<int> parse_args(int argc, char** argv, Args& args) {
   Raw raw;
   const std::string name = std::filesystem::path(argv[0]).filename().string();
   if (name == "unsmll" || name == "smllcat") raw.decompress = true;
-  if (name == "smllcat") args.to_stdout = true;
+  // As zstdcat, which is zstd -dcf.
+  if (name == "smllcat") args.to_stdout = args.force = true;
   app.set_version_flag("-V,--version", std::string("smll ") + version());
   add_actions(app, args, raw);
   add_output(app, args, raw);

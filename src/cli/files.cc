@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -81,6 +82,29 @@ std::uint64_t FileSource::size() const {
 bool FileSource::wait(double seconds) const {
   pollfd waiting = {descriptor_.get(), POLLIN, 0};
   return ::poll(&waiting, 1, static_cast<int>(seconds * 1000)) != 0;
+}
+
+PeekedSource::PeekedSource(Source& source, std::size_t size) : source_(source), peeked_(size) {
+  std::size_t done = 0;
+  while (done < size) {
+    const std::size_t got = source_.read(std::span(peeked_).subspan(done));
+    if (got == 0) break;
+    done += got;
+  }
+  peeked_.resize(done);
+}
+
+std::size_t PeekedSource::read(std::span<std::uint8_t> out) {
+  if (given_ == peeked_.size()) return source_.read(out);
+  const std::size_t part = std::min(out.size(), peeked_.size() - given_);
+  std::copy_n(peeked_.begin() + static_cast<std::ptrdiff_t>(given_), part, out.begin());
+  given_ += part;
+  return part;
+}
+
+void PeekedSource::seek(std::uint64_t offset) {
+  source_.seek(offset);
+  given_ = peeked_.size();
 }
 
 void DescriptorSink::write(ByteView data) {

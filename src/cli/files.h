@@ -55,6 +55,27 @@ class FileSource : public Source {
   std::uint64_t base_ = 0;  // where the descriptor stood when it was opened
 };
 
+// A source whose first bytes can be looked at before they are read.
+class PeekedSource : public Source {
+ public:
+  // `source` must outlive it and stand at its start.
+  PeekedSource(Source& source, std::size_t size);
+
+  // The first bytes, fewer than asked for where the source has no more.
+  ByteView peeked() const { return peeked_; }
+
+  std::size_t read(std::span<std::uint8_t> out) override;
+  bool seekable() const override { return source_.seekable(); }
+  bool ready() const override { return given_ < peeked_.size() || source_.ready(); }
+  void seek(std::uint64_t offset) override;
+  std::uint64_t size() const override { return source_.size(); }
+
+ private:
+  Source& source_;
+  Bytes peeked_;
+  std::size_t given_ = 0;  // of the peeked bytes
+};
+
 // Writes to a descriptor.
 class DescriptorSink : public Sink {
  public:

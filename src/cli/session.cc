@@ -224,6 +224,28 @@ void Session::compress(FileSource& source, Sink& sink, const std::string& name) 
 }
 
 void Session::decompress(FileSource& source, Sink& sink, const std::string& name) {
+  // gzip and zstd copy what is no archive of theirs with -dcf, and zcat -f lives from it.
+  const bool may_copy = args_.action == Action::kDecompress && args_.to_stdout && args_.force;
+  if (!may_copy) return decode(source, sink, name);
+  PeekedSource peeked(source, std::size(kFileMagic));
+  const ByteView start = peeked.peeked();
+  if (std::equal(start.begin(), start.end(), std::begin(kFileMagic), std::end(kFileMagic))) {
+    decode(peeked, sink, name);
+  } else {
+    copy(peeked, sink);
+  }
+}
+
+void Session::copy(Source& source, Sink& sink) {
+  Bytes buffer(kBuffer);
+  last_ = Stats();
+  while (const std::size_t got = source.read(buffer)) {
+    sink.write(ByteView(buffer).first(got));
+    last_.raw_bytes = last_.archive_bytes += got;
+  }
+}
+
+void Session::decode(Source& source, Sink& sink, const std::string& name) {
   ProgressBar bar(shows_progress(), shown(name), source.seekable() ? source.size() : 0);
   ReadOptions options;
   options.range = args_.range;

@@ -26,6 +26,8 @@ class Session {
   void process(const std::string& path);
   void compress(FileSource& source, Sink& sink, const std::string& name);
   void decompress(FileSource& source, Sink& sink, const std::string& name);
+  void decode(Source& source, Sink& sink, const std::string& name);
+  void copy(Source& source, Sink& sink);
   void list_archive(FileSource& source, const std::string& name);
   void to_standard_output(FileSource& source, const std::string& path);
   void to_file(FileSource& source, const std::string& path, const std::string& target);
