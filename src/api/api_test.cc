@@ -126,6 +126,61 @@ TEST(Api, KeepGoingLosesOnlyTheDamagedFrame) {
   }
 }
 
+// A pipe: it can only be read forward.
+class Pipe : public MemorySource {
+ public:
+  using MemorySource::MemorySource;
+  bool seekable() const override { return false; }
+};
+
+TEST(Api, KeepGoingFindsFramesInAPipeBehindDamagedHeaders) {
+  const Bytes data = text(100000);
+  const Bytes archive = written(data, fast(10000));
+  MemorySource listed(archive);
+  const ArchiveInfo info = list(listed);
+  const auto at = [&](std::size_t frame) {
+    return static_cast<std::ptrdiff_t>(info.frames[frame].archive_offset);
+  };
+  const auto salvage = [](const Bytes& damaged) {
+    Pipe source(damaged);
+    ReadOptions options;
+    options.keep_going = true;
+    Reader reader(no_model(), options, source);
+    Bytes all, part(1000);
+    while (const std::size_t got = reader.read(part)) {
+      all.insert(all.end(), part.begin(), part.begin() + static_cast<std::ptrdiff_t>(got));
+    }
+    EXPECT_GE(reader.stats().damaged_frames, 1u);
+    return all;
+  };
+  const auto without = [&](std::size_t first, std::size_t last) {
+    Bytes expected = data;
+    expected.erase(expected.begin() + static_cast<std::ptrdiff_t>(first * 10000),
+                   expected.begin() + static_cast<std::ptrdiff_t>(last * 10000));
+    return expected;
+  };
+  for (const std::size_t frame : {0, 4, 9}) {
+    Bytes damaged = archive;
+    damaged[info.frames[frame].archive_offset + (frame == 0 ? 5 : 1)] ^= 0x10;
+    EXPECT_EQ(salvage(damaged), without(frame, frame + 1)) << frame;
+  }
+  Bytes hole = archive;
+  hole.erase(hole.begin() + at(2) + 3, hole.begin() + at(6) + 10);
+  EXPECT_EQ(salvage(hole), without(2, 7));
+  Bytes more = archive;
+  more.insert(more.begin() + at(3), 100, 0x05);
+  EXPECT_EQ(salvage(more), data);
+  // The end is lost, and with it the index: the same without a pipe.
+  Bytes cut(archive.begin(), archive.begin() + at(8));
+  cut[info.frames[4].archive_offset + 1] ^= 0x10;
+  ReadOptions options;
+  options.keep_going = true;
+  Bytes expected = without(4, 5);
+  expected.resize(70000);
+  EXPECT_EQ(read_back(cut, options), expected);
+  EXPECT_EQ(salvage(cut), expected);
+}
+
 TEST(Api, ThreadsChangeNothing) {
   // Frames large enough to get threads of their own, and one that is damaged among them.
   const Bytes data = text(400000);

@@ -4,6 +4,7 @@
 
 #include "archive/archive_index.h"
 #include "archive/byte_io.h"
+#include "archive/frame_scan.h"
 
 namespace smll::archive {
 namespace {
@@ -106,7 +107,7 @@ void ArchiveParser::read_frame_records(std::uint8_t tag) {
     }
     const FrameHeader frame = read_frame_header(tag, next);
     const std::uint8_t expected = header_check(header_, number_);
-    if (input_.next_byte() != expected) fail("the header is damaged");
+    if (header_byte() != expected) fail("the header is damaged");
     if (model) {
       model_ = std::move(model);
       model_bytes_ = std::move(model_bytes);
@@ -240,28 +241,49 @@ void ArchiveParser::read_trailer(std::uint64_t end_size) {
 }
 
 bool ArchiveParser::resume_after_damage() {
-  if (!input_.source().seekable()) return false;
+  bool has_index = false;
+  if (input_.source().seekable()) {
+    const std::uint64_t position = input_.position();
+    if (resume_by_index(has_index)) return true;
+    input_.seek(has_index ? input_.source().size() : position);
+  }
+  if (!has_index && resume_by_scan()) return true;
+  in_archive_ = false;
+  return false;
+}
+
+bool ArchiveParser::resume_by_index(bool& has_index) {
   const std::vector<IndexedFrame> frames = load_index(input_.source());
+  has_index = !frames.empty();
   const auto next = std::find_if(frames.begin(), frames.end(), [this](const IndexedFrame& frame) {
     return frame.offset > region_start_;
   });
-  if (next == frames.end()) {
-    // load_index moved the source, and nothing more can be read from it.
-    input_.seek(input_.source().size());
-    in_archive_ = false;
-    return false;
-  }
+  if (next == frames.end()) return false;
   input_.seek(next->offset);
-  region_start_ = next->offset;
-  number_ = next->number;
+  resume_at(next->number, next->model);
+  return true;
+}
+
+bool ArchiveParser::resume_by_scan() {
+  // The header that failed may have taken bytes that are not its own.
+  if (!header_.empty() && input_.position() == region_start_ + header_.size()) {
+    input_.put_back(ByteView(header_).subspan(1));
+  }
+  const std::optional<std::uint64_t> number = find_frame(input_, number_);
+  if (number) resume_at(*number, std::nullopt);
+  return number.has_value();
+}
+
+void ArchiveParser::resume_at(std::uint64_t number, const std::optional<ModelRecord>& model) {
+  region_start_ = input_.position();
+  number_ = number;
   header_.clear();
   frame_open_ = false;
   in_archive_ = number_ != 0;
   single_ = false;
   content_complete_ = entries_complete_ = false;
   if (in_archive_) archives_ = std::max<std::uint64_t>(archives_, 1);
-  if (in_archive_ && next->model) model_ = next->model;
-  return true;
+  if (in_archive_ && model) model_ = model;
 }
 
 }  // namespace smll::archive

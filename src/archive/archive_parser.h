@@ -46,11 +46,16 @@ class ArchiveParser {
   // The frame number and offset, for messages: "frame 3 (at byte 12345)".
   std::string place() const;
 
-  // Goes on at the first frame after the current one that the index at the source's end knows;
-  // false when there is no usable index. For use after next_frame() threw.
+  // Goes on at the next frame that can be found: through the index at the source's end or, where
+  // there is none, by looking at what follows. False when there is no more. For use after
+  // next_frame() threw.
   bool resume_after_damage();
 
  private:
+  // Where a frame was found again, and what its archive's index says of the model.
+  void resume_at(std::uint64_t number, const std::optional<ModelRecord>& model);
+  bool resume_by_index(bool& has_index);
+  bool resume_by_scan();
   bool start_archive();
   void read_frame_records(std::uint8_t tag);
   void end_frame();

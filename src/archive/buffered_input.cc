@@ -1,6 +1,7 @@
 #include "archive/buffered_input.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "smll/error.h"
 
@@ -18,6 +19,32 @@ std::uint8_t BufferedInput::next_byte() {
   if (at_end()) throw_truncated();
   ++position_;
   return buffer_[next_++];
+}
+
+ByteView BufferedInput::window(std::size_t size) {
+  if (available() < size) {
+    std::copy(buffer_.begin() + next_, buffer_.begin() + filled_, buffer_.begin());
+    filled_ -= next_;
+    next_ = 0;
+    if (buffer_.size() < size) buffer_.resize(size);
+  }
+  while (available() < size) {
+    const std::size_t got = source_.read(std::span(buffer_).subspan(filled_));
+    if (got == 0) break;
+    filled_ += got;
+  }
+  return ByteView(buffer_).subspan(next_, available());
+}
+
+void BufferedInput::put_back(ByteView bytes) {
+  const ByteView rest = ByteView(buffer_).subspan(next_, available());
+  Bytes joined(bytes.begin(), bytes.end());
+  joined.insert(joined.end(), rest.begin(), rest.end());
+  next_ = 0;
+  filled_ = joined.size();
+  joined.resize(std::max(joined.size(), kBufferSize));
+  buffer_ = std::move(joined);
+  position_ -= bytes.size();
 }
 
 void BufferedInput::read(std::size_t size, Bytes& out) {

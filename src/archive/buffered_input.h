@@ -20,6 +20,10 @@ class BufferedInput {
   std::uint8_t peek() const { return buffer_[next_]; }
   // Throws Error(kData) at the end of the source.
   std::uint8_t next_byte();
+  // The next bytes, which stay: at least `size`, or all that are left. Holds them in memory.
+  ByteView window(std::size_t size);
+  // Gives back what was read last.
+  void put_back(ByteView bytes);
   // Appends exactly `size` bytes to `out`; allocates no more than arrives, whatever `size` claims.
   void read(std::size_t size, Bytes& out);
   void skip(std::uint64_t size);
