@@ -2,6 +2,7 @@
 # make demo     set up everything, compress and restore real text with the real model
 # make test     set up everything and run all tests
 # make asan     run the unit tests under ASan and UBSan
+# make test-isa the golden archives with AVX-512 and AArch64 emulated where this machine has neither
 # make fuzz     run the fuzz targets, each for FUZZ_SECONDS (60)
 # make bench    measure speed and ratio beside llama.cpp, gzip, zstd and xz
 # make lint     check formatting and run clang-tidy
@@ -9,7 +10,7 @@
 PREFIX ?= /usr/local
 PYTHON := .venv/bin/python
 
-.PHONY: all setup build model demo test unit e2e asan fuzz bench lint format install clean
+.PHONY: all setup build model demo test unit e2e asan test-isa fuzz bench lint format install clean
 
 all: build
 
@@ -38,6 +39,10 @@ unit: build build/test_model.gguf
 
 e2e: build build/test_model.gguf model
 	@PYTHONPATH=build/python SMLL_TEST_MODEL=$(CURDIR)/build/test_model.gguf $(PYTHON) -m pytest -q tests
+
+test-isa: build/test_model.gguf
+	@scripts/test_avx512
+	@scripts/test_arm64
 
 asan: setup
 	@cmake --preset asan >/dev/null && cmake --build --preset asan

@@ -1,7 +1,12 @@
 # Each instruction set's kernels are compiled with that set's flags and chosen at run time; nothing else may be, so
 # that one binary runs on every machine of the architecture.
+option(SMLL_EMULATE_AVX512 "Run the AVX-512 kernels through SIMDe, to test them on machines without AVX-512" OFF)
 set(avx2_flags -mavx2 -mfma -mf16c)
 set(avx512_flags ${avx2_flags} -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni)
+if(SMLL_EMULATE_AVX512)
+  add_compile_definitions(SMLL_AVX512_SIMDE)
+  set(avx512_flags ${avx2_flags} -Wno-psabi)
+endif()
 foreach(source ${core_sources})
   if(source MATCHES "/kernels/avx2[^/]*\\.cc$" AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${avx2_flags}")

@@ -23,6 +23,9 @@ constexpr std::size_t kColdStart = 125;
 constexpr int kZstdLevel = 19;
 // Of the level that is meant to be fast.
 constexpr int kFastZstdLevel = 3;
+// Where that is within so many percent of the context models, repeats are all there is to gain, and
+// the slow level finds more of them.
+constexpr std::size_t kZstdIsNear = 110;
 // What zstd cannot shorten and is no text is taken for random from this size on: context models
 // would only take time.
 constexpr std::size_t kBelieveRandom = 65536;
@@ -126,7 +129,11 @@ Frame FrameCodec::encode(std::span<const std::uint8_t> data, const FrameOptions&
     }
     const bool fast = hurry || data.size() > kMaxModelFrame;
     const Method cm = fast ? Method::kCmFast : Method::kCm;
-    keep_smaller(best, cm, encode_cm(data, strength(cm), false, model ? Progress{} : progress));
+    auto mixed = encode_cm(data, strength(cm), false, model ? Progress{} : progress);
+    const bool near =
+        best.method == Method::kZstd && best.payload.size() * 100 <= mixed.size() * kZstdIsNear;
+    keep_smaller(best, cm, std::move(mixed));
+    if (hurry && near) keep_smaller(best, Method::kZstd, encode_zstd(data, kZstdLevel));
   }
   if (model) state_->try_model(data, options, best, stats, progress);
   return best;
