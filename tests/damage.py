@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import resource
 import subprocess
 import sys
@@ -84,7 +85,37 @@ def swap(rng, archive, others):
     archive[a : a + size], archive[b : b + size] = archive[b : b + size], archive[a : a + size]
 
 
-MUTATIONS = [flip, cut, insert, delete, overwrite, lie, splice, swap]
+def shuffle_frames(rng, archive, others):
+    """Whole frames, each sound in itself, in another order, twice, left out or from another archive."""
+    donor = rng.choice([rng.choice(others), bytes(archive)])
+    # In front of the first, a whole archive would only be joined.
+    own = FRAMES[bytes(archive)][1:]
+    if not own:
+        return cut(rng, archive, others)
+    start, end = rng.choice(own)
+    other_start, other_end = rng.choice(FRAMES[donor])
+    put_in = rng.choice([donor[other_start:other_end], b""])
+    archive[start : rng.choice([start, end])] = put_in
+
+
+# Where each archive's frames start and end.
+FRAMES = {}
+
+
+def find_frames(smll, archive):
+    """From the listing of an archive."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(archive)
+        file.flush()
+        text = subprocess.run([smll, "-lv", file.name], capture_output=True, check=True, text=True).stdout
+    found = re.findall(r"frame \d+ +at byte (\d+) +(\d+) of bytes", text)
+    FRAMES[archive] = [(int(start), int(start) + int(size)) for start, size in found]
+
+
+MUTATIONS = [flip, cut, insert, delete, overwrite, lie, splice, swap, shuffle_frames]
+
+
+SLOWEST = [0.0]
 
 
 def check(smll, model, damaged, out, limit_s):
@@ -98,6 +129,7 @@ def check(smll, model, damaged, out, limit_s):
     except subprocess.TimeoutExpired:
         return "took too long"
     seconds = time.monotonic() - start
+    SLOWEST[0] = max(SLOWEST[0], seconds)
     if result.returncode not in (1, 3):
         return f"exit status {result.returncode}: {result.stderr[-300:]!r}"
     if not result.stderr.startswith(b"smll: "):
@@ -118,6 +150,8 @@ def main():
     arguments = parser.parse_args()
     rng = random.Random(arguments.seed)
     archives = make_archives(arguments.binary, arguments.model)
+    for archive in archives:
+        find_frames(arguments.binary, archive)
     accepted, tried = 0, 0
     with tempfile.TemporaryDirectory() as directory:
         out = os.path.join(directory, "out")
@@ -140,10 +174,11 @@ def main():
                 if os.path.exists(out):
                     os.unlink(out)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
-    print(f"{tried} damaged archives, {accepted} not refused, peak memory {peak} MiB")
+    print(f"{tried} damaged archives, {accepted} not refused, peak memory {peak} MiB, "
+          f"slowest {SLOWEST[0]:.2f} s")
     if arguments.report:
         pathlib.Path(arguments.report).write_text(
-            json.dumps({"tried": tried, "accepted": accepted, "peak_mib": peak})
+            json.dumps({"tried": tried, "accepted": accepted, "peak_mib": peak, "slowest_s": SLOWEST[0]})
         )
     return 1 if accepted else 0
 
