@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "smll/explain.h"
 #include "smll/models.h"
 #include "smll/smll.h"
 
@@ -191,6 +192,38 @@ py::dict describe(const smll::Model& model) {
   return result;
 }
 
+// One tuple a token, in the order of _smll.pyi.
+py::list explain(const smll::Model& model, const py::object& text, std::size_t guesses) {
+  const BufferView bytes(text);
+  std::vector<smll::TokenCost> costs;
+  {
+    const py::gil_scoped_release released;
+    costs = smll::explain(model, bytes.view(), guesses);
+  }
+  py::list result;
+  for (const smll::TokenCost& cost : costs) {
+    py::list best;
+    for (const smll::Guess& guess : cost.guesses) {
+      best.append(py::make_tuple(py::bytes(guess.bytes), guess.probability));
+    }
+    result.append(py::make_tuple(py::bytes(cost.bytes), cost.bits, cost.model_bits,
+                                 cost.context_bits, cost.rank, best));
+  }
+  return result;
+}
+
+py::tuple ablate(const smll::Model& model, const py::object& text) {
+  const BufferView bytes(text);
+  smll::Ablation ablation;
+  {
+    const py::gil_scoped_release released;
+    ablation = smll::ablate(model, bytes.view());
+  }
+  py::list without;
+  for (const auto& [expert, bits] : ablation.without) without.append(py::make_tuple(expert, bits));
+  return py::make_tuple(ablation.bits, without);
+}
+
 const char* kind_name(smll::ErrorKind kind) {
   switch (kind) {
     case smll::ErrorKind::kData:
@@ -275,6 +308,8 @@ PYBIND11_MODULE(_smll, module) {
       .def(py::init<const smll::Model&, py::object>(), py::arg("model"), py::arg("file"))
       .def("read", &PythonReader::read);
 
+  module.def("explain", &explain, py::arg("model"), py::arg("text"), py::arg("guesses"));
+  module.def("ablate", &ablate, py::arg("model"), py::arg("text"));
   module.def("find_model", [](const std::string& spec) {
     const py::gil_scoped_release released;
     return smll::find_model(spec);

@@ -1,0 +1,48 @@
+// What each token of a text costs, and what each expert thinks of it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "smll/smll.h"
+
+namespace smll {
+
+struct Guess {
+  std::string bytes;       // of the token
+  double probability = 0;  // that the language model gives it
+};
+
+// One token or, where no token spells it, one byte. A cost of b bits stands for a probability of
+// 2^-b.
+struct TokenCost {
+  std::string bytes;
+  double bits = 0;             // with all experts, as archives are coded
+  double model_bits = 0;       // with the language model alone
+  double context_bits = 0;     // with the context models alone
+  std::uint32_t rank = 0;      // among the model's guesses, from 1; 0 for a byte without a token
+  std::vector<Guess> guesses;  // the model's likeliest, best first
+};
+
+// The costs of a text in one context, as Compressor::compress codes it. `guesses` is how many to
+// keep of each token. Throws Error(kData) above kMaxExplained bytes, Error(kModel).
+std::vector<TokenCost> explain(const Model& model, ByteView text, std::size_t guesses = 5);
+
+inline constexpr std::size_t kMaxExplained = std::size_t{1} << 20;
+
+// Costs of a whole text in bits.
+struct Ablation {
+  struct Without {
+    std::string expert;
+    double bits = 0;
+  };
+  double bits = 0;               // with all experts
+  std::vector<Without> without;  // with one of them left out
+};
+
+// What each of the experts that are mixed with the language model is worth. Throws as explain().
+Ablation ablate(const Model& model, ByteView text);
+
+}  // namespace smll

@@ -1,0 +1,186 @@
+#include "codec/explain.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <string_view>
+#include <utility>
+
+#include "codec/token_walk.h"
+#include "codec/unit_coder.h"
+
+namespace smll::codec {
+namespace {
+
+// Stands where an encoder does and adds up what it would write.
+class CostMeter {
+ public:
+  int code(std::uint32_t p1, int bit) {
+    bits_ -= std::log2((bit ? p1 : kCertainly - p1) / double{kCertainly});
+    return bit;
+  }
+  // Bits since the last call.
+  double take() { return std::exchange(bits_, 0.0); }
+
+ private:
+  double bits_ = 0;
+};
+
+struct Opinion {
+  RecordedPath path;
+  std::uint32_t rank = 0;
+  std::vector<Guess> guesses;
+};
+
+// A text in one lane, and what the model thought of each of its tokens.
+struct Reading {
+  std::size_t bytes = 0;
+  std::vector<text::Unit> units;
+  std::vector<std::uint32_t> rows;  // of the units that are tokens
+  std::vector<Opinion> opinions;    // one for each of `rows`
+  bool escapes = false;
+};
+
+std::vector<std::uint32_t> likeliest(std::span<const float> logits, std::size_t count) {
+  std::vector<std::uint32_t> best;
+  const auto likelier = [&](std::uint32_t a, std::uint32_t b) { return logits[a] > logits[b]; };
+  for (std::uint32_t row = 0; row < logits.size() && count > 0; ++row) {
+    if (best.size() == count && !likelier(row, best.back())) continue;
+    best.insert(std::upper_bound(best.begin(), best.end(), row, likelier), row);
+    if (best.size() > count) best.pop_back();
+  }
+  return best;
+}
+
+Opinion opinion_of(std::uint32_t row, std::span<const float> logits,
+                   const text::Vocabulary& vocabulary, std::size_t guesses) {
+  thread_local Distribution distribution;
+  distribution.assign(logits);
+  Opinion opinion;
+  opinion.path.record(vocabulary, distribution, row);
+  opinion.rank = 1 + static_cast<std::uint32_t>(std::count_if(
+                         logits.begin(), logits.end(), [&](float l) { return l > logits[row]; }));
+  const auto all =
+      static_cast<double>(distribution.sum(0, static_cast<std::uint32_t>(vocabulary.rows())));
+  for (const std::uint32_t guess : likeliest(logits, guesses)) {
+    opinion.guesses.push_back({std::string(vocabulary.bytes(guess)),
+                               static_cast<double>(distribution.sum(guess, guess + 1)) / all});
+  }
+  return opinion;
+}
+
+Reading read(std::span<const std::uint8_t> data, const LoadedModel& model, std::size_t guesses) {
+  const text::Vocabulary& vocabulary = model.vocabulary();
+  const std::unique_ptr<Predictor> predictor = model.make_predictor();
+  Reading reading;
+  reading.bytes = data.size();
+  reading.units =
+      model.tokenizer().tokenize({reinterpret_cast<const char*>(data.data()), data.size()});
+  std::vector<Token> inputs = {predictor->start_token()};
+  for (const text::Unit& unit : reading.units) {
+    if (unit.escaped()) {
+      reading.escapes = true;
+      continue;
+    }
+    reading.rows.push_back(unit.row);
+    inputs.push_back(vocabulary.token(unit.row));
+  }
+  reading.opinions.resize(reading.rows.size());
+  predictor->reset(1);
+  for (std::size_t done = 0; done < reading.rows.size();) {
+    const std::size_t size = std::min(predictor->preferred_batch(), reading.rows.size() - done);
+    const LaneTokens batch = {0, std::span(inputs).subspan(done, size)};
+    predictor->feed({&batch, 1}, [&](std::size_t, std::size_t at, std::span<const float> logits) {
+      reading.opinions[done + at] =
+          opinion_of(reading.rows[done + at], logits, vocabulary, guesses);
+    });
+    done += size;
+  }
+  return reading;
+}
+
+// Costs of the units when the language model has a say, in bits.
+std::vector<double> costs(const Reading& reading, const text::Vocabulary& vocabulary,
+                          mix::Experts experts, const mix::MixOptions& options = {}) {
+  const mix::LaneExtent lane{0, reading.bytes};
+  mix::FrameMixer mixer(experts, mix::Strength::kStrong, reading.bytes, {&lane, 1}, options);
+  CostMeter meter;
+  UnitCoder<CostMeter> coder(meter, mixer, reading.escapes);
+  std::vector<double> result;
+  std::size_t token = 0, room = reading.bytes;
+  for (const text::Unit& unit : reading.units) {
+    if (coder.code_escape(unit.escaped())) {
+      coder.code_escaped_byte(0, unit.byte);
+      --room;
+    } else {
+      const std::string_view bytes = vocabulary.bytes(unit.row);
+      ReplayedWalk walk(reading.opinions[token++].path, bytes, unit.row);
+      coder.code_token(0, walk, room);
+      room -= bytes.size();
+    }
+    result.push_back(meter.take());
+  }
+  return result;
+}
+
+std::string spelling(const text::Unit& unit, const text::Vocabulary& vocabulary) {
+  if (unit.escaped()) return std::string(1, static_cast<char>(unit.byte));
+  return std::string(vocabulary.bytes(unit.row));
+}
+
+// Costs of the same units when only context models have.
+std::vector<double> context_costs(const Reading& reading, const text::Vocabulary& vocabulary) {
+  const mix::LaneExtent lane{0, reading.bytes};
+  mix::FrameMixer mixer(mix::Experts::kCm, mix::Strength::kStrong, reading.bytes, {&lane, 1});
+  CostMeter meter;
+  UnitCoder<CostMeter> coder(meter, mixer, false);
+  std::vector<double> result;
+  for (const text::Unit& unit : reading.units) {
+    for (const char c : spelling(unit, vocabulary)) {
+      coder.code_escaped_byte(0, static_cast<std::uint8_t>(c));
+    }
+    result.push_back(meter.take());
+  }
+  return result;
+}
+
+}  // namespace
+
+std::vector<TokenCost> explain(std::span<const std::uint8_t> text, const LoadedModel& model,
+                               std::size_t guesses) {
+  const text::Vocabulary& vocabulary = model.vocabulary();
+  Reading reading = read(text, model, guesses);
+  const std::vector<double> mixed = costs(reading, vocabulary, mix::Experts::kAll);
+  const std::vector<double> alone = costs(reading, vocabulary, mix::Experts::kLlm);
+  const std::vector<double> context = context_costs(reading, vocabulary);
+  std::vector<TokenCost> result;
+  std::size_t token = 0;
+  for (std::size_t i = 0; i < reading.units.size(); ++i) {
+    const text::Unit& unit = reading.units[i];
+    TokenCost cost{spelling(unit, vocabulary), mixed[i], alone[i], context[i], 0, {}};
+    if (!unit.escaped()) {
+      Opinion& opinion = reading.opinions[token++];
+      cost.rank = opinion.rank;
+      cost.guesses = std::move(opinion.guesses);
+    }
+    result.push_back(std::move(cost));
+  }
+  return result;
+}
+
+Ablation ablate(std::span<const std::uint8_t> text, const LoadedModel& model) {
+  const Reading reading = read(text, model, 0);
+  const auto total = [&](std::uint64_t leave_out) {
+    const std::vector<double> each =
+        costs(reading, model.vocabulary(), mix::Experts::kAll, {leave_out});
+    return std::accumulate(each.begin(), each.end(), 0.0);
+  };
+  Ablation result{total(0), {}};
+  const std::vector<std::string> names = mix::expert_names();
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    result.without.push_back({names[i], total(std::uint64_t{1} << i)});
+  }
+  return result;
+}
+
+}  // namespace smll::codec
