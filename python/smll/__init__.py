@@ -11,19 +11,24 @@ another model; `smll.open` reads and writes files as `gzip.open` does.
 
 from __future__ import annotations
 
+import importlib
 import threading
-from typing import Optional
+from typing import Any, Optional, Union
 
 from . import _smll
-from ._compressor import Compressor
+from ._compressor import BytesLike, Compressor
+from ._costs import Ablation, Guess, TokenCost
 from ._file import SmllFile, open  # noqa: A004 (the name is gzip's)
 from ._smll import Error
 
 __version__ = _smll.__version__
 __all__ = [
+    "Ablation",
     "Compressor",
     "Error",
+    "Guess",
     "SmllFile",
+    "TokenCost",
     "compress",
     "decompress",
     "decompress_bytes",
@@ -42,17 +47,17 @@ def _default_compressor() -> Compressor:
         return _default
 
 
-def compress(data: "str | bytes | bytearray | memoryview") -> bytes:
+def compress(data: Union[str, BytesLike]) -> bytes:
     """Compress with the default model. Text is encoded as UTF-8."""
     return _default_compressor().compress(data)
 
 
-def decompress(data: "bytes | bytearray | memoryview") -> str:
+def decompress(data: BytesLike) -> str:
     """Restore the text that `compress` was given."""
     return _default_compressor().decompress(data)
 
 
-def decompress_bytes(data: "bytes | bytearray | memoryview") -> bytes:
+def decompress_bytes(data: BytesLike) -> bytes:
     """Restore the bytes that `compress` was given, be they text or not."""
     return _default_compressor().decompress_bytes(data)
 
@@ -60,10 +65,14 @@ def decompress_bytes(data: "bytes | bytearray | memoryview") -> bytes:
 def _register_with_fsspec() -> None:
     # fsspec is optional; where it is there, compression="smll" (and *.smll with "infer") works.
     try:
-        from fsspec.compression import register_compression
+        compression = importlib.import_module("fsspec.compression")
     except ImportError:
         return
-    register_compression("smll", lambda file, mode="rb", **_: SmllFile(file, mode), "smll", force=True)
+
+    def open_compressed(file: Any, mode: str = "rb", **_: Any) -> SmllFile:
+        return SmllFile(file, mode)
+
+    compression.register_compression("smll", open_compressed, "smll", force=True)
 
 
 _register_with_fsspec()

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
-from typing import Optional
+from types import TracebackType
+from typing import Any, Dict, List, Optional, Tuple, Type, Union
 
 from . import _smll
+from ._costs import Ablation, Guess, TokenCost
+from ._hub import hub_files
 
 # Lone surrogates, which Python's strings may hold, survive the way through UTF-8 with this.
 _UTF8_ERRORS = "surrogatepass"
+
+BytesLike = Union[bytes, bytearray, memoryview]
 
 
 class Compressor:
     """Compresses and restores texts with one model.
 
     Made once and used often; may be used from many threads, which run in parallel as the interpreter's lock
-    is released. The model is loaded at first use.
+    is released. The model is loaded at first use. Pickling takes the model's path and the settings along, not the
+    model, so that worker processes and data frames can hold compressors.
 
     Args:
         model_path: a GGUF file, a known model's name or "hf:REPO:GLOB"; None means the environment's
@@ -25,7 +30,7 @@ class Compressor:
         backend: "exact" (the same bits on every machine) or "llama" (any GGUF of llama.cpp).
         threads: 0 means one per core.
         experts: "all", "llm", "cm" or "cm-fast"; overrides the level's.
-        lanes: contexts decoded in parallel; overrides the level's.
+        lanes: contexts decoded in parallel, 1 to 32, or 0 for what fits the size; overrides the level's.
         window: tokens of context; overrides the level's.
         isa: "scalar", "avx2", "avx512" or "neon"; None lets the machine choose.
         download: get the default model when it is not in the cache.
@@ -36,7 +41,7 @@ class Compressor:
 
     def __init__(
         self,
-        model_path: "str | os.PathLike[str] | None" = None,
+        model_path: Union[str, "os.PathLike[str]", None] = None,
         *,
         level: int = 6,
         backend: str = "exact",
@@ -47,89 +52,126 @@ class Compressor:
         isa: Optional[str] = None,
         download: bool = True,
     ) -> None:
+        self._options: Dict[str, Any] = {
+            "level": level,
+            "backend": backend,
+            "threads": threads,
+            "experts": experts,
+            "lanes": lanes,
+            "window": window,
+            "isa": isa,
+            "download": download,
+        }
         level_experts, level_lanes, level_window = _smll.level(level)
         self._experts = experts if experts is not None else level_experts
         self._lanes = lanes if lanes is not None else level_lanes
-        model = os.fspath(model_path) if model_path is not None else ""
-        isa = isa if isa is not None else os.environ.get("SMLL_ISA", "")
-        self._model = _smll.Model(
-            model=model,
+        self._spec = os.fspath(model_path) if model_path is not None else ""
+        self._loaded: Optional[_smll.Model] = _smll.Model(
+            model=self._spec,
             backend=backend,
-            isa=isa,
+            isa=isa if isa is not None else os.environ.get("SMLL_ISA", ""),
             threads=threads,
             window=window if window is not None else level_window,
             download=download,
         )
-        if model.endswith(".gguf") and not model.startswith("hf:"):
-            _smll.find_model(model)  # a wrong path should be told here, not at the first text
-        self._open = True
-        self._compressor = _smll.Compressor(self._model, self._experts, self._lanes)
+        if self._spec.endswith(".gguf") and not self._spec.startswith("hf:"):
+            _smll.find_model(self._spec)  # a wrong path should be told here, not at the first text
+        self._compressor = _smll.Compressor(self._loaded, self._experts, self._lanes)
 
     @classmethod
-    def from_pretrained(cls, repo_id: str, filename: str = "*.gguf", **options) -> "Compressor":
-        """Use a GGUF file of the Hugging Face hub, downloading it when needed.
+    def from_pretrained(
+        cls,
+        repo_id: str,
+        filename: str = "*.gguf",
+        additional_files: Optional[List[str]] = None,
+        **options: Any,
+    ) -> "Compressor":
+        """Use a GGUF file of the Hugging Face hub, downloading it when it is not in the hub's cache.
 
         Args:
             repo_id: the repository, "owner/name".
             filename: the file's name or a pattern such as "*q8_0.gguf" that fits exactly one file.
+            additional_files: names or patterns of further files to download, one file each.
             **options: as for the constructor.
-        """
-        return cls(_hub_file(repo_id, filename), **options)
 
-    def compress(self, data: "str | bytes | bytearray | memoryview") -> bytes:
-        """Compress text (as UTF-8) or any bytes."""
-        self._check_open()
+        Raises:
+            ValueError: a pattern fits no file, or more than one.
+            ImportError: huggingface_hub is not installed.
+        """
+        return cls(hub_files(repo_id, [filename, *(additional_files or [])])[0], **options)
+
+    def compress(self, data: Union[str, BytesLike]) -> bytes:
+        """Compress text (as UTF-8) or any bytes.
+
+        Up to 64 KiB become a form that names no model and adds 2 bytes to the coded text; more becomes what a
+        file would hold.
+        """
+        self._model  # noqa: B018 (a closed compressor says so)
         if isinstance(data, str):
             data = data.encode("utf-8", _UTF8_ERRORS)
         return self._compressor.compress(data)
 
-    def decompress(self, data: "bytes | bytearray | memoryview") -> str:
+    def decompress(self, data: BytesLike) -> str:
         """Restore text. Raises UnicodeDecodeError when what was compressed is not UTF-8."""
         return self.decompress_bytes(data).decode("utf-8", _UTF8_ERRORS)
 
-    def decompress_bytes(
-        self, data: "bytes | bytearray | memoryview", max_bytes: int = 0
-    ) -> bytes:
+    def decompress_bytes(self, data: BytesLike, max_bytes: int = 0) -> bytes:
         """Restore bytes; refuses to give more than `max_bytes` of them when that is not 0."""
-        self._check_open()
+        self._model  # noqa: B018
         return self._compressor.decompress(data, max_bytes)
 
+    def explain(self, data: Union[str, BytesLike], guesses: int = 5) -> List[TokenCost]:
+        """What each token of a text of up to 1 MiB costs, in order, with the model's best guesses at its place."""
+        if isinstance(data, str):
+            data = data.encode("utf-8", _UTF8_ERRORS)
+        return [
+            TokenCost(*cost[:5], tuple(Guess(*guess) for guess in cost[5]))
+            for cost in _smll.explain(self._model, data, guesses)
+        ]
+
+    def ablate(self, data: Union[str, BytesLike]) -> Ablation:
+        """What a text of up to 1 MiB costs with each expert beside the language model left out."""
+        if isinstance(data, str):
+            data = data.encode("utf-8", _UTF8_ERRORS)
+        return Ablation(*_smll.ablate(self._model, data))
+
     @property
-    def model(self) -> dict:
+    def model(self) -> Dict[str, Any]:
         """What the model says about itself: name, path, fingerprint, backend, isa, arithmetic. Loads it."""
-        self._check_open()
         return self._model.describe()
+
+    @property
+    def model_path(self) -> str:
+        """The model's file. Loads it."""
+        return str(self.model["path"])
 
     def close(self) -> None:
         """Free the model. Using the compressor afterwards raises ValueError."""
-        self._open = False
-        self._compressor = None
-        self._model = None
+        self._loaded = None
+        del self._compressor
+
+    @property
+    def _model(self) -> _smll.Model:
+        if self._loaded is None:
+            raise ValueError("the compressor is closed")
+        return self._loaded
 
     def __enter__(self) -> "Compressor":
-        self._check_open()
+        self._model  # noqa: B018
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        value: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
         self.close()
 
-    def _check_open(self) -> None:
-        if not self._open:
-            raise ValueError("the compressor is closed")
+    def __reduce__(self) -> Tuple[Any, ...]:
+        self._model  # noqa: B018
+        return _unpickle, (type(self), self._spec or None, self._options)
 
 
-def _hub_file(repo_id: str, filename: str) -> str:
-    try:
-        import huggingface_hub
-    except ImportError as error:
-        raise ImportError(
-            "from_pretrained needs the package huggingface_hub: pip install huggingface_hub"
-        ) from error
-    if not any(sign in filename for sign in "*?["):
-        return huggingface_hub.hf_hub_download(repo_id, filename)
-    names = huggingface_hub.list_repo_files(repo_id)
-    found = sorted(name for name in names if fnmatch.fnmatch(name, filename))
-    if len(found) != 1:
-        what = "no file" if not found else "more than one file: " + ", ".join(found)
-        raise ValueError(f"{filename!r} fits {what} of {repo_id}")
-    return huggingface_hub.hf_hub_download(repo_id, found[0])
+def _unpickle(kind: Type[Compressor], spec: Optional[str], options: Dict[str, Any]) -> Compressor:
+    return kind(spec, **options)

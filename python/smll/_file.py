@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import io
 import os
-from typing import IO, Optional, Union
+from typing import IO, Any, Literal, Optional, Union, cast, overload
 
 from . import _smll
 from ._compressor import Compressor
 
 _READ_SIZE = 256 * 1024
 
+_BinaryMode = Literal["r", "rb", "w", "wb", "x", "xb", "a", "ab"]
+_TextMode = Literal["rt", "wt", "xt", "at"]
+
+# A path, or an object with read() or write().
+FileLike = Union[str, bytes, "os.PathLike[str]", IO[bytes]]
+
 
 class _RawReader(io.RawIOBase):
-    def __init__(self, reader) -> None:
+    def __init__(self, reader: _smll.Reader) -> None:
         self._reader = reader
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer) -> int:
+    def readinto(self, buffer: Any) -> int:
         data = self._reader.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
@@ -38,15 +44,15 @@ class SmllFile(io.BufferedIOBase):
 
     def __init__(
         self,
-        file: "Union[str, bytes, os.PathLike, IO[bytes]]",
+        file: FileLike,
         mode: str = "rb",
         *,
         compressor: Optional[Compressor] = None,
         level: int = 6,
     ) -> None:
-        self._writer = None
-        self._buffer = None
-        self._owned = None
+        self._writer: Optional[_smll.Writer] = None
+        self._buffer: Optional[io.BufferedReader] = None
+        self._owned: Optional[IO[bytes]] = None
         kind = mode.replace("b", "")
         if kind not in ("r", "w", "x", "a"):
             raise ValueError(f"invalid mode: {mode!r}")
@@ -76,7 +82,7 @@ class SmllFile(io.BufferedIOBase):
     def read1(self, size: int = -1) -> bytes:
         return self._reading().read1(size)
 
-    def readinto(self, buffer) -> int:
+    def readinto(self, buffer: Any) -> int:
         return self._reading().readinto(buffer)
 
     def readline(self, size: Optional[int] = -1) -> bytes:
@@ -85,7 +91,7 @@ class SmllFile(io.BufferedIOBase):
     def peek(self, size: int = 0) -> bytes:
         return self._reading().peek(size)
 
-    def write(self, data) -> int:
+    def write(self, data: Any) -> int:
         self._check_open()
         if self._writer is None:
             raise io.UnsupportedOperation("the file was opened for reading")
@@ -126,8 +132,41 @@ class SmllFile(io.BufferedIOBase):
         return self._buffer
 
 
+@overload
+def open(
+    file: FileLike,
+    mode: _BinaryMode = ...,
+    *,
+    encoding: None = ...,
+    errors: None = ...,
+    newline: None = ...,
+    compressor: Optional[Compressor] = ...,
+    level: int = ...,
+) -> SmllFile: ...
+@overload
+def open(
+    file: FileLike,
+    mode: _TextMode,
+    *,
+    encoding: Optional[str] = ...,
+    errors: Optional[str] = ...,
+    newline: Optional[str] = ...,
+    compressor: Optional[Compressor] = ...,
+    level: int = ...,
+) -> io.TextIOWrapper: ...
+@overload
+def open(
+    file: FileLike,
+    mode: str,
+    *,
+    encoding: Optional[str] = ...,
+    errors: Optional[str] = ...,
+    newline: Optional[str] = ...,
+    compressor: Optional[Compressor] = ...,
+    level: int = ...,
+) -> Union[SmllFile, io.TextIOWrapper]: ...
 def open(  # noqa: A001 (the name is gzip's)
-    file: "Union[str, bytes, os.PathLike, IO[bytes]]",
+    file: FileLike,
     mode: str = "rb",
     *,
     encoding: Optional[str] = None,
@@ -135,7 +174,7 @@ def open(  # noqa: A001 (the name is gzip's)
     newline: Optional[str] = None,
     compressor: Optional[Compressor] = None,
     level: int = 6,
-):
+) -> Union[SmllFile, io.TextIOWrapper]:
     """Open a compressed file in binary ("rb", "wb", "ab", "xb") or text ("rt", "wt", ...) mode."""
     if "t" in mode and "b" in mode:
         raise ValueError(f"invalid mode: {mode!r}")
@@ -144,4 +183,5 @@ def open(  # noqa: A001 (the name is gzip's)
     binary = SmllFile(file, mode.replace("t", ""), compressor=compressor, level=level)
     if "t" not in mode:
         return binary
-    return io.TextIOWrapper(binary, encoding or "utf-8", errors, newline)
+    # A file of another's making may have no name; TextIOWrapper asks for it when it is printed, and no sooner.
+    return io.TextIOWrapper(cast(Any, binary), encoding or "utf-8", errors, newline)
