@@ -17,6 +17,6 @@ _smll() {
     return
   fi
   COMPREPLY=($(compgen -f -- "$current"))
-  [ "$COMP_CWORD" -eq 1 ] && COMPREPLY+=($(compgen -W models -- "$current"))
+  [ "$COMP_CWORD" -eq 1 ] && COMPREPLY+=($(compgen -W "models explain bench" -- "$current"))
 }
 complete -o filenames -F _smll smll unsmll smllcat

@@ -182,7 +182,9 @@ std::optional<int> parse_args(int argc, char** argv, Args& args) {
       "smll compresses text with a language model.\n"
       "  smll FILE...      FILE becomes FILE.smll, FILE is kept\n"
       "  smll -d FILE.smll and back\n"
-      "  smll models       lists, gets and describes models (smll models --help)"};
+      "  smll models       lists, gets and describes models (smll models --help)\n"
+      "  smll explain FILE -o PAGE.html  shows what each token of a text costs\n"
+      "  smll bench        compares with other compressors"};
   app.name("smll");
   Raw raw;
   const std::string name = std::filesystem::path(argv[0]).filename().string();

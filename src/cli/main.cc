@@ -4,6 +4,7 @@
 
 #include "cli/args.h"
 #include "cli/models_command.h"
+#include "cli/python_command.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/signals.h"
@@ -13,8 +14,10 @@ namespace {
 int run(int argc, char** argv) {
   using namespace smll::cli;
   install_signal_handlers();
-  // A file of this name can still be given as ./models.
-  if (argc > 1 && std::string(argv[1]) == "models") return models_command(argc - 1, argv + 1);
+  // A file of such a name can still be given as ./models.
+  const std::string command = argc > 1 ? argv[1] : "";
+  if (command == "models") return models_command(argc - 1, argv + 1);
+  if (command == "bench" || command == "explain") python_command(argc - 1, argv + 1);
   Args args;
   if (const std::optional<int> status = parse_args(argc, argv, args)) return *status;
   return Session(std::move(args)).run();

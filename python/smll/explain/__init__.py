@@ -1,0 +1,1 @@
+"""`smll explain`: where the bits of a text go, as a page."""
