@@ -4,13 +4,15 @@
 # make asan     run the unit tests under ASan and UBSan
 # make test-isa the golden archives with AVX-512 and AArch64 emulated where this machine has neither
 # make fuzz     run the fuzz targets, each for FUZZ_SECONDS (60)
-# make bench    measure speed and ratio beside llama.cpp, gzip, zstd and xz
+# make bench    compare with other compressors: docs/results.md, its plots and README's tables
+# make bench-llama  compare speed with llama.cpp's own benchmark
+# make wheel    build sdist and wheel into dist/ and try the wheel in a fresh environment
 # make lint     check formatting and run clang-tidy
 # make install  install the program, its manual and completions (PREFIX=/usr/local)
 PREFIX ?= /usr/local
 PYTHON := .venv/bin/python
 
-.PHONY: all setup build model demo test unit e2e asan test-isa fuzz bench lint format install clean
+.PHONY: all setup build model demo test unit e2e asan test-isa fuzz bench bench-llama wheel lint format install clean
 
 all: build
 
@@ -52,10 +54,16 @@ fuzz: setup
 	@cmake --preset fuzz >/dev/null && cmake --build --preset fuzz
 	@scripts/fuzz build-fuzz
 
-bench:
+bench: model
+	@$(PYTHON) scripts/bench --ablate $(BENCH_OPTIONS)
+
+bench-llama:
 	@scripts/setup --llama-bench
 	@$(MAKE) --no-print-directory model
-	@$(PYTHON) scripts/bench
+	@$(PYTHON) scripts/bench_llama
+
+wheel: setup build/test_model.gguf
+	@scripts/wheel
 
 lint: build
 	@scripts/lint

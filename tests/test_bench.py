@@ -1,0 +1,120 @@
+"""`smll bench`: its parts, and one short run."""
+
+import csv
+import json
+import math
+import xml.etree.ElementTree
+
+import pytest
+from conftest import lines
+
+pytest.importorskip("smll", reason="the Python module is not built: run make")
+pytest.importorskip("numpy")
+
+import smll  # noqa: E402
+from smll.bench import codecs, measure, ngram, report, samples, tables  # noqa: E402
+from smll.bench.progress import Progress  # noqa: E402
+
+
+def test_samples_are_the_same_each_time_and_of_their_kind():
+    first, second = samples.content_types(), samples.content_types()
+    assert first == second
+    assert len(first) == 13
+    assert all(500 < len(text) < 5000 for text in first.values())
+    json.loads(first["JSON"])
+    xml.etree.ElementTree.fromstring(first["XML"])
+    compile(first["Python"], "sample", "exec")
+    assert len({len(row) for row in csv.reader(first["CSV"].splitlines())}) == 1
+    assert [len(quote) for quote in samples.QUOTES.values()] == [117, 52, 76]
+
+
+def test_ngram_probabilities_sum_to_one():
+    train = lines(5000)
+    made = ngram.Tables(train)
+    prefix = train[100:110]
+    for order in range(ngram.MAX_ORDER):
+        before = made.scores(prefix)[order].bits
+        total = sum(2 ** (before - made.scores(prefix + bytes([b]))[order].bits) for b in range(256))
+        assert total == pytest.approx(1)
+
+
+def test_ngrams_learn():
+    scores = ngram.Tables(lines(20_000, 1)).scores(lines(2_000, 2))
+    assert [score.order for score in scores] == [1, 2, 3, 4, 5, 6]
+    assert scores[3].bits < scores[0].bits < 8 * 2000
+    assert all(math.isfinite(score.bits) for score in ngram.Tables(b"abcabcabc").scores(b"never \xff seen"))
+
+
+@pytest.fixture(scope="module")
+def results(test_model):
+    columns = codecs.codecs(test_model)
+    progress = Progress(1)
+    texts = {"text": lines(600).decode(), "empty": "", "noise": samples.content_types()["random"]}
+    made = {key: measure.table(key, key, texts, columns, progress) for key in ("types", "quotes")}
+    lengths = measure.table("lengths", "lengths", {"50": "x" * 50, "500": lines(500).decode()}, columns, progress)
+    corpus = tables.Corpus("kind", "training", "test", lines(3000), lines(300, 2))
+    own = {"smll": made["types"].rows[0].cells["smll"]}
+    row = tables.NgramRow(corpus, ngram.Tables(corpus.train_bytes).scores(corpus.test_bytes), own)
+    ablation = tables._ablation_rows(smll.Compressor(test_model), {"text": texts["text"]}, progress)
+    return tables.Results(made["types"], lengths, made["quotes"], made["types"], [row], ablation)
+
+
+@pytest.fixture
+def context(tmp_path):
+    return report.Context("1.2.3", {"name": "tiny", "isa": "scalar"}, True, tmp_path / "plots")
+
+
+def test_every_size_is_verified(results):
+    assert measure.unverified(results.tables()) == []
+    for table in results.tables():
+        for row in table.rows:
+            assert {"smll", "smll llm", "smll cm", "gzip -9", "bz2 -9", "xz -9e"} <= set(row.cells)
+
+
+def test_a_codec_that_lies_is_found():
+    liar = codecs.Codec("liar", lambda data: data[:1], lambda data: data)
+    table = measure.table("t", "t", {"x": "abc"}, [liar], Progress(1))
+    assert measure.unverified([table]) == ["x: liar"]
+    assert "(!)" in report._size(table.rows[0], "liar")
+
+
+def test_a_codec_that_fails_is_left_out(capsys):
+    broken = codecs.Codec("broken", lambda data: data[9:10] + 3, lambda data: data)
+    assert measure.measure(broken, b"abc") is None
+    assert "broken failed" in capsys.readouterr().out
+
+
+def test_report(results, context, tmp_path):
+    report.write(results, context, tmp_path)
+    markdown = (tmp_path / "results.md").read_text()
+    for heading in ("Three quotes", "By content type", "By length", "Speed", "Against n-gram", "Your files", "expert"):
+        assert heading in markdown
+    as_json = json.loads((tmp_path / "results.json").read_text())
+    assert as_json["tables"]["types"][0]["codecs"]["smll"]["verified"] is True
+    with (tmp_path / "results.csv").open() as file:
+        assert {row["codec"] for row in csv.DictReader(file)} >= {"smll", "gzip -9"}
+
+
+def test_plots(results, tmp_path):
+    pytest.importorskip("matplotlib")
+    from smll.bench import plots
+
+    written = plots.write(results, tmp_path)
+    assert sorted(path.name for path in written) == sorted(
+        f"{name}.{kind}" for name in ("types", "lengths", "speed") for kind in ("png", "svg")
+    )
+    for path in written:
+        if path.suffix == ".svg":
+            assert xml.etree.ElementTree.parse(path).getroot().tag.endswith("svg")
+            assert "prefers-color-scheme:dark" in path.read_text()
+
+
+def test_arguments():
+    from smll.bench.command import main
+
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    with pytest.raises(SystemExit) as caught:
+        main(["--nonsense"])
+    assert caught.value.code == 2
