@@ -40,7 +40,7 @@ unit: build build/test_model.gguf
 	@cd build && ctest --output-on-failure --no-tests=error -j 2
 
 e2e: build build/test_model.gguf model
-	@PYTHONPATH=build/python SMLL_TEST_MODEL=$(CURDIR)/build/test_model.gguf $(PYTHON) -m pytest -q tests
+	@PYTHONPATH=build/python SMLL_TEST_MODEL=$(CURDIR)/build/test_model.gguf $(PYTHON) -m pytest -q -rs tests
 
 test-isa: build/test_model.gguf
 	@scripts/test_avx512
