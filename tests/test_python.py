@@ -1,10 +1,7 @@
 """The Python package: texts, files, threads, errors."""
 
-import concurrent.futures
 import gzip
 import io
-import multiprocessing
-import pickle
 import threading
 
 import pytest
@@ -55,7 +52,6 @@ def test_large_data_becomes_a_file(cache):
 def test_context_manager(test_model):
     with smll.Compressor(test_model) as compressor:
         assert compressor.decompress(compressor.compress("text")) == "text"
-        assert compressor.model_path == test_model
     with pytest.raises(ValueError):
         compressor.compress("text")
 
@@ -113,27 +109,6 @@ def test_threads(compressor):
     for thread in threads:
         thread.join()
     assert results == texts
-
-
-def test_pickles_by_path(test_model):
-    compressor = smll.Compressor(test_model, threads=1, experts="llm", window=64)
-    pickled = pickle.dumps(compressor)
-    assert len(pickled) < 1000
-    again = pickle.loads(pickled)
-    assert again.compress("a text") == compressor.compress("a text")
-    assert again.model == compressor.model
-    compressor.close()
-    with pytest.raises(ValueError):
-        pickle.dumps(compressor)
-
-
-def test_process_pools(test_model):
-    compressor = smll.Compressor(test_model, threads=1)
-    texts = [lines(100, seed).decode() for seed in range(4)]
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as pool:
-        packed = list(pool.map(compressor.compress, texts))
-    assert [compressor.decompress(each) for each in packed] == texts
 
 
 def test_the_interpreter_is_free_meanwhile():
