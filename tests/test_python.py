@@ -5,7 +5,7 @@ import io
 import threading
 
 import pytest
-from conftest import INPUTS, lines
+from conftest import INPUTS, lines, noise
 
 smll = pytest.importorskip("smll", reason="the Python module is not built: run make")
 
@@ -47,6 +47,24 @@ def test_large_data_becomes_a_file(cache):
     with pytest.raises(smll.Error) as caught:
         fast.decompress_bytes(packed, max_bytes=1000)
     assert caught.value.kind == "memory"
+
+
+@pytest.mark.parametrize("data", [noise(50), b"ab" * 700, lines(900)], ids=["stored", "zstd", "other"])
+@pytest.mark.parametrize("experts", ["all", "llm", "cm"])
+def test_small_data_above_the_limit_is_refused(test_model, data, experts):
+    compressor = smll.Compressor(test_model, experts=experts)
+    packed = compressor.compress(data)
+    assert compressor.decompress_bytes(packed, max_bytes=len(data)) == data
+    with pytest.raises(smll.Error) as caught:
+        compressor.decompress_bytes(packed, max_bytes=len(data) - 1)
+    assert caught.value.kind == "memory"
+
+
+def test_sizes_around_the_compact_limit(cache):
+    compressor = smll.Compressor(level=1)
+    for size in (65_535, 65_536, 65_537):
+        data = lines(size)
+        assert compressor.decompress_bytes(compressor.compress(data)) == data
 
 
 def test_context_manager(test_model):

@@ -81,7 +81,7 @@ class Compressor {
 };
 
 // Largest data, in bytes, that Compressor::compress gives the compact form.
-inline constexpr std::size_t kCompactLimit = std::size_t{64} << 10;
+inline constexpr std::size_t kCompactLimit = (std::size_t{1} << 16) - 1;
 
 // Writes one archive to `sink`, frame by frame, with bounded memory. One thread at a time.
 class Writer {

@@ -63,7 +63,7 @@ struct Compressor::State {
     return sink.take();
   }
 
-  Bytes decompress_small(ByteView data) {
+  Bytes decompress_small(ByteView data, std::uint64_t max_bytes) {
     const codec::Method method = archive::compact_method(data);
     std::unique_ptr<Worker> worker = take(codec::needs_model(method));
     const std::uint64_t identity =
@@ -72,7 +72,8 @@ struct Compressor::State {
       throw Error(ErrorKind::kModel, "the data was compressed with another model than " +
                                          worker->model->name() + ", or it is damaged");
     }
-    Bytes raw = worker->codec.decode_compact(method, data.subspan(archive::kCompactOverhead));
+    Bytes raw = worker->codec.decode_compact(method, data.subspan(archive::kCompactOverhead),
+                                             max_bytes == 0 ? kCompactLimit : max_bytes);
     if (!archive::compact_content_fits(data, raw, identity)) {
       throw Error(ErrorKind::kData,
                   worker->model ? "the data is damaged or another model's: the checksum differs"
@@ -115,12 +116,7 @@ Bytes Compressor::decompress(ByteView archive, std::uint64_t max_bytes) const {
     return state_->decompress_file(archive, max_bytes);
   }
   if (!archive::is_compact(archive)) throw Error(ErrorKind::kData, "not smll data");
-  Bytes raw = state_->decompress_small(archive);
-  if (max_bytes != 0 && raw.size() > max_bytes) {
-    throw Error(ErrorKind::kMemory,
-                "the data is larger than the limit of " + std::to_string(max_bytes) + " bytes");
-  }
-  return raw;
+  return state_->decompress_small(archive, max_bytes);
 }
 
 const Model& Compressor::model() const { return state_->model; }

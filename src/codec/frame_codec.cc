@@ -185,20 +185,26 @@ Frame FrameCodec::encode_compact(std::span<const std::uint8_t> data, Experts exp
 }
 
 std::vector<std::uint8_t> FrameCodec::decode_compact(Method method,
-                                                     std::span<const std::uint8_t> payload) {
+                                                     std::span<const std::uint8_t> payload,
+                                                     std::size_t limit) {
+  limit = std::min(limit, kMaxCompact);
   switch (method) {
     case Method::kStored:
+      check_size(payload.size(), limit);
       return {payload.begin(), payload.end()};
-    case Method::kZstd:
-      return decode_zstd(payload, zstd_size(payload, kMaxCompact));
+    case Method::kZstd: {
+      const std::size_t size = zstd_size(payload, kMaxCompact);
+      check_size(size, limit);
+      return decode_zstd(payload, size);
+    }
     case Method::kCmFast:
     case Method::kCm:
-      return decode_cm(payload, 0, strength(method), true, {});
+      return decode_cm(payload, limit, strength(method), true, {});
     case Method::kLlm:
     case Method::kMixed: {
       Predictor& predictor = state_->use_predictor();
-      return decode_modelled(payload, 0, *state_->model, predictor, experts(method), true, nullptr,
-                             {});
+      return decode_modelled(payload, limit, *state_->model, predictor, experts(method), true,
+                             nullptr, {});
     }
   }
   throw Error(ErrorKind::kData, "the archive is damaged, or of a newer version: unknown method");

@@ -87,9 +87,11 @@ class FrameCodec {
 
   // Small texts in one lane. The payload of a method that needs context or language models tells
   // its own size; that of others does not: decode_compact() takes it as all of `payload` (kStored)
-  // or finds it there (kZstd).
+  // or finds it there (kZstd). More than `limit` bytes are refused before they are computed:
+  // Error(kMemory).
   Frame encode_compact(std::span<const std::uint8_t> data, Experts experts);
-  std::vector<std::uint8_t> decode_compact(Method method, std::span<const std::uint8_t> payload);
+  std::vector<std::uint8_t> decode_compact(Method method, std::span<const std::uint8_t> payload,
+                                           std::size_t limit);
 
  private:
   struct State;

@@ -295,7 +295,7 @@ std::vector<std::uint8_t> decode_modelled(std::span<const std::uint8_t> payload,
   if (!compact) header = take_lanes(payload, raw_size);
   coder::Decoder coder(payload);
   if (compact) {
-    raw_size = code_size(coder, 0);
+    raw_size = take_size(coder, raw_size);
     header.extents = {{0, raw_size}};
     header.escapes = coder.code(kEscapesLikely) != 0;
   }

@@ -29,7 +29,8 @@ ModelledFrame model_frame(std::span<const std::uint8_t> data, int lanes, const L
 std::vector<std::uint8_t> encode_modelled(const ModelledFrame& frame, const LoadedModel& model,
                                           mix::Experts experts, bool compact);
 
-// Throws Error(kData) where the payload cannot have come from encode_modelled().
+// Throws Error(kData) where the payload cannot have come from encode_modelled(). With `compact`,
+// `raw_size` is the most that is allowed (Error(kMemory) above).
 std::vector<std::uint8_t> decode_modelled(std::span<const std::uint8_t> payload,
                                           std::size_t raw_size, const LoadedModel& model,
                                           Predictor& predictor, mix::Experts experts, bool compact,

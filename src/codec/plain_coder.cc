@@ -93,7 +93,7 @@ std::vector<std::uint8_t> decode_cm(std::span<const std::uint8_t> payload, std::
                                     mix::Strength strength, bool compact,
                                     const Progress& progress) {
   coder::Decoder coder(payload);
-  if (compact) raw_size = code_size(coder, 0);
+  if (compact) raw_size = take_size(coder, raw_size);
   const mix::LaneExtent lane{0, raw_size};
   mix::FrameMixer mixer(mix::Experts::kCm, strength, raw_size, {&lane, 1});
   code_bytes(coder, mixer, nullptr, raw_size, progress);

@@ -18,7 +18,8 @@ std::vector<std::uint8_t> decode_zstd(std::span<const std::uint8_t> payload, std
 // `limit`.
 std::size_t zstd_size(std::span<const std::uint8_t> payload, std::size_t limit);
 
-// With `compact` the payload tells its own size.
+// With `compact` the payload tells its own size, and `raw_size` is the most that is allowed
+// (Error(kMemory) above).
 std::vector<std::uint8_t> encode_cm(std::span<const std::uint8_t> data, mix::Strength strength,
                                     bool compact, const Progress& progress);
 std::vector<std::uint8_t> decode_cm(std::span<const std::uint8_t> payload, std::size_t raw_size,

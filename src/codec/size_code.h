@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "smll/error.h"
 
@@ -30,6 +31,22 @@ std::size_t code_size(Coder& coder, std::size_t size) {
     value = value << 1 | static_cast<std::size_t>(coder.code(32768, size >> (i - 1) & 1));
   }
   return value;
+}
+
+// Throws Error(kMemory) for a size above what the caller allows.
+inline void check_size(std::size_t size, std::size_t limit) {
+  if (size > limit) {
+    throw Error(ErrorKind::kMemory,
+                "the data is larger than the limit of " + std::to_string(limit) + " bytes");
+  }
+}
+
+// Decodes a size before anything of that size is computed or allocated.
+template <class Decoder>
+std::size_t take_size(Decoder& coder, std::size_t limit) {
+  const std::size_t size = code_size(coder, 0);
+  check_size(size, limit);
+  return size;
 }
 
 }  // namespace smll::codec
