@@ -103,7 +103,7 @@ class Compressor:
     def compress(self, data: Union[str, BytesLike]) -> bytes:
         """Compress text (as UTF-8) or any bytes.
 
-        Up to 64 KiB become a form that names no model and adds 2 bytes to the coded text; more becomes what a
+        Up to 65,535 bytes become a form that names no model and adds 2 bytes to the coded text; more becomes what a
         file would hold.
         """
         self._model  # noqa: B018 (a closed compressor says so)
