@@ -38,8 +38,8 @@ Bytes text() {
   unsigned state = 1;
   while (data.size() < 40000) {
     state = state * 1664525u + 1013904223u;
-    const std::string words =
-        "that it was not for the " + std::to_string(state >> 28) + " of as on it had but are from\n";
+    const std::string words = "that it was not for the " + std::to_string(state >> 28) +
+                              " of as on it had but are from\n";
     data.insert(data.end(), words.begin(), words.end());
   }
   data.resize(40000);
