@@ -112,7 +112,8 @@ class LlamaPredictor : public Predictor {
 std::string set_up(int threads) {
   const std::string build =
       fmt::format("{} {} {}", ggml_version(), ggml_commit(), llama_print_system_info());
-  return fmt::format("{}t {:08x}", thread_count(threads), XXH32(build.data(), build.size(), 0));
+  const std::uint32_t hash = XXH32(build.data(), build.size(), 0) & 0xffffff;
+  return fmt::format("{}t{:06x}", thread_count(threads), hash);
 }
 
 std::unique_ptr<Predictor> make_predictor(std::shared_ptr<const llama_model> model,

@@ -11,7 +11,7 @@
 namespace smll::llama {
 
 // What results depend on besides the model: the number of threads, and a hash of the library's
-// build and the CPU features that it uses ("2t 6b1a9c0e"). Short, since every archive records it.
+// build and the CPU features that it uses ("2t6b1a9c"). Short, since every archive records it.
 std::string set_up(int threads);
 
 // `row_order`: token id of each logit of a row. `threads` 0: one per core.
