@@ -140,6 +140,8 @@ struct Reader::State {
 
   // False when the frame is damaged and left out.
   bool decode(Pending& next) {
+    // Of a range only part of a frame may be given.
+    if (!options.range) check_limit(stats.raw_bytes + next.frame.raw_size);
     return attempt([&] {
       try {
         decode_payload(next);
@@ -181,11 +183,15 @@ struct Reader::State {
   void count_given(std::uint64_t archive_end) {
     stats.raw_bytes += ready.size();
     stats.archive_bytes = archive_end;
-    if (options.max_bytes != 0 && stats.raw_bytes > options.max_bytes) {
+    check_limit(stats.raw_bytes);
+    if (options.progress) options.progress(stats);
+  }
+
+  void check_limit(std::uint64_t bytes) const {
+    if (options.max_bytes != 0 && bytes > options.max_bytes) {
       throw Error(ErrorKind::kMemory, "the data is larger than the limit of " +
                                           std::to_string(options.max_bytes) + " bytes");
     }
-    if (options.progress) options.progress(stats);
   }
 
   // False when the error must stop the reading.
