@@ -75,4 +75,4 @@ install: build
 	cmake --install build --prefix "$(PREFIX)"
 
 clean:
-	rm -rf build build-debug build-asan build-fuzz
+	rm -rf build build-*

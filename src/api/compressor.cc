@@ -4,9 +4,12 @@
 #include "api/model_source.h"
 #include "archive/compact.h"
 #include "codec/frame_codec.h"
+#include "codec/size_code.h"
 #include "smll/smll.h"
 
 namespace smll {
+
+static_assert(kCompactLimit == codec::kMaxCompact, "what is promised must be what can be coded");
 namespace {
 
 // Working memory of one call, kept for the next.

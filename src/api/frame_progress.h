@@ -1,6 +1,9 @@
-// Turns a codec's progress inside one frame into the public progress of a whole stream.
+// Turns what a codec says of one frame into the public progress and statistics of a whole stream.
 #pragma once
 
+#include <algorithm>
+
+#include "archive/format.h"
 #include "codec/frame_codec.h"
 #include "smll/smll.h"
 
@@ -17,6 +20,15 @@ codec::Progress frame_progress(const ProgressFunction& progress, const Stats& st
     now.tokens += tokens;
     progress(now);
   };
+}
+
+// Adds a frame that is done, but for its bytes, to `stats`.
+inline void count_frame(codec::Method method, const codec::FrameStats& frame, Stats& stats) {
+  stats.frames += 1;
+  stats.tokens += frame.tokens;
+  stats.model_seconds += frame.model_seconds;
+  stats.lanes = std::max(stats.lanes, frame.lanes);
+  stats.methods[archive::method_name(method)] += 1;
 }
 
 }  // namespace smll::api

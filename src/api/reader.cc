@@ -10,6 +10,7 @@
 #include "api/model_source.h"
 #include "archive/archive_parser.h"
 #include "codec/frame_codec.h"
+#include "codec/size_code.h"
 #include "smll/smll.h"
 
 namespace smll {
@@ -161,11 +162,7 @@ struct Reader::State {
       queue.finish(progress);
     }
     parser.check_content(frame, next.number, next.raw, next.payload);
-    stats.frames += 1;
-    stats.tokens += next.stats.tokens;
-    stats.model_seconds += next.stats.model_seconds;
-    stats.lanes = std::max(stats.lanes, next.stats.lanes);
-    stats.methods[archive::method_name(frame.method)] += 1;
+    api::count_frame(frame.method, next.stats, stats);
   }
 
   codec::FrameCodec& codec_with_model() {
@@ -188,10 +185,7 @@ struct Reader::State {
   }
 
   void check_limit(std::uint64_t bytes) const {
-    if (options.max_bytes != 0 && bytes > options.max_bytes) {
-      throw Error(ErrorKind::kMemory, "the data is larger than the limit of " +
-                                          std::to_string(options.max_bytes) + " bytes");
-    }
+    if (options.max_bytes != 0) codec::check_size(bytes, options.max_bytes);
   }
 
   // False when the error must stop the reading.

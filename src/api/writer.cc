@@ -110,11 +110,7 @@ struct Writer::State {
     archive.add(frame, raw, record ? &*record : nullptr);
     stats.raw_bytes += raw.size();
     stats.archive_bytes = archive.archive_bytes();
-    stats.tokens += frame_stats.tokens;
-    stats.frames += 1;
-    stats.model_seconds += frame_stats.model_seconds;
-    stats.lanes = std::max(stats.lanes, frame_stats.lanes);
-    stats.methods[archive::method_name(frame.method)] += 1;
+    api::count_frame(frame.method, frame_stats, stats);
     if (options.progress) options.progress(stats);
   }
 

@@ -129,10 +129,10 @@ Frame FrameCodec::encode(std::span<const std::uint8_t> data, const FrameOptions&
     }
     const bool fast = hurry || data.size() > kMaxModelFrame;
     const Method cm = fast ? Method::kCmFast : Method::kCm;
-    auto mixed = encode_cm(data, strength(cm), false, model ? Progress{} : progress);
+    auto coded = encode_cm(data, strength(cm), false, model ? Progress{} : progress);
     const bool near =
-        best.method == Method::kZstd && best.payload.size() * 100 <= mixed.size() * kZstdIsNear;
-    keep_smaller(best, cm, std::move(mixed));
+        best.method == Method::kZstd && best.payload.size() * 100 <= coded.size() * kZstdIsNear;
+    keep_smaller(best, cm, std::move(coded));
     if (hurry && near) keep_smaller(best, Method::kZstd, encode_zstd(data, kZstdLevel));
   }
   if (model) state_->try_model(data, options, best, stats, progress);

@@ -34,7 +34,7 @@ std::size_t code_size(Coder& coder, std::size_t size) {
 }
 
 // Throws Error(kMemory) for a size above what the caller allows.
-inline void check_size(std::size_t size, std::size_t limit) {
+inline void check_size(std::uint64_t size, std::uint64_t limit) {
   if (size > limit) {
     throw Error(ErrorKind::kMemory,
                 "the data is larger than the limit of " + std::to_string(limit) + " bytes");

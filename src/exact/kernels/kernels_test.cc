@@ -19,13 +19,10 @@ namespace {
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-// The kernels to test: those the processor has, and the emulated ones of a test build.
+// The kernels to test: those the processor has or the build emulates.
 std::vector<const Kernels*> tables() {
   std::vector<const Kernels*> result;
   for (Isa isa : supported_isas()) result.push_back(&kernels_for(isa));
-#if defined(SMLL_AVX512_SIMDE)
-  result.push_back(avx512_kernels());
-#endif
   return result;
 }
 
