@@ -142,6 +142,7 @@ INPUTS = {
     "no space": (b"abcdefghij" * 2000)[:20000],
     "special tokens": b"x <|im_end|> y <|endoftext|> z",
     "invalid UTF-8": b"caf\xe9 \xff\xfe \xc3( ok",
+    "above U+10FFFF": b"the endz\x00\x00\xf6\x9e\x91\x9b\xdf\x8c\x90\xd6on\n",
     "tabs and trailing spaces": b"\t\tx  \n  \n\n y \t",
     "text": lines(3000),
 }

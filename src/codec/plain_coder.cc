@@ -8,6 +8,8 @@
 
 #include "codec/size_code.h"
 #include "coder/range_coder.h"
+#include "smll/error.h"
+#include "text/utf8.h"
 
 namespace smll::codec {
 namespace {
@@ -32,22 +34,6 @@ void code_bytes(Coder& coder, mix::FrameMixer& mixer, const std::uint8_t* known,
     }
     if (progress && i % kProgressBytes == 0) progress(i, 0);
   }
-}
-
-// Length of the valid UTF-8 sequence at the start of `in`; 0 when there is none.
-std::size_t utf8_length(std::span<const std::uint8_t> in) {
-  const std::uint8_t lead = in[0];
-  const std::size_t length = lead < 0x80   ? 1
-                             : lead < 0xc2 ? 0
-                             : lead < 0xe0 ? 2
-                             : lead < 0xf0 ? 3
-                             : lead < 0xf5 ? 4
-                                           : 0;
-  if (length == 0 || length > in.size()) return 0;
-  const auto continuation = [](std::uint8_t b) { return (b & 0xc0) == 0x80; };
-  return std::all_of(in.begin() + 1, in.begin() + static_cast<std::ptrdiff_t>(length), continuation)
-             ? length
-             : 0;
 }
 
 }  // namespace
@@ -116,7 +102,8 @@ bool looks_like_text(std::span<const std::uint8_t> data) {
       const std::uint8_t byte = piece[0];
       controls +=
           byte < 32 && byte != '\t' && byte != '\n' && byte != '\r' && byte != '\f' && byte != 27;
-      const std::size_t length = utf8_length(piece);
+      const std::size_t length =
+          text::utf8_length({reinterpret_cast<const char*>(piece.data()), piece.size()});
       invalid += length == 0 && piece.size() > 3;
       piece = piece.subspan(std::max<std::size_t>(length, 1));
     }

@@ -3,6 +3,7 @@
 #include <random>
 
 #include "text/tokenizer.h"
+#include "text/utf8.h"
 #include "text/vocabulary.h"
 
 namespace smll::text {
@@ -80,6 +81,33 @@ TEST(Tokenizer, KeepsTheRawTokensWhereTheySpellTheText) {
   const std::vector<Unit> units = tokenizer.tokenize("ab");
   ASSERT_EQ(units.size(), 2u) << "a, b as the tokenizer said, not the longest token ab";
   EXPECT_EQ(spell(vocabulary, units), "ab");
+}
+
+TEST(Tokenizer, RawTokenizersSeeValidUtf8Only) {
+  const Vocabulary vocabulary(entries());
+  std::string seen;
+  const Tokenizer tokenizer(vocabulary, [&](std::string_view piece) {
+    EXPECT_EQ(utf8_prefix(piece), piece.size());
+    seen += piece;
+    return std::vector<Token>{};
+  });
+  // A code point above U+10FFFF, at which llama.cpp's tokenizer throws, and a cut sequence.
+  const std::string text =
+      "ab\xf6\x9e\x91\x9b"
+      "c \xe2\x82\xac\xe2\x82";
+  EXPECT_EQ(spell(vocabulary, tokenizer.tokenize(text)), text);
+  EXPECT_EQ(seen, "abc \xe2\x82\xac");
+}
+
+TEST(Utf8, TakesWhatRfc3629Allows) {
+  for (const char* valid : {"a", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf"}) {
+    EXPECT_EQ(utf8_length(valid), std::string_view(valid).size());
+  }
+  for (const char* invalid :
+       {"\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80",
+        "\xf6\x9e\x91\x9b", "\xe2\x82", "\xff"}) {
+    EXPECT_EQ(utf8_length(invalid), 0u);
+  }
 }
 
 TEST(Tokenizer, CutsLongTextsIntoBoundedPieces) {

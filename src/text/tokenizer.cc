@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "text/utf8.h"
+
 namespace smll::text {
 namespace {
 
@@ -44,6 +46,18 @@ std::vector<Unit> Tokenizer::tokenize(std::string_view text) const {
 }
 
 void Tokenizer::append_piece(std::string_view piece, std::vector<Unit>& out) const {
+  while (!piece.empty()) {
+    const std::size_t valid = utf8_prefix(piece);
+    append_valid(piece.substr(0, valid), out);
+    piece.remove_prefix(valid);
+    std::size_t invalid = 0;
+    while (invalid < piece.size() && utf8_length(piece.substr(invalid)) == 0) ++invalid;
+    append_longest(piece.substr(0, invalid), out);
+    piece.remove_prefix(invalid);
+  }
+}
+
+void Tokenizer::append_valid(std::string_view piece, std::vector<Unit>& out) const {
   // As long as the tokens spell the text they are kept; from the first that does not, the longest
   // tokens that do take over up to the end of the line, where the raw tokenizer is tried again.
   while (!piece.empty()) {

@@ -18,12 +18,12 @@ struct Unit {
   bool escaped() const { return row == Vocabulary::kNoRow; }
 };
 
-// Wraps a model's own tokenizer, which may strip spaces, normalize or fail: whatever it returns is
+// Wraps a model's own tokenizer, which may strip spaces or normalize: whatever it returns is
 // checked against the bytes, and text that it does not spell exactly is cut into the longest tokens
-// that do.
+// that do. So is what is not UTF-8, which raw tokenizers never see: some throw at it.
 class Tokenizer {
  public:
-  // Appends token ids for `text` (any bytes); may be lossy.
+  // Token ids for `text` (valid UTF-8); may be lossy.
   using Raw = std::function<std::vector<Token>(std::string_view text)>;
 
   Tokenizer(const Vocabulary& vocabulary, Raw raw);
@@ -34,6 +34,7 @@ class Tokenizer {
 
  private:
   void append_piece(std::string_view piece, std::vector<Unit>& out) const;
+  void append_valid(std::string_view piece, std::vector<Unit>& out) const;
   void append_longest(std::string_view piece, std::vector<Unit>& out) const;
 
   const Vocabulary& vocabulary_;

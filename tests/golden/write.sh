@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Writes the golden archives anew. Only for a change of the format or of the arithmetic, which needs a new version
-# number (docs/format.md, docs/exactness.md): archives that people have must stay readable.
+# Writes the golden archives anew. For a change of the format or of the arithmetic, which needs a new version number
+# (docs/format.md, docs/exactness.md), or of the encoder's choices (such as tokens), when the old archives still open:
+# those that people have must stay readable.
 set -euo pipefail
 cd "$(dirname "$0")"
 smll=../../build/smll
