@@ -5,6 +5,7 @@
 # make test-isa the golden archives with AVX-512 and AArch64 emulated where this machine has neither
 # make fuzz     run the fuzz targets, each for FUZZ_SECONDS (60)
 # make bench    compare with other compressors: docs/results.md, its plots and README's tables
+# make bench-engine the exact engine's speed by batch and instruction set, and where its time goes
 # make bench-llama  compare speed with llama.cpp's own benchmark
 # make wheel    build sdist and wheel into dist/ and try the wheel in a fresh environment
 # make lint     check formatting and run clang-tidy
@@ -12,7 +13,7 @@
 PREFIX ?= /usr/local
 PYTHON := .venv/bin/python
 
-.PHONY: all setup build model demo test unit e2e asan test-isa fuzz bench bench-llama wheel lint format install clean
+.PHONY: all setup build model demo test unit e2e asan test-isa fuzz bench bench-engine bench-llama wheel lint format install clean
 
 all: build
 
@@ -56,6 +57,10 @@ fuzz: setup
 
 bench: model
 	@$(PYTHON) scripts/bench --ablate $(BENCH_OPTIONS)
+
+bench-engine: model
+	@cmake --preset bench >/dev/null && cmake --build --preset bench --target engine_bench
+	@build-bench/bench/engine_bench "$$(build/smll models pull)" $(BENCH_OPTIONS)
 
 bench-llama:
 	@scripts/setup --llama-bench
