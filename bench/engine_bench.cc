@@ -12,9 +12,10 @@
 // takes its time.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -34,6 +35,16 @@ using smll::exact::Isa;
 struct Setup {
   std::shared_ptr<const smll::model::Model> model;
   int context;
+};
+
+// What one benchmark does: `length` tokens to each lane, `step` at a time.
+struct Work {
+  Isa isa;
+  double peak;  // int8 multiply-adds a second of one thread, or 0
+  int threads;
+  int lanes;
+  int length;
+  int step;
 };
 
 // Any tokens do: the work does not depend on them.
@@ -70,26 +81,26 @@ void feed(Engine& engine, int lanes, std::span<const Token> tokens) {
   engine.feed(batch, ignore);
 }
 
-void run(benchmark::State& state, const Setup& setup, Isa isa, int threads, int lanes, int length) {
-  Engine engine(setup.model, {.isa = isa, .threads = threads, .row_order = {}});
-  const std::vector<Token> tokens = some_tokens(std::max(length, setup.context), engine.rows());
+void run(benchmark::State& state, const Setup& setup, const Work& work) {
+  Engine engine(setup.model, {.isa = work.isa, .threads = work.threads, .row_order = {}});
+  const std::vector<Token> tokens =
+      some_tokens(std::max(work.length, setup.context), engine.rows());
   for (auto _ : state) {
     state.PauseTiming();
-    engine.reset(lanes);
-    feed(engine, lanes, std::span(tokens).first(setup.context));
+    engine.reset(work.lanes);
+    feed(engine, work.lanes, std::span(tokens).first(setup.context));
     engine.reset_times();
     state.ResumeTiming();
-    if (lanes == 1 && length > 32) {
-      feed(engine, lanes, std::span(tokens).first(length));
-      continue;
+    for (int i = 0; i < work.length; i += work.step) {
+      feed(engine, work.lanes, std::span(tokens).subspan(i, work.step));
     }
-    for (int i = 0; i < length; ++i) feed(engine, lanes, std::span(tokens).subspan(i, 1));
   }
-  const double fed = static_cast<double>(state.iterations()) * lanes * length;
+  const double fed = static_cast<double>(state.iterations()) * work.lanes * work.length;
   state.counters["tokens/s"] = benchmark::Counter(fed, benchmark::Counter::kIsRate);
-  if (const double peak = smll::bench::int8_peak(isa); peak > 0) {
-    state.counters["of_peak"] = benchmark::Counter(
-        fed * work_per_token(*setup.model) / (peak * threads), benchmark::Counter::kIsRate);
+  if (work.peak > 0) {
+    state.counters["of_peak"] =
+        benchmark::Counter(fed * work_per_token(*setup.model) / (work.peak * work.threads),
+                           benchmark::Counter::kIsRate);
   }
   double total = 0;
   for (const std::uint64_t time : engine.times()) total += static_cast<double>(time);
@@ -99,10 +110,9 @@ void run(benchmark::State& state, const Setup& setup, Isa isa, int threads, int 
   }
 }
 
-void add(const std::string& name, const Setup& setup, Isa isa, int threads, int lanes, int length) {
-  benchmark::RegisterBenchmark(
-      name.c_str(),
-      [=](benchmark::State& state) { run(state, setup, isa, threads, lanes, length); })
+void add(const std::string& name, const Setup& setup, const Work& work) {
+  benchmark::RegisterBenchmark(name.c_str(),
+                               [=](benchmark::State& state) { run(state, setup, work); })
       ->UseRealTime()
       ->Unit(benchmark::kMillisecond);
 }
@@ -110,17 +120,19 @@ void add(const std::string& name, const Setup& setup, Isa isa, int threads, int 
 void add_all(const Setup& setup) {
   const int all = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   for (const Isa isa : smll::exact::supported_isas()) {
+    const double peak = smll::bench::int8_peak(isa);
     const std::vector<int> counts = all == 1 ? std::vector{1} : std::vector{1, all};
     for (const int threads : counts) {
       const std::string set =
           std::string("/") + isa_name(isa) + "/threads:" + std::to_string(threads);
       // Scalar code is the definition, not meant to be fast: enough to see that it ends.
       const bool fast = isa != Isa::kScalar;
-      add("prefill" + set, setup, isa, threads, 1, fast ? 512 : 33);
+      const int prompt = fast ? 512 : 33;
+      add("prefill" + set, setup, {isa, peak, threads, 1, prompt, prompt});
       for (const int lanes : {1, 4, 8, 16, 32}) {
         if (!fast && lanes > 1) break;
-        add("decode" + set + "/lanes:" + std::to_string(lanes), setup, isa, threads, lanes,
-            fast ? 16 : 2);
+        add("decode" + set + "/lanes:" + std::to_string(lanes), setup,
+            {isa, peak, threads, lanes, fast ? 16 : 2, 1});
       }
     }
   }
@@ -132,11 +144,11 @@ int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   Setup setup{nullptr, 0};
   const bool has_context = argc == 4 && std::strcmp(argv[2], "--context") == 0;
-  if (argc != 2 && !has_context) {
+  if (has_context) setup.context = std::atoi(argv[3]);
+  if ((argc != 2 && !has_context) || setup.context < 0) {
     std::fprintf(stderr, "usage: engine_bench MODEL.gguf [--context N] [--benchmark_...]\n");
     return 2;
   }
-  if (has_context) setup.context = std::atoi(argv[3]);
   try {
     setup.model = smll::model::Model::load(argv[1], {}, 0);
     add_all(setup);
