@@ -15,7 +15,7 @@ from .samples import english
 
 # Bytes of training text at most: of a full run and a quick one.
 _TRAINING, _QUICK_TRAINING = 8 << 20, 3 << 20
-_TEST, _QUICK_TEST = 20_000, 3_000
+_TEST, _QUICK_TEST = 20_000, 1_000
 
 
 class Corpus(NamedTuple):

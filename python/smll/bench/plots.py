@@ -84,41 +84,49 @@ def _types(table: Table) -> Any:
     return figure
 
 
+def _legend_beside(axes: Any) -> None:
+    """Outside of the axes, where no line can cross it."""
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1.02))
+
+
 def _lengths(table: Table) -> Any:
-    figure, axes = plt.subplots(figsize=(9, 5.2))
+    figure, axes = plt.subplots(figsize=(10.5, 5.2))
     for name in table.rows[0].cells:
         points = [(row.characters, 8 * cell.size / row.characters) for row in table.rows if (cell := row.cells[name])]
         axes.plot(*zip(*points), marker="o", markersize=4, linewidth=2.6 if name == "smll" else 1.5, label=name,
                   color=_COLOURS[name])  # fmt: skip
     axes.plot(*zip(*sorted(published.BITS_BY_LENGTH.items())), "D", markersize=5, markerfacecolor="none", color=_INK,
-              label=f"original, published ({published.MODEL}, its texts)")  # fmt: skip
+              label=f"original, published\n({published.MODEL},\nits texts)")  # fmt: skip
     axes.set_xscale("log")
     axes.set_ylim(0, 10)
     axes.set_xlabel("characters")
     axes.set_ylabel("bits a character (smaller is better)")
     axes.set_title("How length matters")
     axes.grid(linewidth=0.6)
-    axes.legend(frameon=False)
+    _legend_beside(axes)
     return figure
 
 
 def _speed(table: Table) -> Any:
-    figure, axes = plt.subplots(figsize=(9, 5.2))
-    for row, marker in zip(speed_rows(table), "os"):
+    figure, axes = plt.subplots(figsize=(10.5, 5.2))
+    rows = speed_rows(table)
+    for row, marker in zip(rows, "os"):
         for name, cell in row.cells.items():
-            if cell is None:
-                continue
-            speed, ratio = row.bytes / cell.unpack_seconds, row.bytes / cell.size
-            axes.scatter(speed, ratio, s=60, marker=marker, color=_COLOURS[name])
-            axes.annotate(name, (speed, ratio), textcoords="offset points", xytext=(7, 5), fontsize=9)
-        axes.scatter([], [], marker=marker, color=_INK, label=f"{row.label} characters")
+            if cell is not None:
+                speed, ratio = row.bytes / cell.unpack_seconds, row.bytes / cell.size
+                axes.scatter(speed, ratio, s=60, marker=marker, color=_COLOURS[name])
+    # Labels at the points would lie on each other: some codecs are as fast and as small as others.
+    for name in table.rows[0].cells:
+        axes.scatter([], [], s=60, marker="o", color=_COLOURS[name], label=name)
+    for row, marker in zip(rows, "os"):
+        axes.scatter([], [], s=60, marker=marker, facecolors="none", edgecolors=_INK, label=f"{row.label} characters")
     axes.set_xscale("log")
     axes.set_xlabel("decompression, bytes a second")
     axes.set_ylabel("compression ratio")
     axes.set_title("What the ratio costs")
     axes.grid(linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.legend(frameon=False)
+    _legend_beside(axes)
     return figure
 
 

@@ -13,7 +13,9 @@ from .progress import Progress
 from .samples import QUOTES, content_types, long_english
 
 LENGTHS = (50, 100, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000)
-QUICK_LENGTHS = (50, 100, 500, 1_000, 2_000, 5_000)
+# A quick run's lengths, and the most characters of its texts by content type.
+QUICK_LENGTHS = (50, 100, 500, 1_000)
+QUICK_CHARACTERS = 500
 
 
 class NgramRow(NamedTuple):
@@ -57,9 +59,10 @@ class Plan(NamedTuple):
 
     def texts(self) -> Dict[str, Dict[str, str]]:
         lengths = QUICK_LENGTHS if self.quick else LENGTHS
+        most = QUICK_CHARACTERS if self.quick else None
         return {
             "quotes": dict(QUOTES),
-            "types": content_types(),
+            "types": {label: text[:most] for label, text in content_types().items()},
             "lengths": {f"{length:,}": long_english(length) for length in lengths},
             "files": self.files,
         }
