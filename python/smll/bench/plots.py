@@ -117,7 +117,8 @@ def _speed(table: Table) -> Any:
                 axes.scatter(speed, ratio, s=60, marker=marker, color=_COLOURS[name])
     # Labels at the points would lie on each other: some codecs are as fast and as small as others.
     for name in table.rows[0].cells:
-        axes.scatter([], [], s=60, marker="o", color=_COLOURS[name], label=name)
+        if any(row.cells[name] for row in rows):
+            axes.scatter([], [], s=60, marker="o", color=_COLOURS[name], label=name)
     for row, marker in zip(rows, "os"):
         axes.scatter([], [], s=60, marker=marker, facecolors="none", edgecolors=_INK, label=f"{row.label} characters")
     axes.set_xscale("log")
