@@ -1,10 +1,10 @@
-"""No input is much slower than English."""
+"""No input is much slower than English, and memory does not grow with the input."""
 
 import os
 import subprocess
 
 import pytest
-from conftest import lines
+from conftest import lines, noise
 
 ENGLISH = lines(40_000)
 STRANGE = {
@@ -40,3 +40,34 @@ def test_no_input_is_much_slower_than_english(smll, test_model, options):
         # Twice is the aim; the rest is for machines that do other things beside.
         assert there <= 3 * english * share + 0.5, name
         assert back_again <= 3 * english_back * share + 0.5, name
+
+
+def peak_memory(smll, *arguments, input):
+    """Output and the most memory, in KB, of one run that reads a pipe. Asked before the last byte is given, of the
+    process itself: what wait4() tells counts this one's memory from before the program began."""
+    with open(smll.path("out"), "wb") as out:
+        process = subprocess.Popen([smll.binary, *map(str, arguments)], cwd=smll.directory,
+                                   stdin=subprocess.PIPE, stdout=out)
+        process.stdin.write(input[:-1])
+        process.stdin.flush()
+        with open(f"/proc/{process.pid}/status") as status:
+            peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+        process.stdin.write(input[-1:])
+        process.stdin.close()
+        assert process.wait() == 0
+    return smll.path("out").read_bytes(), peak
+
+
+@pytest.mark.parametrize("options", [["-1"], ["--lanes", "4"]], ids=" ".join)
+def test_memory_is_constant(smll, test_model, options):
+    frame = 131_072
+    options = ["-T", 1, "--model", test_model, "--frame-size", frame, *options]
+    peaks = []
+    for frames in 20, 140:
+        data = lines(frame) + noise(frame * frames)
+        archive, there = peak_memory(smll, *options, input=data)
+        back, back_again = peak_memory(smll, "-d", *options[:4], input=archive)
+        assert back == data
+        peaks.append((there, back_again))
+    for few, many in zip(*peaks):
+        assert many <= few + 4096  # 15 MB more went through

@@ -26,9 +26,11 @@ constexpr int kFastZstdLevel = 3;
 // Where that is within so many percent of the context models, repeats are all there is to gain, and
 // the slow level finds more of them.
 constexpr std::size_t kZstdIsNear = 110;
-// What zstd cannot shorten and is no text is taken for random from this size on: context models
-// would only take time.
-constexpr std::size_t kBelieveRandom = 65536;
+// What zstd cannot shorten and is no text is taken for random from this size on where the fast
+// context models do not save a percent of these samples either: all context models would only take
+// time.
+constexpr std::size_t kBelieveRandom = 4096;
+constexpr std::size_t kRandomSamples = 4, kRandomSampleBytes = 4096;
 
 mix::Strength strength(Method method) {
   return method == Method::kCmFast ? mix::Strength::kFast : mix::Strength::kStrong;
@@ -36,6 +38,26 @@ mix::Strength strength(Method method) {
 
 mix::Experts experts(Method method) {
   return method == Method::kLlm ? mix::Experts::kLlm : mix::Experts::kAll;
+}
+
+// `count` pieces of `bytes` each, evenly spread from the first byte to the last; all of the data
+// where that is not more.
+std::vector<std::uint8_t> sample_of(std::span<const std::uint8_t> data, std::size_t count,
+                                    std::size_t bytes) {
+  if (data.size() <= count * bytes) return {data.begin(), data.end()};
+  std::vector<std::uint8_t> sample;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto piece = data.subspan((data.size() - bytes) * i / (count - 1), bytes);
+    sample.insert(sample.end(), piece.begin(), piece.end());
+  }
+  return sample;
+}
+
+// Asked of data that zstd cannot shorten.
+bool looks_random(std::span<const std::uint8_t> data) {
+  if (data.size() < kBelieveRandom || looks_like_text(data)) return false;
+  const std::vector<std::uint8_t> sample = sample_of(data, kRandomSamples, kRandomSampleBytes);
+  return encode_cm(sample, mix::Strength::kFast, false, {}).size() * 100 >= sample.size() * 99;
 }
 
 void keep_smaller(Frame& best, Method method, std::vector<std::uint8_t> payload) {
@@ -68,12 +90,7 @@ struct FrameCodec::State {
   // Whether pieces from the whole frame take fewer bytes with the model than its share of `other`
   // bytes.
   bool sample_wins(std::span<const std::uint8_t> data, std::size_t other, FrameStats* stats) {
-    std::vector<std::uint8_t> sample;
-    for (std::size_t i = 0; i < kSamples; ++i) {
-      const auto piece =
-          data.subspan((data.size() - kSampleBytes) * i / (kSamples - 1), kSampleBytes);
-      sample.insert(sample.end(), piece.begin(), piece.end());
-    }
+    const std::vector<std::uint8_t> sample = sample_of(data, kSamples, kSampleBytes);
     const ModelledFrame frame = run_model(sample, 1, stats, {});
     const std::size_t size = encode_modelled(frame, *model, mix::Experts::kLlm, false).size();
     return size * 100 / kColdStart * data.size() <= other * sample.size();
@@ -124,9 +141,7 @@ Frame FrameCodec::encode(std::span<const std::uint8_t> data, const FrameOptions&
   if (options.experts != Experts::kLlm) {
     const bool hurry = options.experts == Experts::kCmFast;
     keep_smaller(best, Method::kZstd, encode_zstd(data, hurry ? kFastZstdLevel : kZstdLevel));
-    if (best.method == Method::kStored && data.size() >= kBelieveRandom && !looks_like_text(data)) {
-      return best;
-    }
+    if (best.method == Method::kStored && looks_random(data)) return best;
     const bool fast = hurry || data.size() > kMaxModelFrame;
     const Method cm = fast ? Method::kCmFast : Method::kCm;
     auto coded = encode_cm(data, strength(cm), false, model ? Progress{} : progress);

@@ -1,0 +1,53 @@
+// Which method a frame gets.
+#include "codec/frame_codec.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+namespace smll::codec {
+namespace {
+
+std::vector<std::uint8_t> noise(std::size_t size) {
+  std::mt19937 random(7);
+  std::vector<std::uint8_t> bytes(size);
+  for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random() >> 24);
+  return bytes;
+}
+
+// 16-bit samples of two tones and a little noise: nothing repeats, so zstd finds nothing.
+std::vector<std::uint8_t> tones(std::size_t samples) {
+  std::mt19937 random(7);
+  std::vector<std::uint8_t> bytes;
+  for (std::size_t i = 0; i < samples; ++i) {
+    const double at = static_cast<double>(i);
+    const int sample = static_cast<int>(9000 * std::sin(at / 17.3) + 3000 * std::sin(at / 5.1)) +
+                       static_cast<int>(random() >> 24);
+    bytes.push_back(static_cast<std::uint8_t>(sample & 255));
+    bytes.push_back(static_cast<std::uint8_t>(sample >> 8 & 255));
+  }
+  return bytes;
+}
+
+TEST(FrameCodec, RandomBytesAreStoredAfterASample) {
+  const std::vector<std::uint8_t> data = noise(100000);
+  bool asked_all = false;
+  const Frame frame = FrameCodec(nullptr).encode(data, {Experts::kAll, 0}, nullptr,
+                                                 [&](auto...) { asked_all = true; });
+  EXPECT_EQ(frame.method, Method::kStored);
+  EXPECT_EQ(frame.payload, data);
+  EXPECT_FALSE(asked_all);
+}
+
+TEST(FrameCodec, WhatOnlyContextModelsShortenIsNotTakenForRandom) {
+  const std::vector<std::uint8_t> data = tones(10000);
+  FrameCodec codec(nullptr);
+  const Frame frame = codec.encode(data, {Experts::kAll, 0});
+  EXPECT_EQ(frame.method, Method::kCm);
+  EXPECT_LT(frame.payload.size(), data.size() * 9 / 10);
+  EXPECT_EQ(codec.decode(frame.method, frame.raw_size, frame.payload), data);
+}
+
+}  // namespace
+}  // namespace smll::codec
