@@ -12,10 +12,11 @@ SMALL_MODEL = {  # archive: options that write it, its method
     "llm": (["--experts", "llm", "--window", "64"], "llm"),
     "lanes": (["--experts", "llm", "--window", "64", "--lanes", "3"], "llm"),
 }
-NO_MODEL = {
-    "cm": (["--experts", "cm"], "cm"),
-    "cm-fast": (["--experts", "cm-fast"], "cm-fast"),
-    "frames": (["--experts", "cm", "--frame-size", "1000"], "cm"),
+NO_MODEL = {  # archive: its text, options that write it, its method
+    "cm": (GOLDEN / "numbers.txt", ["--experts", "cm"], "cm"),
+    "cm-english": (TEXT, ["--experts", "cm"], "cm-english"),
+    "cm-fast": (TEXT, ["--experts", "cm-fast"], "cm-fast"),
+    "frames": (TEXT, ["--experts", "cm", "--frame-size", "1000"], "cm-english"),
 }
 
 
@@ -44,10 +45,10 @@ def test_small_model(smll, test_model, isa, name):
 
 @pytest.mark.parametrize("name", NO_MODEL)
 def test_without_model(smll, name):
-    options, method = NO_MODEL[name]
+    text, options, method = NO_MODEL[name]
     golden = GOLDEN / f"{name}.smll"
     assert method.encode() in smll("-l", str(golden)).stdout.split()
-    check(smll, golden, TEXT, options)
+    check(smll, golden, text, options)
 
 
 @pytest.mark.real_model

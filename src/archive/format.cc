@@ -148,6 +148,8 @@ std::string method_name(codec::Method method) {
       return "llm";
     case codec::Method::kMixed:
       return "mixed";
+    case codec::Method::kCmEnglish:
+      return "cm-english";
   }
   return "unknown";
 }

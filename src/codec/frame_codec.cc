@@ -26,15 +26,14 @@ constexpr int kFastZstdLevel = 3;
 // Where that is within so many percent of the context models, repeats are all there is to gain, and
 // the slow level finds more of them.
 constexpr std::size_t kZstdIsNear = 110;
+// So much of a frame is coded with and without common English before it; all of one that is not
+// twice as long.
+constexpr std::size_t kTryEnglish = 8192;
 // What zstd cannot shorten and is no text is taken for random from this size on where the fast
 // context models do not save a percent of these samples either: all context models would only take
 // time.
 constexpr std::size_t kBelieveRandom = 4096;
 constexpr std::size_t kRandomSamples = 4, kRandomSampleBytes = 4096;
-
-mix::Strength strength(Method method) {
-  return method == Method::kCmFast ? mix::Strength::kFast : mix::Strength::kStrong;
-}
 
 mix::Experts experts(Method method) {
   return method == Method::kLlm ? mix::Experts::kLlm : mix::Experts::kAll;
@@ -57,13 +56,22 @@ std::vector<std::uint8_t> sample_of(std::span<const std::uint8_t> data, std::siz
 bool looks_random(std::span<const std::uint8_t> data) {
   if (data.size() < kBelieveRandom || looks_like_text(data)) return false;
   const std::vector<std::uint8_t> sample = sample_of(data, kRandomSamples, kRandomSampleBytes);
-  return encode_cm(sample, mix::Strength::kFast, false, {}).size() * 100 >= sample.size() * 99;
+  return encode_cm(sample, Method::kCmFast, false, {}).size() * 100 >= sample.size() * 99;
 }
 
 void keep_smaller(Frame& best, Method method, std::vector<std::uint8_t> payload) {
   if (payload.size() >= best.payload.size()) return;
   best.method = method;
   best.payload = std::move(payload);
+}
+
+// All context models, in the way that the frame's beginning is shorter with.
+Frame encode_strong(std::span<const std::uint8_t> data, const Progress& progress) {
+  const auto head = data.size() < 2 * kTryEnglish ? data : data.first(kTryEnglish);
+  Frame best{Method::kCm, data.size(), encode_cm(head, Method::kCm, false, {})};
+  keep_smaller(best, Method::kCmEnglish, encode_cm(head, Method::kCmEnglish, false, {}));
+  if (head.size() < data.size()) best.payload = encode_cm(data, best.method, false, progress);
+  return best;
 }
 
 }  // namespace
@@ -143,11 +151,13 @@ Frame FrameCodec::encode(std::span<const std::uint8_t> data, const FrameOptions&
     keep_smaller(best, Method::kZstd, encode_zstd(data, hurry ? kFastZstdLevel : kZstdLevel));
     if (best.method == Method::kStored && looks_random(data)) return best;
     const bool fast = hurry || data.size() > kMaxModelFrame;
-    const Method cm = fast ? Method::kCmFast : Method::kCm;
-    auto coded = encode_cm(data, strength(cm), false, model ? Progress{} : progress);
-    const bool near =
-        best.method == Method::kZstd && best.payload.size() * 100 <= coded.size() * kZstdIsNear;
-    keep_smaller(best, cm, std::move(coded));
+    const Progress& shown = model ? Progress{} : progress;
+    Frame cm =
+        fast ? Frame{Method::kCmFast, data.size(), encode_cm(data, Method::kCmFast, false, shown)}
+             : encode_strong(data, shown);
+    const bool near = best.method == Method::kZstd &&
+                      best.payload.size() * 100 <= cm.payload.size() * kZstdIsNear;
+    keep_smaller(best, cm.method, std::move(cm.payload));
     if (hurry && near) keep_smaller(best, Method::kZstd, encode_zstd(data, kZstdLevel));
   }
   if (model) state_->try_model(data, options, best, stats, progress);
@@ -172,7 +182,8 @@ std::vector<std::uint8_t> FrameCodec::decode(Method method, std::size_t raw_size
       return decode_zstd(payload, raw_size);
     case Method::kCmFast:
     case Method::kCm:
-      return decode_cm(payload, raw_size, strength(method), false, progress);
+    case Method::kCmEnglish:
+      return decode_cm(payload, raw_size, method, false, progress);
     case Method::kLlm:
     case Method::kMixed: {
       Predictor& predictor = state_->use_predictor();
@@ -187,11 +198,15 @@ Frame FrameCodec::encode_compact(std::span<const std::uint8_t> data, Experts exp
   if (data.size() > kMaxCompact) throw Error(ErrorKind::kData, "a compact text is too large");
   Frame best{Method::kStored, data.size(), {data.begin(), data.end()}};
   if (data.empty()) return best;
+  const bool model = state_->model && wants_model(data, {experts, 1});
   if (experts != Experts::kLlm) {
     keep_smaller(best, Method::kZstd, encode_zstd(data, kZstdLevel));
-    keep_smaller(best, Method::kCm, encode_cm(data, mix::Strength::kStrong, true, {}));
+    keep_smaller(best, Method::kCm, encode_cm(data, Method::kCm, true, {}));
+    // Reading English takes longer than the model takes for a sentence, and helps less.
+    if (!model)
+      keep_smaller(best, Method::kCmEnglish, encode_cm(data, Method::kCmEnglish, true, {}));
   }
-  if (state_->model && wants_model(data, {experts, 1})) {
+  if (model) {
     const ModelledFrame frame = state_->run_model(data, 1, nullptr, {});
     state_->keep_modelled(best, Method::kLlm, frame, true);
     if (experts != Experts::kLlm) state_->keep_modelled(best, Method::kMixed, frame, true);
@@ -214,7 +229,8 @@ std::vector<std::uint8_t> FrameCodec::decode_compact(Method method,
     }
     case Method::kCmFast:
     case Method::kCm:
-      return decode_cm(payload, limit, strength(method), true, {});
+    case Method::kCmEnglish:
+      return decode_cm(payload, limit, method, true, {});
     case Method::kLlm:
     case Method::kMixed: {
       Predictor& predictor = state_->use_predictor();

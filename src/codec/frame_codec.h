@@ -16,12 +16,13 @@ namespace smll::codec {
 enum class Method : std::uint8_t {
   kStored = 0,
   kZstd = 1,
-  kCmFast = 2,  // small set of context models, for data that should not wait
-  kCm = 3,      // all context models, no language model
-  kLlm = 4,     // language model alone
-  kMixed = 5,   // language model and context models
+  kCmFast = 2,     // small set of context models, for data that should not wait
+  kCm = 3,         // all context models, no language model
+  kLlm = 4,        // language model alone
+  kMixed = 5,      // language model and context models
+  kCmEnglish = 6,  // as kCm, after common English was read
 };
-inline constexpr int kMethods = 6;
+inline constexpr int kMethods = 7;
 
 inline bool needs_model(Method m) { return m == Method::kLlm || m == Method::kMixed; }
 

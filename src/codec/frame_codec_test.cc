@@ -5,6 +5,10 @@
 
 #include <cmath>
 #include <random>
+#include <string>
+
+#include "codec/plain_coder.h"
+#include "smll/error.h"
 
 namespace smll::codec {
 namespace {
@@ -38,6 +42,22 @@ TEST(FrameCodec, RandomBytesAreStoredAfterASample) {
   EXPECT_EQ(frame.method, Method::kStored);
   EXPECT_EQ(frame.payload, data);
   EXPECT_FALSE(asked_all);
+}
+
+TEST(FrameCodec, EnglishIsReadBeforeEnglish) {
+  const std::string text =
+      "Nobody had told the children that their friend would not come to the village that evening; "
+      "they waited near the river until it was quite dark, and then walked home without a word.";
+  const std::vector<std::uint8_t> data(text.begin(), text.end());
+  FrameCodec codec(nullptr);
+  const Frame frame = codec.encode(data, {Experts::kCm, 0});
+  EXPECT_EQ(frame.method, Method::kCmEnglish);
+  EXPECT_LT(frame.payload.size() * 10, encode_cm(data, Method::kCm, false, {}).size() * 9);
+  EXPECT_EQ(codec.decode(frame.method, data.size(), frame.payload), data);
+  const Frame compact = codec.encode_compact(data, Experts::kCm);
+  EXPECT_EQ(compact.method, Method::kCmEnglish);
+  EXPECT_EQ(codec.decode_compact(compact.method, compact.payload, data.size()), data);
+  EXPECT_THROW(codec.decode_compact(compact.method, compact.payload, data.size() - 1), Error);
 }
 
 TEST(FrameCodec, WhatOnlyContextModelsShortenIsNotTakenForRandom) {

@@ -4,10 +4,13 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <type_traits>
 
+#include "codec/english.h"
 #include "codec/size_code.h"
 #include "coder/range_coder.h"
+#include "mix/frame_mixer.h"
 #include "smll/error.h"
 #include "text/utf8.h"
 
@@ -19,6 +22,11 @@ constexpr std::size_t kProgressBytes = 65536;
 [[noreturn]] void damaged(const char* what) {
   throw Error(ErrorKind::kData, std::string("the archive is damaged: ") + what);
 }
+
+// Takes what it is told and writes nothing: for bytes that both sides know.
+struct NullCoder {
+  static int code(std::uint32_t, int bit) { return bit; }
+};
 
 template <class Coder>
 void code_bytes(Coder& coder, mix::FrameMixer& mixer, const std::uint8_t* known, std::size_t size,
@@ -35,6 +43,32 @@ void code_bytes(Coder& coder, mix::FrameMixer& mixer, const std::uint8_t* known,
     if (progress && i % kProgressBytes == 0) progress(i, 0);
   }
 }
+
+// The context models of a frame of `size` bytes, with what they have read before it.
+class PlainMixer {
+ public:
+  PlainMixer(Method method, std::size_t size)
+      : before_(method == Method::kCmEnglish ? common_english() : std::string_view()),
+        lane_{0, before_.size() + size},
+        mixer_(mix::Experts::kCm,
+               method == Method::kCmFast ? mix::Strength::kFast : mix::Strength::kStrong,
+               lane_.size, {&lane_, 1}) {
+    NullCoder coder;
+    code_bytes(coder, mixer_, reinterpret_cast<const std::uint8_t*>(before_.data()), before_.size(),
+               {});
+  }
+
+  mix::FrameMixer& mixer() { return mixer_; }
+  std::vector<std::uint8_t> bytes() const {
+    const std::span<const std::uint8_t> frame = mixer_.bytes().subspan(before_.size());
+    return {frame.begin(), frame.end()};
+  }
+
+ private:
+  std::string_view before_;
+  mix::LaneExtent lane_;
+  mix::FrameMixer mixer_;
+};
 
 }  // namespace
 
@@ -65,27 +99,23 @@ std::size_t zstd_size(std::span<const std::uint8_t> payload, std::size_t limit) 
   return static_cast<std::size_t>(size);
 }
 
-std::vector<std::uint8_t> encode_cm(std::span<const std::uint8_t> data, mix::Strength strength,
-                                    bool compact, const Progress& progress) {
-  const mix::LaneExtent lane{0, data.size()};
-  mix::FrameMixer mixer(mix::Experts::kCm, strength, data.size(), {&lane, 1});
+std::vector<std::uint8_t> encode_cm(std::span<const std::uint8_t> data, Method method, bool compact,
+                                    const Progress& progress) {
+  PlainMixer models(method, data.size());
   coder::Encoder coder;
   if (compact) code_size(coder, data.size());
-  code_bytes(coder, mixer, data.data(), data.size(), progress);
+  code_bytes(coder, models.mixer(), data.data(), data.size(), progress);
   return coder.finish();
 }
 
 std::vector<std::uint8_t> decode_cm(std::span<const std::uint8_t> payload, std::size_t raw_size,
-                                    mix::Strength strength, bool compact,
-                                    const Progress& progress) {
+                                    Method method, bool compact, const Progress& progress) {
   coder::Decoder coder(payload);
   if (compact) raw_size = take_size(coder, raw_size);
-  const mix::LaneExtent lane{0, raw_size};
-  mix::FrameMixer mixer(mix::Experts::kCm, strength, raw_size, {&lane, 1});
-  code_bytes(coder, mixer, nullptr, raw_size, progress);
+  PlainMixer models(method, raw_size);
+  code_bytes(coder, models.mixer(), nullptr, raw_size, progress);
   if (!coder.used_all()) damaged("bytes are left behind a frame's code");
-  const std::span<const std::uint8_t> bytes = mixer.bytes();
-  return {bytes.begin(), bytes.end()};
+  return models.bytes();
 }
 
 bool looks_like_text(std::span<const std::uint8_t> data) {

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "codec/frame_codec.h"
-#include "mix/frame_mixer.h"
 
 namespace smll::codec {
 
@@ -18,12 +17,12 @@ std::vector<std::uint8_t> decode_zstd(std::span<const std::uint8_t> payload, std
 // `limit`.
 std::size_t zstd_size(std::span<const std::uint8_t> payload, std::size_t limit);
 
-// With `compact` the payload tells its own size, and `raw_size` is the most that is allowed
-// (Error(kMemory) above).
-std::vector<std::uint8_t> encode_cm(std::span<const std::uint8_t> data, mix::Strength strength,
-                                    bool compact, const Progress& progress);
+// `method`: one of the three of context models alone. With `compact` the payload tells its own
+// size, and `raw_size` is the most that is allowed (Error(kMemory) above).
+std::vector<std::uint8_t> encode_cm(std::span<const std::uint8_t> data, Method method, bool compact,
+                                    const Progress& progress);
 std::vector<std::uint8_t> decode_cm(std::span<const std::uint8_t> payload, std::size_t raw_size,
-                                    mix::Strength strength, bool compact, const Progress& progress);
+                                    Method method, bool compact, const Progress& progress);
 
 // Cheap signs that data is text, from a sample: few control characters, valid UTF-8 for the most
 // part.
