@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "codec/plain_mixer.h"
 #include "codec/token_walk.h"
 #include "codec/unit_coder.h"
 
@@ -123,17 +124,21 @@ std::vector<double> costs(const Reading& reading, const text::Vocabulary& vocabu
   return result;
 }
 
+double sum(const std::vector<double>& costs) {
+  return std::accumulate(costs.begin(), costs.end(), 0.0);
+}
+
 std::string spelling(const text::Unit& unit, const text::Vocabulary& vocabulary) {
   if (unit.escaped()) return std::string(1, static_cast<char>(unit.byte));
   return std::string(vocabulary.bytes(unit.row));
 }
 
 // Costs of the same units when only context models have.
-std::vector<double> context_costs(const Reading& reading, const text::Vocabulary& vocabulary) {
-  const mix::LaneExtent lane{0, reading.bytes};
-  mix::FrameMixer mixer(mix::Experts::kCm, mix::Strength::kStrong, reading.bytes, {&lane, 1});
+std::vector<double> context_costs(const Reading& reading, const text::Vocabulary& vocabulary,
+                                  Method method) {
+  PlainMixer models(method, reading.bytes);
   CostMeter meter;
-  UnitCoder<CostMeter> coder(meter, mixer, false);
+  UnitCoder<CostMeter> coder(meter, models.mixer(), false);
   std::vector<double> result;
   for (const text::Unit& unit : reading.units) {
     for (const char c : spelling(unit, vocabulary)) {
@@ -142,6 +147,13 @@ std::vector<double> context_costs(const Reading& reading, const text::Vocabulary
     result.push_back(meter.take());
   }
   return result;
+}
+
+// The same in the cheaper way, which compressing takes as well.
+std::vector<double> context_costs(const Reading& reading, const text::Vocabulary& vocabulary) {
+  std::vector<double> plain = context_costs(reading, vocabulary, Method::kCm);
+  std::vector<double> english = context_costs(reading, vocabulary, Method::kCmEnglish);
+  return sum(english) < sum(plain) ? english : plain;
 }
 
 }  // namespace
@@ -171,9 +183,7 @@ std::vector<TokenCost> explain(std::span<const std::uint8_t> text, const LoadedM
 Ablation ablate(std::span<const std::uint8_t> text, const LoadedModel& model) {
   const Reading reading = read(text, model, 0);
   const auto total = [&](std::uint64_t leave_out) {
-    const std::vector<double> each =
-        costs(reading, model.vocabulary(), mix::Experts::kAll, {leave_out});
-    return std::accumulate(each.begin(), each.end(), 0.0);
+    return sum(costs(reading, model.vocabulary(), mix::Experts::kAll, {leave_out}));
   };
   Ablation result{total(0), {}};
   const std::vector<std::string> names = mix::expert_names();

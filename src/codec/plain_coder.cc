@@ -4,13 +4,11 @@
 
 #include <algorithm>
 #include <string>
-#include <string_view>
 #include <type_traits>
 
-#include "codec/english.h"
+#include "codec/plain_mixer.h"
 #include "codec/size_code.h"
 #include "coder/range_coder.h"
-#include "mix/frame_mixer.h"
 #include "smll/error.h"
 #include "text/utf8.h"
 
@@ -22,11 +20,6 @@ constexpr std::size_t kProgressBytes = 65536;
 [[noreturn]] void damaged(const char* what) {
   throw Error(ErrorKind::kData, std::string("the archive is damaged: ") + what);
 }
-
-// Takes what it is told and writes nothing: for bytes that both sides know.
-struct NullCoder {
-  static int code(std::uint32_t, int bit) { return bit; }
-};
 
 template <class Coder>
 void code_bytes(Coder& coder, mix::FrameMixer& mixer, const std::uint8_t* known, std::size_t size,
@@ -43,32 +36,6 @@ void code_bytes(Coder& coder, mix::FrameMixer& mixer, const std::uint8_t* known,
     if (progress && i % kProgressBytes == 0) progress(i, 0);
   }
 }
-
-// The context models of a frame of `size` bytes, with what they have read before it.
-class PlainMixer {
- public:
-  PlainMixer(Method method, std::size_t size)
-      : before_(method == Method::kCmEnglish ? common_english() : std::string_view()),
-        lane_{0, before_.size() + size},
-        mixer_(mix::Experts::kCm,
-               method == Method::kCmFast ? mix::Strength::kFast : mix::Strength::kStrong,
-               lane_.size, {&lane_, 1}) {
-    NullCoder coder;
-    code_bytes(coder, mixer_, reinterpret_cast<const std::uint8_t*>(before_.data()), before_.size(),
-               {});
-  }
-
-  mix::FrameMixer& mixer() { return mixer_; }
-  std::vector<std::uint8_t> bytes() const {
-    const std::span<const std::uint8_t> frame = mixer_.bytes().subspan(before_.size());
-    return {frame.begin(), frame.end()};
-  }
-
- private:
-  std::string_view before_;
-  mix::LaneExtent lane_;
-  mix::FrameMixer mixer_;
-};
 
 }  // namespace
 
