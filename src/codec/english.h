@@ -5,7 +5,7 @@
 
 namespace smll::codec {
 
-// About 10 KB of lower-case words and sentences in ASCII; the same for ever.
+// About 10 KB of ASCII: sentences, then words beside their kind. The same for ever.
 std::string_view common_english();
 
 }  // namespace smll::codec
