@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
 #include "codec/frame_codec.h"
@@ -14,6 +13,7 @@ namespace smll::codec {
 class PlainMixer {
  public:
   // `method`: one of the three of context models alone. `size`: the frame's bytes, all in lane 0.
+  // Thread-safe.
   PlainMixer(Method method, std::size_t size);
   PlainMixer(const PlainMixer&) = delete;
   PlainMixer& operator=(const PlainMixer&) = delete;
@@ -23,8 +23,7 @@ class PlainMixer {
   std::vector<std::uint8_t> bytes() const;
 
  private:
-  std::string_view before_;
-  mix::LaneExtent lane_;
+  std::size_t before_;  // bytes of what was read before
   mix::FrameMixer mixer_;
 };
 

@@ -12,7 +12,7 @@
 namespace smll::exact {
 
 // Queries that share one pass over keys and values.
-inline constexpr int kQueryBlock = 4;
+inline constexpr int kQueryBlock = 8;
 
 // The first position besides 0 that position n attends to.
 inline std::uint64_t window_begin(std::uint64_t n, int window) {

@@ -20,25 +20,31 @@ KvCache::KvCache(const KvLayout& layout, int parts, int capacity)
       ring_(segments_) {}
 
 void KvCache::clear() {
-  first_.reset();
-  for (auto& segment : ring_) segment.reset();
+  first_ = {};
+  for (Memory& segment : ring_) segment = {};
 }
 
 void KvCache::reserve(std::uint64_t first, int count) {
-  if (!first_) first_.reset(new std::uint8_t[first_bytes_ * parts_]());
+  if (!first_) first_ = zeroed(first_bytes_ * parts_);
   for (std::uint64_t s = first / kSegment; s <= (first + count - 1) / kSegment; ++s) {
-    auto& segment = ring_[s % segments_];
+    Memory& segment = ring_[s % segments_];
     // Zeroed: positions not yet written take part with weight 0 and must be finite.
-    if (!segment) segment.reset(new std::uint8_t[layout_.part_bytes * parts_]());
+    if (!segment) segment = zeroed(layout_.part_bytes * parts_);
   }
 }
 
+KvCache::Memory KvCache::zeroed(std::size_t bytes) {
+  Memory memory(bytes);
+  std::memset(memory.data(), 0, bytes);
+  return memory;
+}
+
 std::uint8_t* KvCache::part(std::uint64_t segment, int part) {
-  return ring_[segment % segments_].get() + layout_.part_bytes * part;
+  return ring_[segment % segments_].data() + layout_.part_bytes * part;
 }
 
 const std::uint8_t* KvCache::part(std::uint64_t segment, int part) const {
-  return ring_[segment % segments_].get() + layout_.part_bytes * part;
+  return ring_[segment % segments_].data() + layout_.part_bytes * part;
 }
 
 namespace {
@@ -58,7 +64,7 @@ void KvCache::store_key(std::uint64_t position, int p, const std::int8_t* q, con
   const std::size_t tile = position % kSegment / kTile;
   write_key(part(position / kSegment, p) + tile * layout_.tile_bytes, slot, layout_.head_dim, q,
             scale);
-  if (position == 0) write_key(first_.get() + p * first_bytes_, 0, layout_.head_dim, q, scale);
+  if (position == 0) write_key(first_.data() + p * first_bytes_, 0, layout_.head_dim, q, scale);
 }
 
 void KvCache::store_value(std::uint64_t position, int p, const float* value) {
@@ -82,7 +88,7 @@ void KvCache::store_value(std::uint64_t position, int p, const float* value) {
   for (int i = 0; i < head_dim; ++i) column[4 * i] = static_cast<std::uint8_t>(q[i]);
   std::memcpy(base + layout_.scales_offset + slot * 4, &scale, 4);
   if (position == 0) {
-    std::uint8_t* first = first_.get() + p * first_bytes_ + layout_.tile_bytes;
+    std::uint8_t* first = first_.data() + p * first_bytes_ + layout_.tile_bytes;
     std::memcpy(first, q, head_dim);
     std::memcpy(first + head_dim, &scale, 4);
   }

@@ -46,19 +46,22 @@ class KvCache {
   void store_value(std::uint64_t position, int part, const float* value);
 
   // Position 0: its key tile (only the first of 16 positions is meaningful) and value.
-  const std::uint8_t* first_key(int part) const { return first_.get() + part * first_bytes_; }
+  const std::uint8_t* first_key(int part) const { return first_.data() + part * first_bytes_; }
   const std::int8_t* first_value(int part) const {
     return reinterpret_cast<const std::int8_t*>(first_key(part) + layout_.tile_bytes);
   }
   float first_scale(int part) const;
 
  private:
+  using Memory = model::AlignedBuffer;
+  static Memory zeroed(std::size_t bytes);
+
   KvLayout layout_;
   int parts_;
   int segments_;
   std::size_t first_bytes_;
-  std::unique_ptr<std::uint8_t[]> first_;
-  std::vector<std::unique_ptr<std::uint8_t[]>> ring_;
+  Memory first_;
+  std::vector<Memory> ring_;
 };
 
 }  // namespace smll::exact

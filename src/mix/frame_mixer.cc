@@ -66,6 +66,11 @@ class FrameMixer::Impl {
     for (Lane& lane : lanes_) bank_->start_byte(lane.cursor, lane.history);
   }
 
+  Impl(const Impl& learned, size_t frame_bytes) : Impl(learned) {
+    bytes_.resize(frame_bytes, 0);
+    places_[0].end = frame_bytes;
+  }
+
   void begin_token(size_t lane) {
     if (experts_ != Experts::kAll) return;
     Lane& l = lanes_[lane];
@@ -124,6 +129,8 @@ class FrameMixer::Impl {
   std::span<const uint8_t> bytes() const { return bytes_; }
 
  private:
+  Impl(const Impl&) = default;
+
   struct Lane {
     LaneHistory history;
     ContextBank::Cursor cursor{};
@@ -230,7 +237,11 @@ class FrameMixer::Impl {
 FrameMixer::FrameMixer(Experts experts, Strength strength, size_t frame_bytes,
                        std::span<const LaneExtent> lanes, const MixOptions& options)
     : impl_(std::make_unique<Impl>(experts, strength, frame_bytes, lanes, options)) {}
+FrameMixer::FrameMixer(const FrameMixer& learned, size_t frame_bytes)
+    : impl_(std::make_unique<Impl>(*learned.impl_, frame_bytes)) {}
 FrameMixer::~FrameMixer() = default;
+
+int FrameMixer::size_class(size_t frame_bytes) { return std::bit_width(frame_bytes); }
 
 void FrameMixer::begin_token(int lane) { impl_->begin_token(static_cast<size_t>(lane)); }
 uint32_t FrameMixer::predict_bit(int lane, uint32_t model_p) {

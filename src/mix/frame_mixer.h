@@ -50,9 +50,16 @@ class FrameMixer {
  public:
   FrameMixer(Experts experts, Strength strength, size_t frame_bytes,
              std::span<const LaneExtent> lanes, const MixOptions& options = {});
+  // Goes on from where `learned` stands, between two of its bytes, in a frame of
+  // `frame_bytes` that begins with the bytes it knows. For one lane and
+  // Experts::kCm, and only where both frames have the same size_class().
+  FrameMixer(const FrameMixer& learned, size_t frame_bytes);
   ~FrameMixer();
   FrameMixer(const FrameMixer&) = delete;
   FrameMixer& operator=(const FrameMixer&) = delete;
+
+  // Frames of one class have tables of the same sizes.
+  static int size_class(size_t frame_bytes);
 
   // The lane's next token begins. To be called before its first decision.
   void begin_token(int lane);

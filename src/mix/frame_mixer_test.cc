@@ -220,6 +220,35 @@ TEST(FrameMixer, ContextModelsLearn) {
   EXPECT_LT(measure(kModes[3], noise(20000)).bits, 1.02 * noise_bits);
 }
 
+TEST(FrameMixer, CopiesGoOnAsTheOriginalWould) {
+  const std::string read = prose(3000, 3), next = prose(900, 8);
+  const auto predictions = [](FrameMixer& mixer, const std::string& text) {
+    std::vector<uint32_t> all;
+    for (const char c : text) {
+      for (int b = 7; b >= 0; --b) {
+        all.push_back(mixer.predict_bit_cm(0));
+        mixer.update_bit(0, c >> b & 1);
+      }
+    }
+    return all;
+  };
+  // Two sizes of one class: the larger one is the copy's in one case, the original's in the other.
+  for (const size_t copied_size : {read.size() + next.size(), size_t{4095}}) {
+    const size_t size = read.size() + next.size();
+    ASSERT_EQ(FrameMixer::size_class(size), FrameMixer::size_class(copied_size));
+    FrameMixer learned(Experts::kCm, Strength::kStrong, copied_size, cut(copied_size, 1));
+    predictions(learned, read);
+    FrameMixer copy(learned, size);
+    FrameMixer direct(Experts::kCm, Strength::kStrong, size, cut(size, 1));
+    predictions(direct, read);
+    const std::vector<uint32_t> expected = predictions(direct, next);
+    EXPECT_EQ(predictions(copy, next), expected);
+    EXPECT_EQ(std::string(copy.bytes().begin(), copy.bytes().end()), read + next);
+    EXPECT_EQ(predictions(learned, next.substr(0, 100)).front(), expected.front())
+        << "the copy changed its original";
+  }
+}
+
 TEST(FrameMixer, LanesShareWhatTheyLearn) {
   const std::string text = prose(20000, 4);
   EXPECT_LT(measure(kModes[2], text, 8).bits, 1.1 * measure(kModes[2], text, 1).bits);

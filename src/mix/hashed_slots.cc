@@ -1,5 +1,6 @@
 #include "mix/hashed_slots.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
@@ -18,6 +19,10 @@ HashedSlots::HashedSlots(int bits)
   size_t space = ((size_t{1} << bits) + 1) * sizeof(Bucket);
   buckets_ =
       static_cast<Bucket*>(std::align(alignof(Bucket), sizeof(Bucket) << bits, aligned, space));
+}
+
+HashedSlots::HashedSlots(const HashedSlots& other) : HashedSlots(64 - other.shift_) {
+  std::copy_n(other.buckets_, size_t{1} << (64 - shift_), buckets_);
 }
 
 uint32_t HashedSlots::find(uint64_t hash) {

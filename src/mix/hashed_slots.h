@@ -30,6 +30,10 @@ class HashedSlots {
 
   // 2^bits buckets, bits >= 2.
   explicit HashedSlots(int bits);
+  HashedSlots(const HashedSlots& other);
+  HashedSlots(HashedSlots&&) = default;
+  HashedSlots& operator=(const HashedSlots&) = delete;
+  HashedSlots& operator=(HashedSlots&&) = default;
   // Index of the bucket of a context, made for it when there is none.
   uint32_t find(uint64_t hash);
   Bucket& operator[](uint32_t index) { return buckets_[index]; }

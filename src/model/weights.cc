@@ -25,11 +25,13 @@ using exact::kU4BlockBytes;
 AlignedBuffer::AlignedBuffer(std::size_t bytes) {
   constexpr std::size_t kHuge = std::size_t{2} << 20;
   const std::size_t align = bytes >= kHuge ? kHuge : 64;
-  const std::size_t rounded = (bytes + align - 1) / align * align;
-  data_.reset(static_cast<std::uint8_t*>(std::aligned_alloc(align, rounded)));
-  if (!data_) throw Error(ErrorKind::kMemory, "not enough memory for the model's weights");
+  void* memory = nullptr;
+  if (posix_memalign(&memory, align, bytes) != 0) {
+    throw Error(ErrorKind::kMemory, "not enough memory for the model's weights or its window");
+  }
+  data_.reset(static_cast<std::uint8_t*>(memory));
 #ifdef MADV_HUGEPAGE
-  if (align == kHuge) madvise(data_.get(), rounded, MADV_HUGEPAGE);
+  if (align == kHuge) madvise(memory, bytes, MADV_HUGEPAGE);
 #endif
 }
 

@@ -36,6 +36,7 @@ class AlignedBuffer {
   explicit AlignedBuffer(std::size_t bytes);
   std::uint8_t* data() { return data_.get(); }
   const std::uint8_t* data() const { return data_.get(); }
+  explicit operator bool() const { return data_ != nullptr; }
 
  private:
   struct Free {

@@ -150,11 +150,14 @@ inline void finish(const GemmArgs& args, int row, int output, __m512 acc) {
 template <int R>
 inline void u4_rows(const GemmArgs& args, const std::uint8_t* block, int row, int output) {
   const Activations in = args.input.at(row);
+  const std::size_t ahead = fetch_distance(args, row);
   const std::size_t scale_stride = in.stride / kBlock;
   __m512 acc[R];
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r) acc[r] = _mm512_setzero_ps();
   const __m512i low = _mm512_set1_epi8(15);
   for (int b = 0; b < args.blocks; ++b, block += kU4BlockBytes) {
+    if (ahead > 0) fetch<kU4BlockBytes>(block, ahead);
     __m512i w[8];
     for (int v = 0; v < 4; ++v) {
       const __m512i packed = load_bytes(block + v * 64);
@@ -163,6 +166,7 @@ inline void u4_rows(const GemmArgs& args, const std::uint8_t* block, int row, in
     }
     const __m512 d = load_halves(block + 256);
     const __m512 m = load_halves(block + 288);
+#pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
       const std::int8_t* q = in.q8 + r * in.stride + b * kBlock;
       __m512i s = _mm512_setzero_si512();
@@ -173,6 +177,7 @@ inline void u4_rows(const GemmArgs& args, const std::uint8_t* block, int row, in
       acc[r] = _mm512_fmadd_ps(m, _mm512_set1_ps(in.scaled_sum[at]), acc[r]);
     }
   }
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r) finish(args, row + r, output, acc[r]);
 }
 
@@ -181,14 +186,18 @@ inline void u4_rows(const GemmArgs& args, const std::uint8_t* block, int row, in
 template <int R>
 inline void s8_rows(const GemmArgs& args, const std::uint8_t* block, int row, int output) {
   const Activations in = args.input.at(row);
+  const std::size_t ahead = fetch_distance(args, row);
   const std::size_t scale_stride = in.stride / kBlock;
   __m512 acc[R];
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r) acc[r] = _mm512_setzero_ps();
   const __m512i offset = _mm512_set1_epi8(-128);
   for (int b = 0; b < args.blocks; ++b, block += kS8BlockBytes) {
+    if (ahead > 0) fetch<kS8BlockBytes>(block, ahead);
     __m512i w[8];
     for (int g = 0; g < 8; ++g) w[g] = _mm512_xor_si512(load_bytes(block + g * 64), offset);
     const __m512 d = _mm512_loadu_ps(block + 512);
+#pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
       const std::int8_t* q = in.q8 + r * in.stride + b * kBlock;
       const std::size_t at = r * scale_stride + b;
@@ -198,6 +207,7 @@ inline void s8_rows(const GemmArgs& args, const std::uint8_t* block, int row, in
       acc[r] = _mm512_fmadd_ps(factor, _mm512_cvtepi32_ps(s), acc[r]);
     }
   }
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r) finish(args, row + r, output, acc[r]);
 }
 
@@ -243,42 +253,56 @@ inline void for_tiles(const GemmArgs& args) {
 void gemm_u4(const GemmArgs& args) { for_tiles<U4>(args); }
 void gemm_s8(const GemmArgs& args) { for_tiles<S8>(args); }
 
-// 32 dimensions times R rows of weights.
-template <int R>
+// 16 * V dimensions times R rows of weights.
+template <int R, int V>
 inline void values_rows(const ValueArgs& args, int row, int dim) {
-  __m512i s[R][2];
-  for (int r = 0; r < R; ++r) s[r][0] = s[r][1] = _mm512_setzero_si512();
+  __m512i s[R][V];
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (int i = 0; i < V; ++i) s[r][i] = _mm512_setzero_si512();
+  }
   const std::int8_t* v = args.v + dim * 4;
   const std::int16_t* weights = args.weights + row * args.weight_stride;
   for (int g = 0; g < args.groups; ++g, v += args.head_dim * 4, weights += 4) {
-    for (int h = 0; h < 2; ++h) {
-      const __m512i bytes = load_bytes(v + 64 * h);
+    if (row == 0) fetch<64 * V>(v, kFetchAhead);
+#pragma GCC unroll 4
+    for (int i = 0; i < V; ++i) {
+      const __m512i bytes = load_bytes(v + 64 * i);
       const __m512i even = _mm512_srai_epi16(_mm512_slli_epi16(bytes, 8), 8);
       const __m512i odd = _mm512_srai_epi16(bytes, 8);
+#pragma GCC unroll 8
       for (int r = 0; r < R; ++r) {
         const std::int16_t* w = weights + r * args.weight_stride;
-        s[r][h] = _mm512_dpwssd_epi32(s[r][h], even, broadcast4(w));
-        s[r][h] = _mm512_dpwssd_epi32(s[r][h], odd, broadcast4(w + 2));
+        s[r][i] = _mm512_dpwssd_epi32(s[r][i], even, broadcast4(w));
+        s[r][i] = _mm512_dpwssd_epi32(s[r][i], odd, broadcast4(w + 2));
       }
     }
   }
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
     const __m512 scale = _mm512_set1_ps(args.scale[row + r]);
     float* out = args.out + (row + r) * args.out_stride + dim;
-    for (int h = 0; h < 2; ++h) {
-      const __m512 sum = _mm512_cvtepi32_ps(s[r][h]);
-      _mm512_storeu_ps(out + 16 * h, _mm512_fmadd_ps(scale, sum, _mm512_loadu_ps(out + 16 * h)));
+#pragma GCC unroll 4
+    for (int i = 0; i < V; ++i) {
+      const __m512 sum = _mm512_cvtepi32_ps(s[r][i]);
+      _mm512_storeu_ps(out + 16 * i, _mm512_fmadd_ps(scale, sum, _mm512_loadu_ps(out + 16 * i)));
     }
   }
 }
 
+template <int R, int V>
+inline void values(const ValueArgs& args, int row) {
+  for (int dim = 0; dim < args.head_dim; dim += 16 * V) values_rows<R, V>(args, row, dim);
+}
+
 void add_values(const ValueArgs& args) {
-  for (int dim = 0; dim < args.head_dim; dim += 32) {
-    int row = 0;
-    for (; row + 6 <= args.rows; row += 6) values_rows<6>(args, row, dim);
-    for (; row + 3 <= args.rows; row += 3) values_rows<3>(args, row, dim);
-    for (; row < args.rows; ++row) values_rows<1>(args, row, dim);
-  }
+  int row = 0;
+  for (; row + 6 <= args.rows; row += 6) values<6, 2>(args, row);
+  // One token's heads read their values from memory: in as few passes as the registers allow.
+  const bool wide = args.head_dim % 64 == 0;
+  for (; row + 3 <= args.rows; row += 3) wide ? values<3, 4>(args, row) : values<3, 2>(args, row);
+  for (; row < args.rows; ++row) values<1, 2>(args, row);
 }
 
 constexpr Kernels kKernels = {"avx512",  gemm_u4,   gemm_s8,    add_values, softmax_chunk,
