@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <string>
 
 #include "archive/archive_index.h"
 #include "archive/archive_parser.h"
@@ -78,6 +79,23 @@ TEST(Archive, OneSmallFrameWithAKnownModelAddsTwentyFourBytesAtMost) {
   EXPECT_EQ(parser.model()->window, kImpliedWindow);
   parser.skip_payload();
   EXPECT_FALSE(parser.next_frame());
+}
+
+TEST(Archive, ARetiredMethodIsRefusedByName) {
+  const Bytes raw = some_bytes(50, 1);
+  MemorySink sink;
+  ArchiveWriter writer(sink);
+  const ModelRecord model = known_model();
+  writer.add(stored(raw, static_cast<codec::Method>(codec::kRetiredMethod)), raw, &model);
+  writer.finish();
+  MemorySource source(sink.bytes());
+  ArchiveParser parser(source);
+  try {
+    parser.next_frame();
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("retired"), std::string::npos) << error.what();
+  }
 }
 
 TEST(Archive, ManyFramesComeBackInOrder) {

@@ -8,6 +8,14 @@ namespace smll::archive {
 namespace {
 
 constexpr std::uint8_t kCompactMark = 0x80;
+// A first byte with number 7 could be the magic's. So the mixed method keeps the number that it had
+// before its predictions changed; its identity tells the two apart.
+constexpr std::uint8_t kMixedNumber = codec::kRetiredMethod;
+constexpr std::uint64_t kMixedIdentity = 1;
+
+std::uint8_t number_of(codec::Method method) {
+  return method == codec::Method::kMixed ? kMixedNumber : static_cast<std::uint8_t>(method);
+}
 
 struct Checks {
   std::uint8_t model;    // 4 bits
@@ -15,6 +23,7 @@ struct Checks {
 };
 
 Checks checks(codec::Method method, ByteView raw, std::uint64_t identity) {
+  if (method == codec::Method::kMixed) identity += kMixedIdentity;
   const std::uint64_t seed = codec::needs_model(method) ? identity : 0;
   const std::uint64_t content = XXH3_64bits_withSeed(raw.data(), raw.size(), seed);
   Bytes name;
@@ -28,22 +37,22 @@ Checks checks(codec::Method method, ByteView raw, std::uint64_t identity) {
 
 bool is_compact(ByteView data) {
   return data.size() >= kCompactOverhead && (data[0] & kCompactMark) != 0 &&
-         ((data[0] >> 4) & 7) < codec::kMethods;
+         ((data[0] >> 4) & 7) != static_cast<int>(codec::Method::kMixed);
 }
 
 Bytes pack_compact(codec::Method method, ByteView payload, ByteView raw, std::uint64_t identity) {
   const Checks check = checks(method, raw, identity);
   Bytes data;
   data.reserve(kCompactOverhead + payload.size());
-  data.push_back(
-      static_cast<std::uint8_t>(kCompactMark | static_cast<int>(method) << 4 | check.model));
+  data.push_back(static_cast<std::uint8_t>(kCompactMark | number_of(method) << 4 | check.model));
   data.push_back(check.content);
   data.insert(data.end(), payload.begin(), payload.end());
   return data;
 }
 
 codec::Method compact_method(ByteView data) {
-  return static_cast<codec::Method>((data[0] >> 4) & 7);
+  const int number = (data[0] >> 4) & 7;
+  return number == kMixedNumber ? codec::Method::kMixed : static_cast<codec::Method>(number);
 }
 
 bool compact_model_fits(ByteView data, std::uint64_t identity) {

@@ -19,8 +19,11 @@ TEST(Compact, AddsTwoBytes) {
 
 TEST(Compact, IsNoFile) {
   for (int method = 0; method < codec::kMethods; ++method) {
+    if (!codec::is_method(static_cast<std::uint8_t>(method))) continue;
     const Bytes packed = pack_compact(static_cast<codec::Method>(method), kRaw, kRaw, 1);
     EXPECT_NE(packed[0], kMagic[0]);
+    EXPECT_TRUE(is_compact(packed));
+    EXPECT_EQ(static_cast<int>(compact_method(packed)), method);
   }
   EXPECT_FALSE(is_compact(Bytes{kMagic[0], 'm', 'l'}));
   EXPECT_FALSE(is_compact(Bytes{'a', 'b'}));

@@ -23,7 +23,11 @@ Integer read_le(const NextByte& next_byte) {
 }
 
 codec::Method checked_method(std::uint8_t value) {
-  if (value >= codec::kMethods) {
+  if (value == codec::kRetiredMethod) {
+    throw Error(ErrorKind::kData,
+                "method 5 is retired: decompress the archive with the smll that wrote it");
+  }
+  if (!codec::is_method(value)) {
     throw Error(ErrorKind::kData,
                 "method " + std::to_string(value) +
                     " is unknown: the archive is damaged or a newer smll wrote it");

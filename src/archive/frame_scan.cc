@@ -28,7 +28,7 @@ bool starts_with_magic(ByteView bytes) {
 
 // Whether a record can start with this byte; most bytes end here.
 bool may_start(std::uint8_t tag) {
-  return tag < codec::kMethods || tag == kMagic[0] ||
+  return codec::is_method(tag) || tag == kMagic[0] ||
          ((tag & kTagModel) != 0 && (tag & kModelBackendMask) <= 1);
 }
 

@@ -19,10 +19,14 @@ enum class Method : std::uint8_t {
   kCmFast = 2,     // small set of context models, for data that should not wait
   kCm = 3,         // all context models, no language model
   kLlm = 4,        // language model alone
-  kMixed = 5,      // language model and context models
   kCmEnglish = 6,  // as kCm, after common English was read
+  kMixed = 7,      // language model and context models
 };
-inline constexpr int kMethods = 7;
+inline constexpr int kMethods = 8;
+// kMixed with other predictions, which only versions before the first release wrote.
+inline constexpr std::uint8_t kRetiredMethod = 5;
+
+inline bool is_method(std::uint8_t value) { return value < kMethods && value != kRetiredMethod; }
 
 inline bool needs_model(Method m) { return m == Method::kLlm || m == Method::kMixed; }
 

@@ -18,10 +18,12 @@ constexpr size_t kInputsEach = 3;
 constexpr GatedMixer::Rates kRatesWithModel{250, 60, 800, 20};
 // A short text gives nothing back of what careless learning costs: keep to the
 // model.
-constexpr size_t kShortText = 1024;
+constexpr size_t kShortText = 300;
 constexpr GatedMixer::Rates kRatesShortText{30, 30, 100, 10};
 constexpr GatedMixer::Rates kRatesAlone{800, 80, 300, 100};
-constexpr int32_t kBiasWeight = 1200;  // what a context's correction of the model counts at first
+// What a context's inputs count at first beside the model: its history, its last byte, its
+// correction of the model.
+constexpr int32_t kStartWeights[] = {400, 150, 1500};
 constexpr int32_t kExpertWeight = kWeightOne / 30;  // what an expert counts at first, alone
 constexpr size_t kSmallFrame = 8192;                // refined by order 0, to save the setting up
 
@@ -30,9 +32,8 @@ std::vector<int32_t> start_weights(size_t experts, bool with_model, bool short_t
   weights[0] = with_model ? kWeightOne : 0;
   weights[1] = 0;
   if (!with_model || short_text) return weights;
-  // The third input of each context is its correction of the model.
   for (size_t i = kOwnInputs; i + kMatchInputs < weights.size(); i += kInputsEach) {
-    weights[i + 2] = kBiasWeight;
+    std::copy_n(kStartWeights, kInputsEach, weights.begin() + static_cast<ptrdiff_t>(i));
   }
   return weights;
 }

@@ -99,6 +99,7 @@ void ContextBank::update(Cursor& cursor, uint32_t partial, int bit) {
   const BitStates& states = bit_states();
   const int bits = std::bit_width(partial) - 1;
   const size_t node = node_of(partial);
+  const int step = base_ == Base::kModel ? kModelBiasStep : kChainBiasStep;
   for (size_t i = 0; i < contexts_.size(); ++i) {
     Context& context = contexts_[i];
     HashedSlots::Bucket& bucket = context.slots[cursor.bucket[i]];
@@ -106,7 +107,7 @@ void ContextBank::update(Cursor& cursor, uint32_t partial, int bit) {
     if (state != 0) context.by_state.update(state, bit, kMapLimit);
     if (base_ != Base::kNothing) {
       const int uses = states.counts[state].n0 + states.counts[state].n1;
-      bucket.bias[node] = corrected_bias(bucket.bias[node], base_stretch_[i], uses, bit);
+      bucket.bias[node] = corrected_bias(bucket.bias[node], base_stretch_[i], uses, bit, step);
     }
     state = states.next[state][static_cast<size_t>(bit)];
 

@@ -74,18 +74,19 @@ class HistoryMap {
 };
 
 // A bias is what a context adds to another prediction's stretch. This moves it
-// towards what came: by kBiasStep * error / (n + 1.5) at its n-th use, and no
+// towards what came: by `step` * error / (n + 1.5) at its n-th use, and no
 // slower than at kBiasSlowest.
-inline constexpr int kBiasStep = 4 * kStretchOne;
+inline constexpr int kModelBiasStep = 6 * kStretchOne;  // where the language model predicts
+inline constexpr int kChainBiasStep = 4 * kStretchOne;  // where another context does
 inline constexpr int kBiasSlowest = 20;
 inline constexpr int kBiasMax = 8 * kStretchOne;
 
-inline int16_t corrected_bias(int16_t bias, int base_stretch, int uses, int bit) {
+inline int16_t corrected_bias(int16_t bias, int base_stretch, int uses, int bit, int step) {
   const int error = (bit << 16) - static_cast<int>(squash(clamp_stretch(base_stretch + bias)));
   const int64_t rate =
       internal::kReciprocals.value[static_cast<size_t>(std::min(uses, kBiasSlowest))];
-  const auto step = static_cast<int>(error * rate * kBiasStep >> 32);
-  return static_cast<int16_t>(std::clamp(bias + step, -kBiasMax, kBiasMax));
+  const auto change = static_cast<int>(error * rate * step >> 32);
+  return static_cast<int16_t>(std::clamp(bias + change, -kBiasMax, kBiasMax));
 }
 
 // Adaptive probability map (secondary symbol estimation): for a small context,

@@ -26,7 +26,7 @@ class EndModel {
   void update(int ended);
 
  private:
-  static constexpr size_t kContexts = 6;
+  static constexpr size_t kContexts = 9;
   struct Slot {
     uint16_t check;
     int16_t bias;  // correction of the model's stretch
@@ -43,7 +43,8 @@ class EndModel {
   int repeat_ = -1;
   int model_stretch_ = 0;
   GatedMixer mixer_;
-  ProbMap by_model_;
+  ProbMap by_depth_;
+  ProbMap by_byte_;
 };
 
 }  // namespace smll::mix
