@@ -43,6 +43,22 @@ def test_small_model(smll, test_model, isa, name):
     check(smll, golden, TEXT, ["--isa", isa, "--model", test_model, *options])
 
 
+@pytest.mark.parametrize("lanes", [16, 17])
+def test_lanes_are_shared_among_threads(smll, test_model, tmp_path, lanes):
+    """Many lanes are decoded in two halves at once; one thread decodes them all."""
+    text = (GOLDEN / "mixed.txt").read_bytes() * 4 + bytes(range(256))  # some bytes are no token's
+    common = ["--model", test_model, "--window", "64"]
+    archive = smll("-c", *common, "--experts", "llm", "--lanes", str(lanes), input=text).stdout
+    for threads in ("1", "2"):
+        assert smll("-dc", *common, "-T", threads, input=archive).stdout == text
+    # A fault in either half ends both.
+    path = tmp_path / "damaged.smll"
+    for place in range(200, len(archive), len(archive) // 5):
+        path.write_bytes(archive[:place] + bytes([archive[place] ^ 16]) + archive[place + 1:])
+        refused = smll("-dc", *common, "-T", "2", str(path), status=1)
+        assert refused.stdout == b"" and b"damaged" in refused.stderr
+
+
 @pytest.mark.parametrize("name", NO_MODEL)
 def test_without_model(smll, name):
     text, options, method = NO_MODEL[name]

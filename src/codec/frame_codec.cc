@@ -1,6 +1,7 @@
 #include "codec/frame_codec.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "codec/model_coder.h"
@@ -33,6 +34,8 @@ constexpr std::size_t kTryEnglish = 8192;
 // context models do not save a percent of these samples either: all context models would only take
 // time.
 constexpr std::size_t kBelieveRandom = 4096;
+// From so many lanes on, two predictors decode half of them each.
+constexpr int kSplitLanes = 16;
 constexpr std::size_t kRandomSamples = 4, kRandomSampleBytes = 4096;
 
 mix::Experts experts(Method method) {
@@ -79,20 +82,45 @@ Frame encode_strong(std::span<const std::uint8_t> data, const Progress& progress
 struct FrameCodec::State {
   std::shared_ptr<const LoadedModel> model;
   std::unique_ptr<Predictor> predictor;
+  std::array<std::unique_ptr<Predictor>, 2> halves;  // for decoding many lanes
+
+  void need_model() const {
+    if (model) return;
+    throw Error(ErrorKind::kModel,
+                "a frame of the archive needs a language model and none was given");
+  }
 
   Predictor& use_predictor() {
-    if (!model) {
-      throw Error(ErrorKind::kModel,
-                  "a frame of the archive needs a language model and none was given");
-    }
+    need_model();
     if (!predictor) predictor = model->make_predictor();
     return *predictor;
+  }
+
+  // Half the lanes each, where that leaves enough of them for both: then one half's units are
+  // decoded while the other's model runs, and what waits for memory meets what does not.
+  std::vector<Predictor*> predictors_for(int lanes) {
+    const int threads = model->free_threads();
+    if (threads < 2 || lanes < kSplitLanes) return {&use_predictor()};
+    if (!halves[0]) {
+      halves[0] = model->make_predictor(threads - threads / 2);
+      halves[1] = model->make_predictor(threads / 2);
+    }
+    return {halves[0].get(), halves[1].get()};
   }
 
   ModelledFrame run_model(std::span<const std::uint8_t> data, int lanes, FrameStats* stats,
                           const Progress& progress) {
     Predictor& p = use_predictor();
     return model_frame(data, lanes, *model, p, stats, progress);
+  }
+
+  std::vector<std::uint8_t> decode(std::span<const std::uint8_t> payload, std::size_t raw_size,
+                                   Method method, bool compact, FrameStats* stats,
+                                   const Progress& progress) {
+    need_model();
+    return decode_modelled(
+        payload, raw_size, *model, [this](int lanes) { return predictors_for(lanes); },
+        experts(method), compact, stats, progress);
   }
 
   // Whether pieces from the whole frame take fewer bytes with the model than its share of `other`
@@ -185,11 +213,8 @@ std::vector<std::uint8_t> FrameCodec::decode(Method method, std::size_t raw_size
     case Method::kCmEnglish:
       return decode_cm(payload, raw_size, method, false, progress);
     case Method::kLlm:
-    case Method::kMixed: {
-      Predictor& predictor = state_->use_predictor();
-      return decode_modelled(payload, raw_size, *state_->model, predictor, experts(method), false,
-                             stats, progress);
-    }
+    case Method::kMixed:
+      return state_->decode(payload, raw_size, method, false, stats, progress);
   }
   throw Error(ErrorKind::kData, "the archive is damaged, or of a newer version: unknown method");
 }
@@ -232,11 +257,8 @@ std::vector<std::uint8_t> FrameCodec::decode_compact(Method method,
     case Method::kCmEnglish:
       return decode_cm(payload, limit, method, true, {});
     case Method::kLlm:
-    case Method::kMixed: {
-      Predictor& predictor = state_->use_predictor();
-      return decode_modelled(payload, limit, *state_->model, predictor, experts(method), true,
-                             nullptr, {});
-    }
+    case Method::kMixed:
+      return state_->decode(payload, limit, method, true, nullptr, {});
   }
   throw Error(ErrorKind::kData, "the archive is damaged, or of a newer version: unknown method");
 }

@@ -67,7 +67,8 @@ class LlamaModel : public TextModel {
   std::uint32_t arithmetic_version() const override { return 0; }
   std::string isa() const override { return "llama.cpp"; }
   std::string set_up() const override { return llama::set_up(options_.threads); }
-  std::unique_ptr<Predictor> make_predictor() const override {
+  int free_threads() const override { return 1; }
+  std::unique_ptr<Predictor> make_predictor(int /*threads*/) const override {
     return llama::make_predictor(handle_, vocabulary_->row_order(), options_.window,
                                  options_.threads);
   }
@@ -96,8 +97,11 @@ class ExactModel : public TextModel {
     return exact::isa_name(chosen ? exact::supported_isas().front() : engine_options_.isa);
   }
   std::string set_up() const override { return {}; }
-  std::unique_ptr<Predictor> make_predictor() const override {
-    return std::make_unique<exact::Engine>(weights_, engine_options_);
+  int free_threads() const override { return exact::thread_count(engine_options_.threads); }
+  std::unique_ptr<Predictor> make_predictor(int threads) const override {
+    exact::EngineOptions options = engine_options_;
+    if (threads > 0) options.threads = threads;
+    return std::make_unique<exact::Engine>(weights_, options);
   }
 
  private:

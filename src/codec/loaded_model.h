@@ -37,7 +37,10 @@ class LoadedModel {
   virtual std::string isa() const = 0;  // the instruction set in use, for statistics
   virtual std::string set_up()
       const = 0;  // build and threads; "" where results do not depend on them
-  virtual std::unique_ptr<Predictor> make_predictor() const = 0;
+  // Threads that a predictor uses where its results do not depend on them; else 1.
+  virtual int free_threads() const = 0;
+  // `threads`: 0 means as the options say.
+  virtual std::unique_ptr<Predictor> make_predictor(int threads = 0) const = 0;
 
   const std::string& path() const { return path_; }
   const std::string& name() const { return name_; }  // general.name of the GGUF, or the file's name

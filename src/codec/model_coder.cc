@@ -4,6 +4,7 @@
 #include <chrono>
 #include <string_view>
 
+#include "codec/lane_decoder.h"
 #include "codec/size_code.h"
 #include "codec/unit_coder.h"
 #include "codec/varint.h"
@@ -133,97 +134,6 @@ LaneHeader take_lanes(std::span<const std::uint8_t>& in, std::size_t raw_size) {
   return header;
 }
 
-// A frame's lanes while they are decoded.
-class LaneDecoder {
- public:
-  LaneDecoder(coder::Decoder& coder, const LaneHeader& header, mix::FrameMixer& mixer,
-              const LoadedModel& model, Predictor& predictor)
-      : coder_(coder),
-        units_(coder, mixer, header.escapes),
-        vocabulary_(model.vocabulary()),
-        predictor_(predictor),
-        lanes_(header.extents.size()) {
-    for (std::size_t i = 0; i < lanes_.size(); ++i) lanes_[i].room = header.extents[i].size;
-  }
-
-  void run(FrameStats* stats, const Progress& progress) {
-    if (lanes_.empty() || lanes_[0].room == 0) return;
-    predictor_.reset(static_cast<int>(lanes_.size()));
-    for (LaneState& lane : lanes_) lane.input = predictor_.start_token();
-    while (feed(stats)) {
-      decode_round();
-      if (coder_.overrun()) {
-        throw Error(ErrorKind::kData, "the archive is damaged: a frame's code ends too early");
-      }
-      if (progress) progress(bytes_, tokens_);
-    }
-    if (stats) stats->tokens += tokens_;
-  }
-
- private:
-  struct LaneState {
-    std::size_t room = 0;  // bytes left to decode
-    Token input = 0;       // to be fed next
-    bool waiting = true;   // `input` has not been fed yet
-    Distribution distribution;
-  };
-
-  // Feeds what lanes decoded; false when no lane is left.
-  bool feed(FrameStats* stats) {
-    batch_.clear();
-    bool active = false;
-    for (std::size_t i = 0; i < lanes_.size(); ++i) {
-      active |= lanes_[i].room > 0;
-      if (lanes_[i].room > 0 && lanes_[i].waiting) {
-        batch_.push_back({static_cast<int>(i), std::span(&lanes_[i].input, 1)});
-        lanes_[i].waiting = false;
-      }
-    }
-    if (batch_.empty()) return active;
-    const Stopwatch stopwatch(stats);
-    predictor_.feed(batch_, [&](std::size_t input, std::size_t, std::span<const float> logits) {
-      lanes_[static_cast<std::size_t>(batch_[input].lane)].distribution.assign(logits);
-    });
-    return true;
-  }
-
-  // One unit of each lane.
-  void decode_round() {
-    for (std::size_t i = 0; i < lanes_.size(); ++i) {
-      if (lanes_[i].room > 0) decode_unit(static_cast<int>(i), lanes_[i]);
-    }
-  }
-
-  void decode_unit(int index, LaneState& lane) {
-    if (units_.code_escape(false)) {
-      units_.code_escaped_byte(index, 0);
-      advance(lane, 1);
-    } else {
-      LiveWalk walk(vocabulary_, lane.distribution);
-      const std::uint32_t row = units_.code_token(index, walk, lane.room);
-      lane.input = vocabulary_.token(row);
-      lane.waiting = true;
-      ++tokens_;
-      advance(lane, vocabulary_.bytes(row).size());
-    }
-    if (lane.room == 0) predictor_.finish_lane(index);
-  }
-
-  void advance(LaneState& lane, std::size_t bytes) {
-    lane.room -= bytes;
-    bytes_ += bytes;
-  }
-
-  coder::Decoder& coder_;
-  UnitCoder<coder::Decoder> units_;
-  const text::Vocabulary& vocabulary_;
-  Predictor& predictor_;
-  std::vector<LaneState> lanes_;
-  std::vector<LaneTokens> batch_;
-  std::size_t bytes_ = 0;
-  std::uint64_t tokens_ = 0;
-};
-
 // All lanes in lock-step: one unit of each, in their order, as LaneDecoder reads them.
 void encode_units(const ModelledFrame& frame, const text::Vocabulary& vocabulary,
                   UnitCoder<coder::Encoder>& coder) {
@@ -289,8 +199,9 @@ std::vector<std::uint8_t> encode_modelled(const ModelledFrame& frame, const Load
 
 std::vector<std::uint8_t> decode_modelled(std::span<const std::uint8_t> payload,
                                           std::size_t raw_size, const LoadedModel& model,
-                                          Predictor& predictor, mix::Experts experts, bool compact,
-                                          FrameStats* stats, const Progress& progress) {
+                                          const PredictorsFor& predictors_for, mix::Experts experts,
+                                          bool compact, FrameStats* stats,
+                                          const Progress& progress) {
   LaneHeader header;
   if (!compact) header = take_lanes(payload, raw_size);
   coder::Decoder coder(payload);
@@ -299,12 +210,15 @@ std::vector<std::uint8_t> decode_modelled(std::span<const std::uint8_t> payload,
     header.extents = {{0, raw_size}};
     header.escapes = coder.code(kEscapesLikely) != 0;
   }
-  if (static_cast<int>(header.extents.size()) > predictor.max_lanes()) {
+  const auto lanes = static_cast<int>(header.extents.size());
+  const std::vector<Predictor*> predictors = predictors_for(lanes);
+  if (lanes > predictors.front()->max_lanes()) {
     throw Error(ErrorKind::kData, "the archive is damaged: it has more lanes than its backend");
   }
-  if (stats) stats->lanes = static_cast<int>(header.extents.size());
+  if (stats) stats->lanes = lanes;
   mix::FrameMixer mixer(experts, mix::Strength::kStrong, raw_size, header.extents);
-  LaneDecoder(coder, header, mixer, model, predictor).run(stats, progress);
+  LaneDecoder(coder, header.extents, header.escapes, mixer, model.vocabulary(), predictors)
+      .run(stats, progress);
   if (!coder.used_all()) {
     throw Error(ErrorKind::kData, "the archive is damaged: bytes are left behind a frame's code");
   }

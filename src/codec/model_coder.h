@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -29,11 +30,15 @@ ModelledFrame model_frame(std::span<const std::uint8_t> data, int lanes, const L
 std::vector<std::uint8_t> encode_modelled(const ModelledFrame& frame, const LoadedModel& model,
                                           mix::Experts experts, bool compact);
 
+// Predictors that share the work of decoding so many lanes: at least one, no more than lanes.
+using PredictorsFor = std::function<std::vector<Predictor*>(int lanes)>;
+
 // Throws Error(kData) where the payload cannot have come from encode_modelled(). With `compact`,
 // `raw_size` is the most that is allowed (Error(kMemory) above).
 std::vector<std::uint8_t> decode_modelled(std::span<const std::uint8_t> payload,
                                           std::size_t raw_size, const LoadedModel& model,
-                                          Predictor& predictor, mix::Experts experts, bool compact,
-                                          FrameStats* stats, const Progress& progress);
+                                          const PredictorsFor& predictors_for, mix::Experts experts,
+                                          bool compact, FrameStats* stats,
+                                          const Progress& progress);
 
 }  // namespace smll::codec

@@ -12,9 +12,12 @@
 
 namespace smll::exact {
 
+// `threads`, or one per processor where that is below 1.
+int thread_count(int threads);
+
 class ThreadPool {
  public:
-  // `threads` counts the calling thread, so 1 starts none. Values below 1 mean one per processor.
+  // thread_count(threads) counts the calling thread, so 1 starts none.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
