@@ -25,7 +25,8 @@ Integer read_le(const NextByte& next_byte) {
 codec::Method checked_method(std::uint8_t value) {
   if (value == codec::kRetiredMethod) {
     throw Error(ErrorKind::kData,
-                "method 5 is retired: decompress the archive with the smll that wrote it");
+                "method " + std::to_string(value) +
+                    " is retired: decompress the archive with the smll that wrote it");
   }
   if (!codec::is_method(value)) {
     throw Error(ErrorKind::kData,

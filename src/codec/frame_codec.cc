@@ -34,9 +34,9 @@ constexpr std::size_t kTryEnglish = 8192;
 // context models do not save a percent of these samples either: all context models would only take
 // time.
 constexpr std::size_t kBelieveRandom = 4096;
+constexpr std::size_t kRandomSamples = 4, kRandomSampleBytes = 4096;
 // From so many lanes on, two predictors decode half of them each.
 constexpr int kSplitLanes = 16;
-constexpr std::size_t kRandomSamples = 4, kRandomSampleBytes = 4096;
 
 mix::Experts experts(Method method) {
   return method == Method::kLlm ? mix::Experts::kLlm : mix::Experts::kAll;
