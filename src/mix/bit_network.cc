@@ -16,10 +16,6 @@ constexpr size_t kOwnInputs = 2;
 constexpr size_t kMatchInputs = 4;
 constexpr size_t kInputsEach = 3;
 constexpr GatedMixer::Rates kRatesWithModel{250, 60, 800, 20};
-// A short text gives nothing back of what careless learning costs: keep to the
-// model.
-constexpr size_t kShortText = 300;
-constexpr GatedMixer::Rates kRatesShortText{30, 30, 100, 10};
 constexpr GatedMixer::Rates kRatesAlone{800, 80, 300, 100};
 // What a context's inputs count at first beside the model: its history, its last byte, its
 // correction of the model.

@@ -14,8 +14,6 @@ constexpr uint32_t kMapLimit = 255;
 constexpr uint32_t kDepths = 12;
 constexpr size_t kSetSizes[] = {kDepths * 16, 16 * 3, 256};
 constexpr GatedMixer::Rates kRates{250, 100, 200, 40};
-constexpr size_t kShortText = 300;  // as in bit_network.cc
-constexpr GatedMixer::Rates kRatesShortText{30, 30, 100, 10};
 // What a bias counts at first: these decisions are few, and weights that start at nothing come too
 // late.
 constexpr int32_t kBiasWeight = 8000;

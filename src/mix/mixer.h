@@ -72,4 +72,9 @@ class GatedMixer {
   uint32_t mixed_ = kProbHalf;
 };
 
+// A text below this many bytes gives nothing back of what careless learning
+// costs: beside the model, mixers keep to it at first and learn slowly.
+inline constexpr size_t kShortText = 300;
+inline constexpr GatedMixer::Rates kRatesShortText{30, 30, 100, 10};
+
 }  // namespace smll::mix
