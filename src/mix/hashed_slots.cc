@@ -28,6 +28,9 @@ HashedSlots::HashedSlots(const HashedSlots& other) : HashedSlots(64 - other.shif
 uint32_t HashedSlots::find(uint64_t hash) {
   const auto first = static_cast<uint32_t>(hash >> shift_);
   const auto check = static_cast<uint16_t>((hash & 0xffffu) | 1u);
+  // A fresh page that is read before it is written moves, and then the system stops every other
+  // thread of the process for a moment: hence a write first.
+  buckets_[first].touched = 1;
   const uint32_t candidates[] = {first, first ^ 1u, first ^ 2u};
   for (const uint32_t c : candidates) {
     if (buckets_[c].check == check) return c;

@@ -25,6 +25,7 @@ class HashedSlots {
     std::array<uint8_t, 15> state;  // [0] also says how much the bucket has seen
     uint8_t last;                   // byte that came last, if run > 0
     uint8_t run;                    // times in a row, saturating
+    uint8_t touched;                // see find()
   };
   static_assert(sizeof(Bucket) == 64);
 
