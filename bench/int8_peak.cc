@@ -28,6 +28,22 @@ void avx512_sums() {
       ".endr\n" ::
           : "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
 }
+
+// Ten products of tiles, which hold what they happen to hold, and their shapes before and after.
+void amx_sums() {
+  alignas(64) static const unsigned char kShapes[64] = {
+      1,  0,  0,  0,  0,  0,  0,  0, 0,  0, 0,  0, 0,  0, 0,  0,  // palette
+      64, 0,  64, 0,  64, 0,  64, 0, 64, 0, 64, 0, 64, 0, 64, 0,  // bytes of a row
+      0,  0,  0,  0,  0,  0,  0,  0, 0,  0, 0,  0, 0,  0, 0,  0,  //
+      16, 16, 16, 16, 16, 16, 16, 16};                            // rows
+  static thread_local bool ready = false;
+  if (!ready) asm volatile("ldtilecfg %0" : : "m"(kShapes));
+  ready = true;
+  asm volatile(
+      ".irp sum, 0,1,2,3,4,0,1,2,3,4\n"
+      "tdpbusd %tmm6, %tmm5, %tmm\\sum\n"
+      ".endr\n");
+}
 #elif defined(__aarch64__)
 void neon_sums() {
   asm volatile(
@@ -59,6 +75,7 @@ double int8_peak(exact::Isa isa) {
 #if defined(__x86_64__)
   if (isa == exact::Isa::kAvx2) return best_rate(avx2_sums, 32);
   if (isa == exact::Isa::kAvx512) return best_rate(avx512_sums, 64);
+  if (isa == exact::Isa::kAmx) return best_rate(amx_sums, 16 * 16 * 64);
 #elif defined(__aarch64__)
   if (isa == exact::Isa::kNeon) return best_rate(neon_sums, 16);
 #endif

@@ -34,7 +34,7 @@ def check(smll, golden, text, options):
 
 
 @pytest.mark.parametrize("name", SMALL_MODEL)
-@pytest.mark.parametrize("isa", ["scalar", "avx2", "avx512", "neon"])
+@pytest.mark.parametrize("isa", ["scalar", "avx2", "avx512", "amx", "neon"])
 def test_small_model(smll, test_model, isa, name):
     skip_without(smll, isa, test_model)
     options, method = SMALL_MODEL[name]
@@ -68,7 +68,7 @@ def test_without_model(smll, name):
 
 
 @pytest.mark.real_model
-@pytest.mark.parametrize("isa", ["scalar", "avx2", "avx512", "neon"])
+@pytest.mark.parametrize("isa", ["scalar", "avx2", "avx512", "amx", "neon"])
 def test_real_model(smll, real_model, isa):
     skip_without(smll, isa, real_model)
     check(smll, GOLDEN / "real.smll", GOLDEN / "real.txt", ["--isa", isa, "--model", real_model])

@@ -36,7 +36,7 @@ struct ModelOptions {
   // when reading.
   std::string model;
   Backend backend = Backend::kExact;
-  std::string isa;  // "", "scalar", "avx2", "avx512" or "neon"; "" lets the machine choose
+  std::string isa;  // "", "scalar", "avx2", "avx512", "amx" or "neon"; "" lets the machine choose
   int threads = 0;  // 0: one per core
   int window = kDefaultWindow;  // tokens of context; readers take the archive's
   // Get the default model from its package when writing needs it and it is not in the cache.

@@ -32,7 +32,7 @@ class Compressor:
         experts: "all", "llm", "cm" or "cm-fast"; overrides the level's.
         lanes: contexts decoded in parallel, 1 to 32, or 0 for what fits the size; overrides the level's.
         window: tokens of context; overrides the level's.
-        isa: "scalar", "avx2", "avx512" or "neon"; None lets the machine choose.
+        isa: "scalar", "avx2", "avx512", "amx" or "neon"; None lets the machine choose.
         download: get the default model when it is not in the cache.
 
     Raises:

@@ -105,7 +105,7 @@ void add_model(CLI::App& app, Args& args, Raw& raw) {
   app.add_option("--backend", raw.backend, "exact or llama")->take_last()->group("Model");
   app.add_option("--isa", args.model.isa, "Instruction set of the exact backend")
       ->take_last()
-      ->check(CLI::IsMember({"scalar", "avx2", "avx512", "neon"}))
+      ->check(CLI::IsMember({"scalar", "avx2", "avx512", "amx", "neon"}))
       ->envname("SMLL_ISA")
       ->group("Model");
 }

@@ -16,7 +16,7 @@ enum class Backend : std::uint8_t { kExact = 0, kLlama = 1 };
 
 struct ModelOptions {
   Backend backend = Backend::kExact;
-  std::string isa;    // "", "scalar", "avx2", "avx512", "neon"; "" lets the machine choose
+  std::string isa;    // "", "scalar", "avx2", "avx512", "amx", "neon"; "" lets the machine choose
   int threads = 0;    // 0: one per core
   int window = 2048;  // tokens of context a lane sees
 };

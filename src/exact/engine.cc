@@ -156,6 +156,7 @@ void Engine::finish_lane(int lane) {
 
 void Engine::feed(std::span<const LaneTokens> batch, const RowSink& sink) {
   const FpEnv environment;
+  const KernelScope scope(kernels_);
   flatten(batch);
   for (std::size_t first = 0; first < rows_.size(); first += kMaxRows) {
     const std::size_t count = std::min(kMaxRows, rows_.size() - first);

@@ -7,6 +7,10 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #elif defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #endif
@@ -14,7 +18,7 @@
 namespace smll::exact {
 namespace {
 
-constexpr Isa kAll[] = {Isa::kAuto, Isa::kAvx512, Isa::kAvx2, Isa::kNeon, Isa::kScalar};
+constexpr Isa kAll[] = {Isa::kAuto, Isa::kAmx, Isa::kAvx512, Isa::kAvx2, Isa::kNeon, Isa::kScalar};
 
 const Kernels* table_of(Isa isa) {
   switch (isa) {
@@ -22,6 +26,8 @@ const Kernels* table_of(Isa isa) {
       return avx2_kernels();
     case Isa::kAvx512:
       return avx512_kernels();
+    case Isa::kAmx:
+      return amx_kernels();
     case Isa::kNeon:
       return neon_kernels();
     default:
@@ -35,6 +41,21 @@ bool has_f16c() {
   unsigned a, b, c, d;
   return __get_cpuid(1, &a, &b, &c, &d) && (c & (1u << 29)) != 0;
 }
+
+// Linux lends a process the registers of AMX when it asks for them.
+bool has_amx() {
+#if defined(__linux__) && defined(SYS_arch_prctl)
+  constexpr unsigned kTilesAndInt8 = 3u << 24;
+  unsigned a, b, c, d;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & kTilesAndInt8) != kTilesAndInt8)
+    return false;
+  constexpr int kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr int kTileData = 18;               // XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
 #endif
 
 bool processor_has(Isa isa) {
@@ -42,12 +63,12 @@ bool processor_has(Isa isa) {
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
   if (isa == Isa::kAvx2) return avx2;
 #if defined(SMLL_AVX512_SIMDE)
-  if (isa == Isa::kAvx512) return avx2;  // emulated
+  if (isa == Isa::kAvx512 || isa == Isa::kAmx) return avx2;  // emulated
 #endif
-  if (isa == Isa::kAvx512) {
-    return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512vnni");
+  if (isa == Isa::kAvx512 || isa == Isa::kAmx) {
+    return avx2 && (isa != Isa::kAmx || has_amx()) && __builtin_cpu_supports("avx512f") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
   }
 #elif defined(__aarch64__) && defined(__linux__)
   constexpr unsigned long kDotProduct = 1ul << 20;  // HWCAP_ASIMDDP
@@ -60,11 +81,15 @@ bool processor_has(Isa isa) {
 
 }  // namespace
 
-std::vector<Isa> supported_isas() {
-  std::vector<Isa> isas;
-  for (Isa isa : kAll) {
-    if (isa != Isa::kAuto && table_of(isa) && processor_has(isa)) isas.push_back(isa);
-  }
+const std::vector<Isa>& supported_isas() {
+  // Asked once: virtual machines answer cpuid slowly, and kernels are looked up for every token.
+  static const std::vector<Isa> isas = [] {
+    std::vector<Isa> found;
+    for (Isa isa : kAll) {
+      if (isa != Isa::kAuto && table_of(isa) && processor_has(isa)) found.push_back(isa);
+    }
+    return found;
+  }();
   return isas;
 }
 
@@ -76,6 +101,8 @@ const char* isa_name(Isa isa) {
       return "avx2";
     case Isa::kAvx512:
       return "avx512";
+    case Isa::kAmx:
+      return "amx";
     case Isa::kNeon:
       return "neon";
     case Isa::kScalar:
@@ -89,11 +116,11 @@ Isa isa_from_name(std::string_view name) {
     if (name == isa_name(isa)) return isa;
   }
   throw Error(ErrorKind::kUsage, "unknown instruction set '" + std::string(name) +
-                                     "'; use auto, scalar, avx2, avx512 or neon");
+                                     "'; use auto, scalar, avx2, avx512, amx or neon");
 }
 
 const Kernels& kernels_for(Isa isa) {
-  const std::vector<Isa> isas = supported_isas();
+  const std::vector<Isa>& isas = supported_isas();
   if (isa == Isa::kAuto) isa = isas.front();
   if (std::find(isas.begin(), isas.end(), isa) == isas.end()) {
     throw Error(ErrorKind::kUsage, std::string("this machine or build has no instruction set '") +

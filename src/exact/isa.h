@@ -8,13 +8,13 @@
 
 namespace smll::exact {
 
-enum class Isa { kAuto, kScalar, kAvx2, kAvx512, kNeon };
+enum class Isa { kAuto, kScalar, kAvx2, kAvx512, kAmx, kNeon };
 
 // Fastest first; always ends with kScalar.
-std::vector<Isa> supported_isas();
+const std::vector<Isa>& supported_isas();
 
-// "auto", "scalar", "avx2", "avx512", "neon". isa_from_name throws Error(kUsage) for any other
-// name.
+// "auto", "scalar", "avx2", "avx512", "amx", "neon". isa_from_name throws Error(kUsage) for any
+// other name.
 const char* isa_name(Isa isa);
 Isa isa_from_name(std::string_view name);
 

@@ -92,6 +92,7 @@ inline void store_uint32_plus_one(std::uint32_t* p, I a) {
 }
 inline float square_root(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
 
+#include "exact/kernels/prefetch.inc"
 #include "exact/kernels/vector_ops.inc"
 
 inline __m256i load_bytes(const void* p) {

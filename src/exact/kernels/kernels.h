@@ -91,12 +91,34 @@ struct Kernels {
 
   // freq[i] = 1 + floor(exp(logits[i] - max) * 2^30), any n.
   void (*frequencies)(const float* logits, std::size_t n, std::uint32_t* freq);
+
+  // Null, or to be called before and after kernels in a thread that also runs others' code, whose
+  // registers the kernels do not keep by themselves.
+  void (*enter)() = nullptr;
+  void (*leave)() = nullptr;
+};
+
+// Calls enter() and leave().
+class KernelScope {
+ public:
+  explicit KernelScope(const Kernels& kernels) : kernels_(kernels) {
+    if (kernels_.enter) kernels_.enter();
+  }
+  ~KernelScope() {
+    if (kernels_.leave) kernels_.leave();
+  }
+  KernelScope(const KernelScope&) = delete;
+  KernelScope& operator=(const KernelScope&) = delete;
+
+ private:
+  const Kernels& kernels_;
 };
 
 const Kernels& scalar_kernels();
 // Null where this build has no such kernels.
 const Kernels* avx2_kernels();
 const Kernels* avx512_kernels();
+const Kernels* amx_kernels();
 const Kernels* neon_kernels();
 
 }  // namespace smll::exact

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -109,7 +111,7 @@ std::vector<std::uint8_t> random_tiles(int tiles, int blocks, bool u4, unsigned 
 TEST(Kernels, MatrixProductsEqualTheScalarOnes) {
   for (const Kernels* kernels : tables()) {
     for (bool u4 : {true, false}) {
-      for (int rows : {1, 2, 3, 4, 5, 7, 8, 9, 13, 20}) {
+      for (int rows : {1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 20, 35}) {
         for (int blocks : {1, 2, 18}) {
           const bool extreme = rows == 4;
           const int tiles = 3;
@@ -130,33 +132,39 @@ TEST(Kernels, MatrixProductsEqualTheScalarOnes) {
   }
 }
 
+void expect_equal_value_sums(const Kernels& kernels, int rows, int dim, int groups) {
+  const bool extreme = rows == 4;
+  std::mt19937 random(rows * 1000 + dim + groups);
+  std::vector<std::int8_t> v(groups * dim * 4);
+  for (auto& x : v) {
+    x = static_cast<std::int8_t>(extreme ? 127 : static_cast<int>(random() % 255) - 127);
+  }
+  std::vector<std::int16_t> weights(rows * groups * 4);
+  for (auto& x : weights) x = static_cast<std::int16_t>(extreme ? 32767 : random() % 32768);
+  const std::vector<float> scale = random_floats(rows, 3, 0.01f);
+  std::vector<float> expected = random_floats(rows * dim, 9, 1.0f), actual = expected;
+  ValueArgs args = {v.data(),
+                    groups,
+                    dim,
+                    weights.data(),
+                    std::size_t(groups) * 4,
+                    scale.data(),
+                    rows,
+                    expected.data(),
+                    static_cast<std::size_t>(dim)};
+  scalar_kernels().add_values(args);
+  args.out = actual.data();
+  kernels.add_values(args);
+  EXPECT_TRUE(same(expected, actual))
+      << kernels.name << " rows=" << rows << " dim=" << dim << " groups=" << groups;
+}
+
 TEST(Kernels, ValueSumsEqualTheScalarOnes) {
-  std::mt19937 random(5);
   for (const Kernels* kernels : tables()) {
-    for (int rows : {1, 2, 3, 4, 6, 9, 12}) {
+    for (int rows : {1, 2, 3, 4, 6, 9, 12, 16, 24, 35}) {
       for (int dim : {32, 64, 96, 128}) {
-        const bool extreme = rows == 4;
-        const int groups = 64;
-        std::vector<std::int8_t> v(groups * dim * 4);
-        for (auto& x : v)
-          x = static_cast<std::int8_t>(extreme ? 127 : static_cast<int>(random() % 255) - 127);
-        std::vector<std::int16_t> weights(rows * groups * 4);
-        for (auto& x : weights) x = static_cast<std::int16_t>(extreme ? 32767 : random() % 32768);
-        const std::vector<float> scale = random_floats(rows, 3, 0.01f);
-        std::vector<float> expected = random_floats(rows * dim, 9, 1.0f), actual = expected;
-        ValueArgs args = {v.data(),
-                          groups,
-                          dim,
-                          weights.data(),
-                          std::size_t{groups} * 4,
-                          scale.data(),
-                          rows,
-                          expected.data(),
-                          static_cast<std::size_t>(dim)};
-        scalar_kernels().add_values(args);
-        args.out = actual.data();
-        kernels->add_values(args);
-        EXPECT_TRUE(same(expected, actual)) << kernels->name << " rows=" << rows << " dim=" << dim;
+        // A whole number of 64 positions, and not.
+        for (int groups : {64, 4, 28, 128}) expect_equal_value_sums(*kernels, rows, dim, groups);
       }
     }
   }
@@ -257,6 +265,42 @@ TEST(Kernels, FrequenciesEqualTheScalarOnesAndTheFormula) {
     }
   }
 }
+
+#if defined(__x86_64__) && !defined(SMLL_AVX512_SIMDE)
+using TileConfiguration = std::array<std::uint8_t, 64>;
+__attribute__((target("amx-tile"))) void store_tiles(TileConfiguration& to) {
+  asm volatile("sttilecfg %0" : "=m"(to));
+}
+__attribute__((target("amx-tile"))) void load_tiles(const TileConfiguration& from) {
+  asm volatile("ldtilecfg %0" : : "m"(from));
+}
+
+TEST(Kernels, TheCallersTilesAreKept) {
+  const auto& isas = supported_isas();
+  if (std::find(isas.begin(), isas.end(), Isa::kAmx) == isas.end()) {
+    GTEST_SKIP() << "this processor has no AMX";
+  }
+  TileConfiguration callers = {1};
+  callers[16] = 48;  // bytes of tile 0's rows
+  callers[48] = 3;   // its rows
+  load_tiles(callers);
+  {
+    const KernelScope scope(*amx_kernels());
+    Quantized in = random_activations(20, kBlock, 1, false);
+    const auto packed = random_tiles(1, 1, false, 1, false);
+    std::vector<float> out(20 * kTile);
+    amx_kernels()->gemm_s8(
+        {packed.data(), packed.size(), 1, 1, in.view, 20, out.data(), kTile, false});
+    TileConfiguration ours;
+    store_tiles(ours);
+    EXPECT_NE(callers, ours);
+  }
+  TileConfiguration after;
+  store_tiles(after);
+  EXPECT_EQ(callers, after);
+  load_tiles({});
+}
+#endif
 
 TEST(Softmax, SumsAreExact) {
   std::mt19937 random(1);
