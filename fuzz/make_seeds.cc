@@ -50,18 +50,17 @@ Bytes frame_seed(const codec::Frame& frame, const Bytes& data) {
 void make_model_seeds(const codec::LoadedModel& model, const Bytes& data, const std::string& name,
                       const fs::path& directory) {
   const auto predictor = model.make_predictor();
+  const auto encode = [&](int lanes, mix::Experts experts) {
+    codec::ModelledFrame frame = codec::cut_frame(data, lanes, model);
+    codec::run_model(frame, model, std::vector{predictor.get()}, nullptr, nullptr);
+    return codec::FrameEncoder(frame, model, experts, lanes == 1).finish();
+  };
   const archive::ModelRecord record = api::ModelSource::record_of(model);
   for (const auto& [method, experts] : {std::pair{codec::Method::kLlm, mix::Experts::kLlm},
                                         std::pair{codec::Method::kMixed, mix::Experts::kAll}}) {
     const std::string kind = name + "-" + archive::method_name(method);
-    const codec::ModelledFrame two =
-        codec::model_frame(data, 2, model, *predictor, nullptr, nullptr);
-    const codec::ModelledFrame one =
-        codec::model_frame(data, 1, model, *predictor, nullptr, nullptr);
-    const codec::Frame frame{method, data.size(),
-                             codec::encode_modelled(two, model, experts, false)};
-    const codec::Frame compact{method, data.size(),
-                               codec::encode_modelled(one, model, experts, true)};
+    const codec::Frame frame{method, data.size(), encode(2, experts)};
+    const codec::Frame compact{method, data.size(), encode(1, experts)};
     MemorySink sink;
     archive::ArchiveWriter writer(sink);
     for (int i = 0; i < 2; ++i) writer.add(frame, data, &record);

@@ -1,7 +1,8 @@
 #include "codec/frame_codec.h"
 
 #include <algorithm>
-#include <array>
+#include <future>
+#include <map>
 #include <utility>
 
 #include "codec/model_coder.h"
@@ -77,12 +78,24 @@ Frame encode_strong(std::span<const std::uint8_t> data, const Progress& progress
   return best;
 }
 
+// Context models, where they are smaller than `best`, the slow zstd after a fast one.
+void encode_plain(std::span<const std::uint8_t> data, bool fast, bool hurry, Frame& best,
+                  const Progress& progress) {
+  Frame cm =
+      fast ? Frame{Method::kCmFast, data.size(), encode_cm(data, Method::kCmFast, false, progress)}
+           : encode_strong(data, progress);
+  const bool near =
+      best.method == Method::kZstd && best.payload.size() * 100 <= cm.payload.size() * kZstdIsNear;
+  keep_smaller(best, cm.method, std::move(cm.payload));
+  if (hurry && near) keep_smaller(best, Method::kZstd, encode_zstd(data, kZstdLevel));
+}
+
 }  // namespace
 
 struct FrameCodec::State {
   std::shared_ptr<const LoadedModel> model;
-  std::unique_ptr<Predictor> predictor;
-  std::array<std::unique_ptr<Predictor>, 2> halves;  // for decoding many lanes
+  // By how many they are: predictors that share the threads and a frame's lanes.
+  std::map<int, std::vector<std::unique_ptr<Predictor>>> predictors;
 
   void need_model() const {
     if (model) return;
@@ -90,28 +103,38 @@ struct FrameCodec::State {
                 "a frame of the archive needs a language model and none was given");
   }
 
-  Predictor& use_predictor() {
+  bool has_threads() const { return model && model->free_threads() > 1; }
+
+  std::vector<Predictor*> share_threads(int count) {
     need_model();
-    if (!predictor) predictor = model->make_predictor();
-    return *predictor;
+    auto& shared = predictors[count];
+    const int threads = model->free_threads();
+    for (int i = static_cast<int>(shared.size()); i < count; ++i) {
+      shared.push_back(
+          model->make_predictor(threads * (count - i) / count - threads * (count - i - 1) / count));
+    }
+    std::vector<Predictor*> result;
+    for (const auto& predictor : shared) result.push_back(predictor.get());
+    return result;
   }
 
   // Half the lanes each, where that leaves enough of them for both: then one half's units are
   // decoded while the other's model runs, and what waits for memory meets what does not.
-  std::vector<Predictor*> predictors_for(int lanes) {
-    const int threads = model->free_threads();
-    if (threads < 2 || lanes < kSplitLanes) return {&use_predictor()};
-    if (!halves[0]) {
-      halves[0] = model->make_predictor(threads - threads / 2);
-      halves[1] = model->make_predictor(threads / 2);
-    }
-    return {halves[0].get(), halves[1].get()};
+  std::vector<Predictor*> decoding_predictors(int lanes) {
+    return share_threads(model->free_threads() < 2 || lanes < kSplitLanes ? 1 : 2);
   }
 
-  ModelledFrame run_model(std::span<const std::uint8_t> data, int lanes, FrameStats* stats,
-                          const Progress& progress) {
-    Predictor& p = use_predictor();
-    return model_frame(data, lanes, *model, p, stats, progress);
+  // A predictor a thread as long as each has a lane: none waits for others. One lane alone has all
+  // threads.
+  void run_model(ModelledFrame& frame, FrameStats* stats, const Progress& progress,
+                 const Meanwhile& meanwhile = {}) {
+    const int lanes = static_cast<int>(frame.lanes.size());
+    codec::run_model(frame, *model, share_threads(std::min(model->free_threads(), lanes)), stats,
+                     progress, meanwhile);
+  }
+
+  std::vector<std::uint8_t> encode(const ModelledFrame& frame, Method method, bool compact) const {
+    return FrameEncoder(frame, *model, experts(method), compact).finish();
   }
 
   std::vector<std::uint8_t> decode(std::span<const std::uint8_t> payload, std::size_t raw_size,
@@ -119,37 +142,39 @@ struct FrameCodec::State {
                                    const Progress& progress) {
     need_model();
     return decode_modelled(
-        payload, raw_size, *model, [this](int lanes) { return predictors_for(lanes); },
+        payload, raw_size, *model, [this](int lanes) { return decoding_predictors(lanes); },
         experts(method), compact, stats, progress);
   }
 
-  // Whether pieces from the whole frame take fewer bytes with the model than its share of `other`
-  // bytes.
-  bool sample_wins(std::span<const std::uint8_t> data, std::size_t other, FrameStats* stats) {
+  // Bytes that a frame is likely to take with the model, from pieces of all of it. Leaves some of
+  // the threads to others.
+  std::size_t estimate(std::span<const std::uint8_t> data, FrameStats& stats) {
     const std::vector<std::uint8_t> sample = sample_of(data, kSamples, kSampleBytes);
-    const ModelledFrame frame = run_model(sample, 1, stats, {});
-    const std::size_t size = encode_modelled(frame, *model, mix::Experts::kLlm, false).size();
-    return size * 100 / kColdStart * data.size() <= other * sample.size();
+    ModelledFrame frame = cut_frame(sample, 1, *model);
+    Predictor* predictor = share_threads(std::min(model->free_threads(), 2)).back();
+    codec::run_model(frame, *model, {&predictor, 1}, &stats, {});
+    const std::size_t size = encode(frame, Method::kLlm, false).size();
+    return size * 100 / kColdStart * data.size() / sample.size();
   }
 
   void try_model(std::span<const std::uint8_t> data, const FrameOptions& options, Frame& best,
                  FrameStats* stats, const Progress& progress) {
     const bool only_model = options.experts == Experts::kLlm;
-    if (!only_model && data.size() > kSampleAbove) {
-      FrameStats sample_stats;
-      const bool wins = sample_wins(data, best.payload.size(), &sample_stats);
-      if (stats) stats->model_seconds += sample_stats.model_seconds;
-      if (!wins) return;
-    }
     const int lanes =
         options.lanes > 0 ? std::min(options.lanes, kMaxLanes) : lanes_for(data.size());
-    const ModelledFrame frame = run_model(data, lanes, stats, progress);
-    if (only_model || data.size() <= kTryLlmAlone) keep_modelled(best, Method::kLlm, frame, false);
-    if (!only_model) keep_modelled(best, Method::kMixed, frame, false);
-  }
-
-  void keep_modelled(Frame& best, Method method, const ModelledFrame& frame, bool compact) const {
-    keep_smaller(best, method, encode_modelled(frame, *model, experts(method), compact));
+    const int most = share_threads(1).front()->max_lanes();
+    ModelledFrame frame = cut_frame(data, std::min(lanes, most), *model);
+    if (only_model) {
+      run_model(frame, stats, progress);
+      return keep_smaller(best, Method::kLlm, encode(frame, Method::kLlm, false));
+    }
+    FrameEncoder mixed(frame, *model, experts(Method::kMixed), false);
+    run_model(frame, stats, progress,
+              [&](std::span<const std::size_t> recorded) { mixed.advance(recorded); });
+    if (data.size() <= kTryLlmAlone) {
+      keep_smaller(best, Method::kLlm, encode(frame, Method::kLlm, false));
+    }
+    keep_smaller(best, Method::kMixed, mixed.finish());
   }
 };
 
@@ -178,15 +203,20 @@ Frame FrameCodec::encode(std::span<const std::uint8_t> data, const FrameOptions&
     const bool hurry = options.experts == Experts::kCmFast;
     keep_smaller(best, Method::kZstd, encode_zstd(data, hurry ? kFastZstdLevel : kZstdLevel));
     if (best.method == Method::kStored && looks_random(data)) return best;
-    const bool fast = hurry || data.size() > kMaxModelFrame;
-    const Progress& shown = model ? Progress{} : progress;
-    Frame cm =
-        fast ? Frame{Method::kCmFast, data.size(), encode_cm(data, Method::kCmFast, false, shown)}
-             : encode_strong(data, shown);
-    const bool near = best.method == Method::kZstd &&
-                      best.payload.size() * 100 <= cm.payload.size() * kZstdIsNear;
-    keep_smaller(best, cm.method, std::move(cm.payload));
-    if (hurry && near) keep_smaller(best, Method::kZstd, encode_zstd(data, kZstdLevel));
+    // The context models have one thread, the estimate another one.
+    FrameStats estimate_stats;
+    std::future<std::size_t> estimate;
+    if (model && data.size() > kSampleAbove) {
+      estimate = std::async(state_->has_threads() ? std::launch::async : std::launch::deferred,
+                            [&] { return state_->estimate(data, estimate_stats); });
+    }
+    encode_plain(data, hurry || data.size() > kMaxModelFrame, hurry, best,
+                 model ? Progress{} : progress);
+    if (estimate.valid()) {
+      const bool wins = estimate.get() <= best.payload.size();
+      if (stats) stats->model_seconds += estimate_stats.model_seconds;
+      if (!wins) return best;
+    }
   }
   if (model) state_->try_model(data, options, best, stats, progress);
   return best;
@@ -232,9 +262,12 @@ Frame FrameCodec::encode_compact(std::span<const std::uint8_t> data, Experts exp
       keep_smaller(best, Method::kCmEnglish, encode_cm(data, Method::kCmEnglish, true, {}));
   }
   if (model) {
-    const ModelledFrame frame = state_->run_model(data, 1, nullptr, {});
-    state_->keep_modelled(best, Method::kLlm, frame, true);
-    if (experts != Experts::kLlm) state_->keep_modelled(best, Method::kMixed, frame, true);
+    ModelledFrame frame = cut_frame(data, 1, *state_->model);
+    state_->run_model(frame, nullptr, {});
+    keep_smaller(best, Method::kLlm, state_->encode(frame, Method::kLlm, true));
+    if (experts != Experts::kLlm) {
+      keep_smaller(best, Method::kMixed, state_->encode(frame, Method::kMixed, true));
+    }
   }
   return best;
 }

@@ -8,7 +8,11 @@
 
 #include "codec/frame_codec.h"
 #include "codec/lane_layout.h"
+#include "codec/lane_recorder.h"
 #include "codec/token_walk.h"
+#include "codec/unit_coder.h"
+#include "coder/range_coder.h"
+#include "mix/frame_mixer.h"
 
 namespace smll::codec {
 
@@ -21,19 +25,50 @@ struct ModelledFrame {
   bool escapes = false;                          // some unit is escaped
 };
 
-// Runs the model over `data`. `lanes` >= 1.
-ModelledFrame model_frame(std::span<const std::uint8_t> data, int lanes, const LoadedModel& model,
-                          Predictor& predictor, FrameStats* stats, const Progress& progress);
+// At most `lanes` >= 1 lanes, whose paths run_model() makes.
+ModelledFrame cut_frame(std::span<const std::uint8_t> data, int lanes, const LoadedModel& model);
 
-// With `compact` the payload tells its own size and has one lane; otherwise the lanes' sizes stand
-// in front.
-std::vector<std::uint8_t> encode_modelled(const ModelledFrame& frame, const LoadedModel& model,
-                                          mix::Experts experts, bool compact);
+// `predictors`, `stats`, `progress` and `meanwhile`: as LaneRecorder has them.
+void run_model(ModelledFrame& frame, const LoadedModel& model,
+               std::span<Predictor* const> predictors, FrameStats* stats, const Progress& progress,
+               const Meanwhile& meanwhile = {});
+
+// Turns a frame into a payload, perhaps while its paths are still being recorded. With `compact`
+// the payload tells its own size and has one lane; otherwise the lanes' sizes stand in front.
+class FrameEncoder {
+ public:
+  // `frame` must outlive this.
+  FrameEncoder(const ModelledFrame& frame, const LoadedModel& model, mix::Experts experts,
+               bool compact);
+  FrameEncoder(const FrameEncoder&) = delete;
+  FrameEncoder& operator=(const FrameEncoder&) = delete;
+
+  // Codes as much as `recorded[i]` paths of each lane i allow.
+  void advance(std::span<const std::size_t> recorded);
+  // Codes the rest; all paths must be there. To be called once, last.
+  std::vector<std::uint8_t> finish();
+
+ private:
+  struct Position {
+    std::size_t unit = 0, token = 0, byte = 0;
+  };
+  bool round_is_recorded(std::span<const std::size_t> recorded) const;
+  void encode_round();
+
+  const ModelledFrame& frame_;
+  const text::Vocabulary& vocabulary_;
+  std::vector<std::uint8_t> payload_;
+  coder::Encoder coder_;
+  mix::FrameMixer mixer_;
+  UnitCoder<coder::Encoder> units_;
+  std::vector<Position> positions_;
+  bool active_ = true;  // some lane may have units left
+};
 
 // Predictors that share the work of decoding so many lanes: at least one, no more than lanes.
 using PredictorsFor = std::function<std::vector<Predictor*>(int lanes)>;
 
-// Throws Error(kData) where the payload cannot have come from encode_modelled(). With `compact`,
+// Throws Error(kData) where the payload cannot have come from a FrameEncoder. With `compact`,
 // `raw_size` is the most that is allowed (Error(kMemory) above).
 std::vector<std::uint8_t> decode_modelled(std::span<const std::uint8_t> payload,
                                           std::size_t raw_size, const LoadedModel& model,
