@@ -43,13 +43,15 @@ def test_small_model(smll, test_model, isa, name):
     check(smll, golden, TEXT, ["--isa", isa, "--model", test_model, *options])
 
 
-@pytest.mark.parametrize("lanes", [16, 17])
+@pytest.mark.parametrize("lanes", [3, 16, 17])
 def test_lanes_are_shared_among_threads(smll, test_model, tmp_path, lanes):
-    """Many lanes are decoded in two halves at once; one thread decodes them all."""
+    """Each thread encodes some of the lanes; many lanes are decoded in two halves at once, or by one thread."""
     text = (GOLDEN / "mixed.txt").read_bytes() * 4 + bytes(range(256))  # some bytes are no token's
     common = ["--model", test_model, "--window", "64"]
     archive = smll("-c", *common, "--experts", "llm", "--lanes", str(lanes), input=text).stdout
-    for threads in ("1", "2"):
+    for threads in ("1", "2", "4"):
+        again = smll("-c", *common, "-T", threads, "--experts", "llm", "--lanes", str(lanes), input=text)
+        assert again.stdout == archive
         assert smll("-dc", *common, "-T", threads, input=archive).stdout == text
     # A fault in either half ends both.
     path = tmp_path / "damaged.smll"
