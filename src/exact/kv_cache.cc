@@ -1,5 +1,6 @@
 #include "exact/kv_cache.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -49,6 +50,18 @@ const std::uint8_t* KvCache::part(std::uint64_t segment, int part) const {
 
 namespace {
 
+// `n` is a multiple of 16; NaN does not count. In 16 lanes, since one would wait for itself.
+float largest_magnitude(const float* x, int n) {
+  float lanes[16] = {};
+  for (int i = 0; i < n; i += 16) {
+    for (int lane = 0; lane < 16; ++lane) {
+      const float magnitude = std::fabs(x[i + lane]);
+      lanes[lane] = magnitude > lanes[lane] ? magnitude : lanes[lane];
+    }
+  }
+  return *std::max_element(lanes, lanes + 16);
+}
+
 void write_key(std::uint8_t* tile, int slot, int head_dim, const std::int8_t* q,
                const float* scale) {
   for (int b = 0; b < head_dim / kBlock; ++b, tile += kS8BlockBytes, q += kBlock) {
@@ -69,8 +82,7 @@ void KvCache::store_key(std::uint64_t position, int p, const std::int8_t* q, con
 
 void KvCache::store_value(std::uint64_t position, int p, const float* value) {
   const int head_dim = layout_.head_dim;
-  float amax = 0.0f;
-  for (int i = 0; i < head_dim; ++i) amax = std::fabs(value[i]) > amax ? std::fabs(value[i]) : amax;
+  const float amax = largest_magnitude(value, head_dim);
   const bool tiny = !(amax > 1e-30f);
   const float inverse = tiny ? 0.0f : 127.0f / amax;
   const float scale = tiny ? 0.0f : amax / 127.0f;

@@ -21,7 +21,7 @@ constexpr int kTileRows = 16;
 constexpr int kMinRows = 5;
 constexpr int kMinU4Rows = 17;
 
-// Which shapes this thread's tiles have: the rows of the rest (see gemm_shapes), or one of these.
+// Which shapes this thread's tiles have: the rows of the rest (use_gemm_shapes), or one of these.
 constexpr int kNoShapes = -1;
 constexpr int kValueShapes = -2;
 thread_local int current_shapes = kNoShapes;
