@@ -79,8 +79,9 @@ Frame encode_strong(std::span<const std::uint8_t> data, const Progress& progress
 }
 
 // Context models, where they are smaller than `best`, the slow zstd after a fast one.
-void encode_plain(std::span<const std::uint8_t> data, bool fast, bool hurry, Frame& best,
+void encode_plain(std::span<const std::uint8_t> data, bool hurry, Frame& best,
                   const Progress& progress) {
+  const bool fast = hurry || data.size() > kMaxModelFrame;
   Frame cm =
       fast ? Frame{Method::kCmFast, data.size(), encode_cm(data, Method::kCmFast, false, progress)}
            : encode_strong(data, progress);
@@ -124,13 +125,17 @@ struct FrameCodec::State {
     return share_threads(model->free_threads() < 2 || lanes < kSplitLanes ? 1 : 2);
   }
 
-  // A predictor a thread as long as each has a lane: none waits for others. One lane alone has all
-  // threads.
+  // For encoding, a predictor a thread as long as each has a lane: none waits for others. One lane
+  // alone has all threads.
+  std::vector<Predictor*> predictors_for(int lanes) {
+    need_model();
+    return share_threads(std::min(model->free_threads(), lanes));
+  }
+
   void run_model(ModelledFrame& frame, FrameStats* stats, const Progress& progress,
                  const Meanwhile& meanwhile = {}) {
     const int lanes = static_cast<int>(frame.lanes.size());
-    codec::run_model(frame, *model, share_threads(std::min(model->free_threads(), lanes)), stats,
-                     progress, meanwhile);
+    codec::run_model(frame, *model, predictors_for(lanes), stats, progress, meanwhile);
   }
 
   std::vector<std::uint8_t> encode(const ModelledFrame& frame, Method method, bool compact) const {
@@ -162,7 +167,7 @@ struct FrameCodec::State {
     const bool only_model = options.experts == Experts::kLlm;
     const int lanes =
         options.lanes > 0 ? std::min(options.lanes, kMaxLanes) : lanes_for(data.size());
-    const int most = share_threads(1).front()->max_lanes();
+    const int most = predictors_for(lanes).front()->max_lanes();
     ModelledFrame frame = cut_frame(data, std::min(lanes, most), *model);
     if (only_model) {
       run_model(frame, stats, progress);
@@ -210,8 +215,7 @@ Frame FrameCodec::encode(std::span<const std::uint8_t> data, const FrameOptions&
       estimate = std::async(state_->has_threads() ? std::launch::async : std::launch::deferred,
                             [&] { return state_->estimate(data, estimate_stats); });
     }
-    encode_plain(data, hurry || data.size() > kMaxModelFrame, hurry, best,
-                 model ? Progress{} : progress);
+    encode_plain(data, hurry, best, model ? Progress{} : progress);
     if (estimate.valid()) {
       const bool wins = estimate.get() <= best.payload.size();
       if (stats) stats->model_seconds += estimate_stats.model_seconds;
