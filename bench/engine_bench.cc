@@ -65,9 +65,9 @@ double work_per_token(const smll::model::Model& model) {
   };
   double sum = size(model.head());
   for (const auto& layer : model.layers()) {
-    for (const auto* m : {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate,
-                          &layer.up, &layer.down}) {
-      sum += size(*m);
+    const auto& m = layer.matrices;
+    for (const auto* matrix : {&m.query, &m.key, &m.value, &m.output, &m.gate, &m.up, &m.down}) {
+      sum += size(*matrix);
     }
   }
   return sum;

@@ -109,13 +109,14 @@ class PythonSink : public smll::Sink {
 };
 
 smll::Model make_model(const std::string& model, const std::string& backend, const std::string& isa,
-                       int threads, int window, bool download) {
+                       int threads, int window, bool learns, bool download) {
   smll::ModelOptions options;
   options.model = model;
   options.backend = smll::parse_backend(backend);
   options.isa = isa;
   options.threads = threads;
   if (window != 0) options.window = window;
+  options.learns = learns;
   options.download = download;
   options.notice = [](const std::string& text) {
     const py::gil_scoped_acquire gil;
@@ -268,7 +269,7 @@ PYBIND11_MODULE(_smll, module) {
 
   py::class_<smll::Model>(module, "Model")
       .def(py::init(&make_model), py::arg("model"), py::arg("backend"), py::arg("isa"),
-           py::arg("threads"), py::arg("window"), py::arg("download"))
+           py::arg("threads"), py::arg("window"), py::arg("learns"), py::arg("download"))
       .def("describe", &describe);
 
   py::class_<smll::Compressor>(module, "Compressor")
@@ -322,6 +323,6 @@ PYBIND11_MODULE(_smll, module) {
     smll::WriteOptions write;
     smll::ModelOptions model;
     smll::apply_level(level, write, model);
-    return py::make_tuple(smll::to_string(write.experts), write.lanes, model.window);
+    return py::make_tuple(smll::to_string(write.experts), write.lanes, model.window, model.learns);
   });
 }

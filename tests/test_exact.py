@@ -11,6 +11,7 @@ TEXT = GOLDEN / "mixed.txt"
 SMALL_MODEL = {  # archive: options that write it, its method
     "llm": (["--experts", "llm", "--window", "64"], "llm"),
     "lanes": (["--experts", "llm", "--window", "64", "--lanes", "3"], "llm"),
+    "learn": (["--experts", "llm", "--window", "128", "--learn"], "llm"),
 }
 NO_MODEL = {  # archive: its text, options that write it, its method
     "cm": (GOLDEN / "numbers.txt", ["--experts", "cm"], "cm"),

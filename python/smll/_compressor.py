@@ -26,12 +26,13 @@ class Compressor:
     Args:
         model_path: a GGUF file, a known model's name or "hf:REPO:GLOB"; None means the environment's
             SMLL_MODEL or the default model.
-        level: 1 (no language model) to 9 (longest window, one lane).
+        level: 1 (no language model) to 9 (longest window, one lane, learning).
         backend: "exact" (the same bits on every machine) or "llama" (any GGUF of llama.cpp).
         threads: 0 means one per core.
         experts: "all", "llm", "cm" or "cm-fast"; overrides the level's.
         lanes: contexts decoded in parallel, 1 to 32, or 0 for what fits the size; overrides the level's.
         window: tokens of context; overrides the level's.
+        learn: let the model learn from what it codes: smaller, slower, one lane; overrides the level's.
         isa: "scalar", "avx2", "avx512", "amx" or "neon"; None lets the machine choose.
         download: get the default model when it is not in the cache.
 
@@ -49,6 +50,7 @@ class Compressor:
         experts: Optional[str] = None,
         lanes: Optional[int] = None,
         window: Optional[int] = None,
+        learn: Optional[bool] = None,
         isa: Optional[str] = None,
         download: bool = True,
     ) -> None:
@@ -59,10 +61,13 @@ class Compressor:
             "experts": experts,
             "lanes": lanes,
             "window": window,
+            "learn": learn,
             "isa": isa,
             "download": download,
         }
-        level_experts, level_lanes, level_window = _smll.level(level)
+        level_experts, level_lanes, level_window, level_learn = _smll.level(level)
+        if backend != "exact" or (lanes or 0) > 1:
+            level_learn = False
         self._experts = experts if experts is not None else level_experts
         self._lanes = lanes if lanes is not None else level_lanes
         self._spec = os.fspath(model_path) if model_path is not None else ""
@@ -72,6 +77,7 @@ class Compressor:
             isa=isa if isa is not None else os.environ.get("SMLL_ISA", ""),
             threads=threads,
             window=window if window is not None else level_window,
+            learns=learn if learn is not None else level_learn,
             download=download,
         )
         if self._spec.endswith(".gguf") and not self._spec.startswith("hf:"):

@@ -285,8 +285,10 @@ TEST(Api, LevelsAreKnown) {
   ModelOptions model;
   apply_level(1, write, model);
   EXPECT_EQ(write.experts, Experts::kCmFast);
+  EXPECT_FALSE(model.learns);
   apply_level(9, write, model);
   EXPECT_EQ(write.lanes, 1);
+  EXPECT_TRUE(model.learns);
   EXPECT_THROW(apply_level(0, write, model), Error);
   EXPECT_THROW(apply_level(10, write, model), Error);
 }

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "exact/engine.h"
 #include "model/download.h"
 #include "model/registry.h"
 #include "smll/models.h"
@@ -38,7 +39,18 @@ std::string how_to_get(const archive::ModelRecord& record) {
   return "give its file with --model PATH, or get it with: smll models pull hf:REPO:GLOB";
 }
 
+// Whether one loaded model serves for both; threads and instruction set are a source's own.
+bool same_set_up(const codec::ModelOptions& a, const codec::ModelOptions& b) {
+  return a.backend == b.backend && a.window == b.window && a.learns == b.learns;
+}
+
 }  // namespace
+
+ModelSource::ModelSource(ModelOptions options) : options_(std::move(options)) {
+  if (options_.learns && options_.backend != Backend::kExact) {
+    throw Error(ErrorKind::kUsage, "only the exact backend's models learn");
+  }
+}
 
 LoadedModelPtr ModelSource::for_writing() {
   const std::lock_guard lock(mutex_);
@@ -52,9 +64,10 @@ LoadedModelPtr ModelSource::for_reading(const archive::ModelRecord& record) {
   codec::ModelOptions options = codec_options();
   options.backend = record.backend;
   options.window = static_cast<int>(record.window);
+  options.learns =
+      record.backend == codec::Backend::kExact && record.arithmetic == exact::kLearningVersion;
   for (const LoadedModelPtr& model : loaded_) {
-    if (model->fingerprint() == record.fingerprint && model->options().backend == options.backend &&
-        model->options().window == options.window) {
+    if (model->fingerprint() == record.fingerprint && same_set_up(model->options(), options)) {
       return model;
     }
   }
@@ -110,15 +123,13 @@ codec::ModelOptions ModelSource::codec_options() const {
   options.isa = options_.isa;
   options.threads = options_.threads;
   options.window = options_.window;
+  options.learns = options_.learns;
   return options;
 }
 
 LoadedModelPtr ModelSource::load(const std::string& path, codec::ModelOptions options) {
   for (const LoadedModelPtr& model : loaded_) {
-    if (model->path() == path && model->options().backend == options.backend &&
-        model->options().window == options.window) {
-      return model;
-    }
+    if (model->path() == path && same_set_up(model->options(), options)) return model;
   }
   return codec::LoadedModel::load(path, options);
 }

@@ -18,7 +18,8 @@ using LoadedModelPtr = std::shared_ptr<const codec::LoadedModel>;
 
 class ModelSource {
  public:
-  explicit ModelSource(ModelOptions options) : options_(std::move(options)) {}
+  // Throws Error(kUsage) for options that do not go together.
+  explicit ModelSource(ModelOptions options);
 
   // The model that the options name.
   LoadedModelPtr for_writing();

@@ -9,10 +9,11 @@ struct Level {
   Experts experts;
   int lanes;
   int window;
+  bool learns = false;
 };
 
 // Without the model, with ever longer windows, and last with one lane: the smallest result, but one
-// that cannot be decoded in parallel.
+// that cannot be decoded in parallel. In the end the model learns as well.
 constexpr std::array<Level, kMaxLevel> kLevels = {{
     {Experts::kCmFast, 0, kDefaultWindow},
     {Experts::kCm, 0, kDefaultWindow},
@@ -22,7 +23,7 @@ constexpr std::array<Level, kMaxLevel> kLevels = {{
     {Experts::kAll, 0, kDefaultWindow},
     {Experts::kAll, 0, 4096},
     {Experts::kAll, 1, 4096},
-    {Experts::kAll, 1, 8192},
+    {Experts::kAll, 1, 4096, true},
 }};
 
 }  // namespace
@@ -35,6 +36,7 @@ void apply_level(int level, WriteOptions& write, ModelOptions& model) {
   write.experts = chosen.experts;
   write.lanes = chosen.lanes;
   model.window = chosen.window;
+  model.learns = chosen.learns;
 }
 
 std::string to_string(Backend backend) { return backend == Backend::kExact ? "exact" : "llama"; }

@@ -52,6 +52,10 @@ struct Writer::State {
       throw Error(ErrorKind::kUsage, "the number of lanes must be 1 to " +
                                          std::to_string(codec::kMaxLanes) + ", or 0 for automatic");
     }
+    if (options.lanes > 1 && model.options().learns) {
+      throw Error(ErrorKind::kUsage,
+                  "a model that learns codes one lane: ask for one, or for no learning");
+    }
   }
 
   codec::FrameOptions frame_options() const {

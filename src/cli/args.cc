@@ -47,7 +47,7 @@ struct Raw {
   bool quiet = false;
   int verbose = 0;
   int level = kDefaultLevel;
-  std::string range, backend, experts, frame_size, flush;
+  std::string range, backend, experts, frame_size, flush, learns;
   int lanes = -1, window = 0;
   bool progress = false, no_progress = false;
   bool keep = false;
@@ -82,7 +82,7 @@ void add_tuning(CLI::App& app, Args& args, Raw& raw) {
          "--fast", [&raw] { raw.level = kMinLevel; }, "Level 1: no language model")
       ->group("Level: -1 (fastest) .. -9 (smallest), default -6");
   app.add_flag_callback(
-         "--best", [&raw] { raw.level = kMaxLevel; }, "Level 9: longest window, one lane")
+         "--best", [&raw] { raw.level = kMaxLevel; }, "Level 9: longest window, one lane, learning")
       ->group("Level: -1 (fastest) .. -9 (smallest), default -6");
   app.add_option("-T,--threads", args.model.threads, "Threads (0: one per core)")
       ->take_last()
@@ -94,6 +94,9 @@ void add_tuning(CLI::App& app, Args& args, Raw& raw) {
   app.add_option("--window", raw.window, "Tokens of context a lane sees")
       ->take_last()
       ->check(CLI::Range(16, 1 << 20));
+  app.add_flag("--learn,!--no-learn", raw.learns,
+               "The model learns from what it codes (smaller, slower, one lane)")
+      ->take_last();
   app.add_option("--frame-size", raw.frame_size, "Largest frame in bytes")->take_last();
   app.add_flag("--flush{1}", raw.flush, "Make input readable when it pauses for 1 (or =N) seconds");
 }
@@ -144,6 +147,11 @@ void put_together(const Raw& raw, Args& args) {
   if (!raw.flush.empty()) args.flush_seconds = parse_seconds(raw.flush);
   if (raw.lanes >= 0) args.write.lanes = raw.lanes;
   if (raw.window != 0) args.model.window = raw.window;
+  if (!raw.learns.empty()) {
+    args.model.learns = raw.learns == "true";
+  } else if (args.model.backend != Backend::kExact || args.write.lanes > 1) {
+    args.model.learns = false;  // where the level's does not go with what was asked for
+  }
   if (!raw.range.empty()) {
     if (args.action != Action::kDecompress) throw Error(ErrorKind::kUsage, "--range goes with -d");
     args.range = parse_range(raw.range);

@@ -95,8 +95,9 @@ void encode_plain(std::span<const std::uint8_t> data, bool hurry, Frame& best,
 
 struct FrameCodec::State {
   std::shared_ptr<const LoadedModel> model;
-  // By how many they are: predictors that share the threads and a frame's lanes.
-  std::map<int, std::vector<std::unique_ptr<Predictor>>> predictors;
+  // By how many they are, and whether they may learn: predictors that share the threads and a
+  // frame's lanes.
+  std::map<std::pair<int, bool>, std::vector<std::unique_ptr<Predictor>>> predictors;
 
   void need_model() const {
     if (model) return;
@@ -106,13 +107,13 @@ struct FrameCodec::State {
 
   bool has_threads() const { return model && model->free_threads() > 1; }
 
-  std::vector<Predictor*> share_threads(int count) {
+  std::vector<Predictor*> share_threads(int count, bool may_learn = true) {
     need_model();
-    auto& shared = predictors[count];
+    auto& shared = predictors[{count, may_learn && model->options().learns}];
     const int threads = model->free_threads();
     for (int i = static_cast<int>(shared.size()); i < count; ++i) {
-      shared.push_back(
-          model->make_predictor(threads * (count - i) / count - threads * (count - i - 1) / count));
+      shared.push_back(model->make_predictor(
+          threads * (count - i) / count - threads * (count - i - 1) / count, may_learn));
     }
     std::vector<Predictor*> result;
     for (const auto& predictor : shared) result.push_back(predictor.get());
@@ -156,7 +157,7 @@ struct FrameCodec::State {
   std::size_t estimate(std::span<const std::uint8_t> data, FrameStats& stats) {
     const std::vector<std::uint8_t> sample = sample_of(data, kSamples, kSampleBytes);
     ModelledFrame frame = cut_frame(sample, 1, *model);
-    Predictor* predictor = share_threads(std::min(model->free_threads(), 2)).back();
+    Predictor* predictor = share_threads(std::min(model->free_threads(), 2), false).back();
     codec::run_model(frame, *model, {&predictor, 1}, &stats, {});
     const std::size_t size = encode(frame, Method::kLlm, false).size();
     return size * 100 / kColdStart * data.size() / sample.size();

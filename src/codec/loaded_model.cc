@@ -68,7 +68,7 @@ class LlamaModel : public TextModel {
   std::string isa() const override { return "llama.cpp"; }
   std::string set_up() const override { return llama::set_up(options_.threads); }
   int free_threads() const override { return 1; }
-  std::unique_ptr<Predictor> make_predictor(int /*threads*/) const override {
+  std::unique_ptr<Predictor> make_predictor(int /*threads*/, bool /*may_learn*/) const override {
     return llama::make_predictor(handle_, vocabulary_->row_order(), options_.window,
                                  options_.threads);
   }
@@ -91,16 +91,19 @@ class ExactModel : public TextModel {
     return combine({weights_->fingerprint(), vocabulary_->hash(),
                     static_cast<std::uint64_t>(options_.window)});
   }
-  std::uint32_t arithmetic_version() const override { return exact::kArithmeticVersion; }
+  std::uint32_t arithmetic_version() const override {
+    return options_.learns ? exact::kLearningVersion : exact::kArithmeticVersion;
+  }
   std::string isa() const override {
     const bool chosen = engine_options_.isa == exact::Isa::kAuto;
     return exact::isa_name(chosen ? exact::supported_isas().front() : engine_options_.isa);
   }
   std::string set_up() const override { return {}; }
   int free_threads() const override { return exact::thread_count(engine_options_.threads); }
-  std::unique_ptr<Predictor> make_predictor(int threads) const override {
+  std::unique_ptr<Predictor> make_predictor(int threads, bool may_learn) const override {
     exact::EngineOptions options = engine_options_;
     if (threads > 0) options.threads = threads;
+    options.learns = options_.learns && may_learn;
     return std::make_unique<exact::Engine>(weights_, options);
   }
 

@@ -16,9 +16,10 @@ enum class Backend : std::uint8_t { kExact = 0, kLlama = 1 };
 
 struct ModelOptions {
   Backend backend = Backend::kExact;
-  std::string isa;    // "", "scalar", "avx2", "avx512", "amx", "neon"; "" lets the machine choose
-  int threads = 0;    // 0: one per core
-  int window = 2048;  // tokens of context a lane sees
+  std::string isa;      // "", "scalar", "avx2", "avx512", "amx", "neon"; "" lets the machine choose
+  int threads = 0;      // 0: one per core
+  int window = 2048;    // tokens of context a lane sees
+  bool learns = false;  // kExact: from the text that it codes (exact/learner.h), with one lane
 };
 
 // Immutable after load(); may be shared by threads. Predictors made from it may not.
@@ -39,8 +40,9 @@ class LoadedModel {
       const = 0;  // build and threads; "" where results do not depend on them
   // Threads that a predictor uses where its results do not depend on them; else 1.
   virtual int free_threads() const = 0;
-  // `threads`: 0 means as the options say.
-  virtual std::unique_ptr<Predictor> make_predictor(int threads = 0) const = 0;
+  // `threads`: 0 means as the options say. `may_learn`: if the options say so.
+  virtual std::unique_ptr<Predictor> make_predictor(int threads = 0,
+                                                    bool may_learn = true) const = 0;
 
   const std::string& path() const { return path_; }
   const std::string& name() const { return name_; }  // general.name of the GGUF, or the file's name

@@ -148,7 +148,13 @@ void Attention::finish(const AttentionTask& task) {
   for (int row = 0; row < task.queries * task.group; ++row) {
     const float sum = kernels_.sum_lanes(sums_.data() + row * 16);
     float* out = out_.data() + row * layout_.head_dim;
-    kernels_.scale(out, 1.0f / sum, layout_.head_dim);
+    const float inverse = 1.0f / sum;
+    kernels_.scale(out, inverse, layout_.head_dim);
+    if (task.softmax) {
+      float* softmax = task.softmax + row / task.group * task.softmax_stride + row % task.group * 2;
+      softmax[0] = max_[row];
+      softmax[1] = inverse;
+    }
     kernels_.quantize(out, layout_.head_dim,
                       task.output.at(row / task.group, row % task.group * layout_.head_dim));
   }

@@ -30,6 +30,10 @@ struct AttentionTask {
   Activations query;        // rows = queries, from the group's first dimension on
   Activations first_query;  // the same rotated for the distance to position 0
   Activations output;       // rows = queries, from the group's first dimension on
+  // Null, or out: of each query and head the scores' maximum and 1 / sum of exp(score - maximum);
+  // queries are `softmax_stride` floats apart.
+  float* softmax = nullptr;
+  std::size_t softmax_stride = 0;
 };
 
 // Scratch memory of one thread.

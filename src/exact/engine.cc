@@ -13,6 +13,7 @@ namespace smll::exact {
 using model::Format;
 using model::HyperParameters;
 using model::Layer;
+using model::LayerMatrices;
 using model::PackedMatrix;
 
 namespace {
@@ -27,13 +28,18 @@ constexpr std::size_t kHeadRows = 32;
 constexpr int kFfnStep = 64;
 constexpr int kMaxLanes = 4096;
 
+// The values of a row of activations.
+void expand(const Activations& row, int count, float* out) {
+  for (int i = 0; i < count; ++i) out[i] = row.scale[i / kBlock] * static_cast<float>(row.q8[i]);
+}
+
 std::size_t round_up(std::size_t x, std::size_t to) { return (x + to - 1) / to * to; }
 
 }  // namespace
 
 const char* op_name(Op op) {
-  constexpr const char* kNames[] = {"embed",  "norm", "qkv",  "store", "attention",
-                                    "output", "ffn",  "down", "head",  "sink"};
+  constexpr const char* kNames[] = {"embed", "norm", "qkv",  "store", "attention", "output",
+                                    "ffn",   "down", "head", "sink",  "learn"};
   return kNames[static_cast<std::size_t>(op)];
 }
 
@@ -114,7 +120,8 @@ Engine::Engine(std::shared_ptr<const model::Model> model, const EngineOptions& o
       layout_(model_->hyper().head_dim),
       rotary_(model_->hyper().rope_dims, model_->hyper().rope_base, model_->hyper().rope_scale,
               model_->rope_factors()),
-      pool_(options.threads) {
+      pool_(options.threads),
+      learns_(options.learns) {
   if (window_ < 2 || window_ > 65536) {
     throw Error(ErrorKind::kUsage, "the window must be between 2 and 65536 tokens");
   }
@@ -128,13 +135,13 @@ Engine::Engine(std::shared_ptr<const model::Model> model, const EngineOptions& o
 Engine::~Engine() = default;
 
 std::size_t Engine::rows() const { return static_cast<std::size_t>(model_->head().outputs); }
-int Engine::max_lanes() const { return kMaxLanes; }
+int Engine::max_lanes() const { return learns_ ? 1 : kMaxLanes; }
 std::size_t Engine::preferred_batch() const { return kMaxRows; }
 Token Engine::start_token() const { return model_->start_token(); }
 
 void Engine::reset(int lanes) {
-  if (lanes < 1 || lanes > kMaxLanes) {
-    throw Error(ErrorKind::kUsage, "the number of lanes must be between 1 and 4096");
+  if (lanes < 1 || lanes > max_lanes()) {
+    throw Error(ErrorKind::kUsage, "the number of lanes must be between 1 and 4096, 1 to learn");
   }
   const HyperParameters& h = model_->hyper();
   lanes_.clear();
@@ -145,6 +152,11 @@ void Engine::reset(int lanes) {
     lane.cache = std::make_unique<KvCache>(layout_, h.layers * h.kv_heads,
                                            window_ + static_cast<int>(kMaxRows));
   }
+  if (!learns_) return;
+  const FpEnv environment;
+  learner_.reset();  // first, so that there are never two
+  learner_ = std::make_unique<Learner>(
+      model_, Learner::Context{kernels_, pool_, *lanes_[0].cache, rotary_, window_});
 }
 
 void Engine::finish_lane(int lane) {
@@ -158,10 +170,27 @@ void Engine::feed(std::span<const LaneTokens> batch, const RowSink& sink) {
   const FpEnv environment;
   const KernelScope scope(kernels_);
   flatten(batch);
-  for (std::size_t first = 0; first < rows_.size(); first += kMaxRows) {
-    const std::size_t count = std::min(kMaxRows, rows_.size() - first);
-    run_chunk(std::span<const Row>(rows_).subspan(first, count), sink);
+  std::size_t count = 0;
+  for (std::size_t first = 0; first < rows_.size(); first += count) {
+    count = chunk_size(first);
+    const auto rows = std::span<const Row>(rows_).subspan(first, count);
+    if (learner_) learn_from(rows);
+    run_chunk(rows, sink);
   }
+}
+
+// How many rows are computed at once from row `first` on: where the engine learns, none beyond a
+// step.
+std::size_t Engine::chunk_size(std::size_t first) const {
+  const std::size_t rest = rows_.size() - first;
+  if (!learner_) return std::min(kMaxRows, rest);
+  return std::min(Learner::kStep - rows_[first].position % Learner::kStep, rest);
+}
+
+void Engine::learn_from(std::span<const Row> rows) {
+  Timer timer(&times_);
+  for (const Row& row : rows) learner_->see(row.position, row.token);
+  timer.mark(Op::kLearn);
 }
 
 void Engine::flatten(std::span<const LaneTokens> batch) {
@@ -225,26 +254,45 @@ void Engine::run_layer(int index, std::span<const Row> rows) {
   const int query_width = h.heads * h.head_dim;
   const int key_width = h.kv_heads * h.head_dim;
   Timer timer(&times_);
+  note_stream(index, rows, &Learner::Trace::attention_input);
   norm(layer.attention_norm, rows.size());
   timer.mark(Op::kNorm);
-  const Part qkv[] = {
-      {&layer.query, 0}, {&layer.key, query_width}, {&layer.value, query_width + key_width}};
+  const LayerMatrices& matrices = this->matrices(index);
+  const Part qkv[] = {{&matrices.query, 0},
+                      {&matrices.key, query_width},
+                      {&matrices.value, query_width + key_width}};
   matmul(qkv, w.input.view(), rows.size(), w.qkv.data(), w.qkv_width, false);
   timer.mark(Op::kQkv);
   store(index, rows);
   timer.mark(Op::kStore);
   attend(index, rows);
   timer.mark(Op::kAttention);
-  const Part output[] = {{&layer.output, 0}};
+  if (learns(index)) {
+    for (std::size_t r = 0; r < rows.size(); ++r) {
+      expand(w.attended.view().at(r), query_width,
+             learner_->trace(index, rows[r].position).attended);
+    }
+  }
+  const Part output[] = {{&matrices.output, 0}};
   matmul(output, w.attended.view(), rows.size(), w.x.data(), h.width, true);
   timer.mark(Op::kOutput);
+  note_stream(index, rows, &Learner::Trace::ffn_input);
   norm(layer.ffn_norm, rows.size());
   timer.mark(Op::kNorm);
-  feed_forward(layer, rows.size());
+  feed_forward(index, rows);
   timer.mark(Op::kFfn);
-  const Part down[] = {{&layer.down, 0}};
+  const Part down[] = {{&matrices.down, 0}};
   matmul(down, w.ffn.view(), rows.size(), w.x.data(), h.width, true);
   timer.mark(Op::kDown);
+}
+
+// For the learner, where the layer learns.
+void Engine::note_stream(int layer, std::span<const Row> rows, float* Learner::Trace::*to) {
+  if (!learns(layer)) return;
+  const std::size_t width = model_->hyper().width;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    std::copy_n(work_->x.data() + r * width, width, learner_->trace(layer, rows[r].position).*to);
+  }
 }
 
 void Engine::norm(const std::vector<float>& weight, std::size_t rows) {
@@ -274,6 +322,7 @@ void Engine::store_row(int layer, const Row& row, std::size_t r, int thread) {
   const float* cos = w.cos.data() + r * dim;
   const float* sin = w.sin.data() + r * dim;
   kernels_.scale(query, 1.0f / std::sqrt(static_cast<float>(dim)), query_width);
+  if (learns(layer)) std::copy_n(query, query_width, learner_->trace(layer, row.position).query);
   if (past_window_) std::memcpy(scratch.query.data(), query, query_width * sizeof(float));
   for (int head = 0; head < h.heads; ++head) kernels_.rotate(query + head * dim, cos, sin, dim);
   kernels_.quantize(query, query_width, w.query.view().at(r));
@@ -307,10 +356,20 @@ void Engine::attend(int layer, std::span<const Row> rows) {
     const Row& row = rows[block.row];
     const std::size_t first = static_cast<std::size_t>(head) * group * h.head_dim;
     const Activations query = w.query.view().at(block.row, first);
-    attention_[thread].run({lanes_[row.lane].cache.get(), layer * h.kv_heads + head, row.position,
-                            block.count, group, window_, query,
-                            past_window_ ? w.first_query.view().at(block.row, first) : query,
-                            w.attended.view().at(block.row, first)});
+    AttentionTask args = {lanes_[row.lane].cache.get(),
+                          layer * h.kv_heads + head,
+                          row.position,
+                          block.count,
+                          group,
+                          window_,
+                          query,
+                          past_window_ ? w.first_query.view().at(block.row, first) : query,
+                          w.attended.view().at(block.row, first)};
+    if (learns(layer)) {
+      args.softmax = learner_->trace(layer, row.position).softmax + 2 * head * group;
+      args.softmax_stride = 2 * h.heads;
+    }
+    attention_[thread].run(args);
   });
 }
 
@@ -366,13 +425,21 @@ void Engine::matmul(std::span<const Part> parts, const Activations& input, std::
   });
 }
 
+bool Engine::learns(int layer) const { return learner_ && layer >= learner_->first_layer(); }
+
+const LayerMatrices& Engine::matrices(int layer) const {
+  return learns(layer) ? learner_->matrices(layer) : model_->layers()[layer].matrices;
+}
+
 // Gate and up are computed a strip of outputs at a time, so that their product never leaves the
 // cache.
-void Engine::feed_forward(const Layer& layer, std::size_t rows) {
+void Engine::feed_forward(int layer, std::span<const Row> rows) {
   const HyperParameters& h = model_->hyper();
+  const LayerMatrices& weights = matrices(layer);
+  const bool learns = this->learns(layer);
   Workspace& w = *work_;
   const std::size_t units = h.ffn_width / kBlock;
-  const std::size_t row_groups = (rows + kTaskRows - 1) / kTaskRows;
+  const std::size_t row_groups = (rows.size() + kTaskRows - 1) / kTaskRows;
   const std::size_t step = units_per_task(units, row_groups, pool_.threads(), kFfnStep / kBlock);
   const std::size_t groups = (units + step - 1) / step;
   pool_.run(groups * row_groups, [&](std::size_t task, int thread) {
@@ -382,19 +449,25 @@ void Engine::feed_forward(const Layer& layer, std::size_t rows) {
     Workspace::Thread& scratch = w.threads[thread];
     GemmArgs args = {};
     args.input = w.input.view().at(row);
-    args.rows = static_cast<int>(std::min(kTaskRows, rows - row));
+    args.rows = static_cast<int>(std::min(kTaskRows, rows.size() - row));
     args.out_stride = kFfnStep;
     args.tile_count = outputs / kTile;
-    for (const PackedMatrix* matrix : {&layer.gate, &layer.up}) {
+    for (const PackedMatrix* matrix : {&weights.gate, &weights.up}) {
       args.tile_bytes = matrix->tile_bytes;
       args.tiles = matrix->data.data() + unit * (kBlock / kTile) * matrix->tile_bytes;
       args.blocks = matrix->blocks;
-      args.out = (matrix == &layer.gate ? scratch.gate : scratch.up).data();
+      args.out = (matrix == &weights.gate ? scratch.gate : scratch.up).data();
       gemm(args, *matrix);
     }
     for (int r = 0; r < args.rows; ++r) {
       float* gate = scratch.gate.data() + r * kFfnStep;
-      kernels_.silu_mul(gate, scratch.up.data() + r * kFfnStep, outputs);
+      const float* up = scratch.up.data() + r * kFfnStep;
+      if (learns) {
+        const Learner::Trace trace = learner_->trace(layer, rows[row + r].position);
+        std::copy_n(gate, outputs, trace.gate + unit * kBlock);
+        std::copy_n(up, outputs, trace.up + unit * kBlock);
+      }
+      kernels_.silu_mul(gate, up, outputs);
       kernels_.quantize(gate, outputs, w.ffn.view().at(row + r, unit * kBlock));
     }
   });
@@ -403,6 +476,12 @@ void Engine::feed_forward(const Layer& layer, std::size_t rows) {
 void Engine::head(std::span<const Row> rows, const RowSink& sink) {
   Workspace& w = *work_;
   Timer timer(&times_);
+  if (learner_) {
+    const std::size_t width = model_->hyper().width;
+    for (std::size_t r = 0; r < rows.size(); ++r) {
+      std::copy_n(w.x.data() + r * width, width, learner_->output(rows[r].position));
+    }
+  }
   norm(model_->output_norm(), rows.size());
   timer.mark(Op::kNorm);
   const Part parts[] = {{&model_->head(), 0}};
@@ -413,8 +492,9 @@ void Engine::head(std::span<const Row> rows, const RowSink& sink) {
     timer.mark(Op::kHead);
     pool_.run(count, [&](std::size_t r, int) {
       const Row& row = rows[first + r];
-      sink(row.input, row.index,
-           std::span<const float>(w.logits.data() + r * stride, this->rows()));
+      const std::span<const float> logits(w.logits.data() + r * stride, this->rows());
+      if (learner_) std::ranges::copy(logits, learner_->logits(row.position));
+      sink(row.input, row.index, logits);
     });
     timer.mark(Op::kSink);
   }

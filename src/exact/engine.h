@@ -12,6 +12,7 @@
 #include "exact/attention.h"
 #include "exact/isa.h"
 #include "exact/kv_cache.h"
+#include "exact/learner.h"
 #include "exact/rope.h"
 #include "exact/thread_pool.h"
 #include "model/weights.h"
@@ -21,6 +22,8 @@ namespace smll::exact {
 
 // Written into archives. Changes whenever any input gives other logits or frequencies than before.
 inline constexpr std::uint32_t kArithmeticVersion = 1;
+// The same of an engine that learns.
+inline constexpr std::uint32_t kLearningVersion = 2;
 
 // Positions a lane attends to, unless set.
 inline constexpr int kDefaultWindow = 2048;
@@ -29,6 +32,7 @@ struct EngineOptions {
   Isa isa = Isa::kAuto;
   int threads = 0;              // 0: one per processor
   int window = kDefaultWindow;  // 2 .. 65536
+  bool learns = false;          // from the tokens it is fed (exact/learner.h); one lane only
   // Only for make_engine: token ids of the logits in the order wanted; empty means all in order.
   std::span<const Token> row_order;
 };
@@ -45,6 +49,7 @@ enum class Op {
   kDown,
   kHead,
   kSink,
+  kLearn,
   kCount
 };
 const char* op_name(Op op);
@@ -79,6 +84,8 @@ class Engine final : public Predictor {
   class Timer;
 
   void flatten(std::span<const LaneTokens> batch);
+  std::size_t chunk_size(std::size_t first) const;
+  void learn_from(std::span<const Row> rows);
   void run_chunk(std::span<const Row> rows, const RowSink& sink);
   void prepare(std::span<const Row> rows);
   void run_layer(int layer, std::span<const Row> rows);
@@ -86,7 +93,10 @@ class Engine final : public Predictor {
   void store(int layer, std::span<const Row> rows);
   void store_row(int layer, const Row& row, std::size_t r, int thread);
   void attend(int layer, std::span<const Row> rows);
-  void feed_forward(const model::Layer& layer, std::size_t rows);
+  bool learns(int layer) const;
+  void note_stream(int layer, std::span<const Row> rows, float* Learner::Trace::*to);
+  const model::LayerMatrices& matrices(int layer) const;
+  void feed_forward(int layer, std::span<const Row> rows);
   void head(std::span<const Row> rows, const RowSink& sink);
 
   struct Part {
@@ -108,6 +118,8 @@ class Engine final : public Predictor {
   std::vector<Row> rows_;
   std::vector<QueryBlock> blocks_;
   bool past_window_ = false;  // some row of the chunk is farther from position 0 than the window
+  const bool learns_;
+  std::unique_ptr<Learner> learner_;  // from reset() on, where it learns
   std::unique_ptr<Workspace> work_;
   OpTimes times_{};
 };

@@ -70,6 +70,16 @@ void write_key(std::uint8_t* tile, int slot, int head_dim, const std::int8_t* q,
   }
 }
 
+void read_key(const std::uint8_t* tile, int slot, int head_dim, float* key) {
+  for (int b = 0; b < head_dim / kBlock; ++b, tile += kS8BlockBytes, key += kBlock) {
+    std::int8_t q[kBlock];
+    float scale;
+    for (int g = 0; g < 8; ++g) std::memcpy(q + 4 * g, tile + g * 64 + slot * 4, 4);
+    std::memcpy(&scale, tile + 512 + slot * 4, 4);
+    for (int i = 0; i < kBlock; ++i) key[i] = scale * static_cast<float>(q[i]);
+  }
+}
+
 }  // namespace
 
 void KvCache::store_key(std::uint64_t position, int p, const std::int8_t* q, const float* scale) {
@@ -104,6 +114,22 @@ void KvCache::store_value(std::uint64_t position, int p, const float* value) {
     std::memcpy(first, q, head_dim);
     std::memcpy(first + head_dim, &scale, 4);
   }
+}
+
+void KvCache::read(std::uint64_t position, int p, float* key, float* value) const {
+  const int head_dim = layout_.head_dim;
+  const std::uint8_t* base = part(position / kSegment, p);
+  const std::size_t slot = position % kSegment;
+  read_key(base + slot / kTile * layout_.tile_bytes, static_cast<int>(slot % kTile), head_dim, key);
+  float scale;
+  std::memcpy(&scale, base + layout_.scales_offset + slot * 4, 4);
+  const auto* column = reinterpret_cast<const std::int8_t*>(base + layout_.values_offset) +
+                       slot / 4 * head_dim * 4 + slot % 4;
+  for (int i = 0; i < head_dim; ++i) value[i] = scale * static_cast<float>(column[4 * i]);
+}
+
+void KvCache::read_first_key(int part, float* key) const {
+  read_key(first_key(part), 0, layout_.head_dim, key);
 }
 
 float KvCache::first_scale(int part) const {

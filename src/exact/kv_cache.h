@@ -45,6 +45,10 @@ class KvCache {
   void store_key(std::uint64_t position, int part, const std::int8_t* q, const float* scale);
   void store_value(std::uint64_t position, int part, const float* value);
 
+  // What was stored, as floats [head_dim]; a position that the ring still has.
+  void read(std::uint64_t position, int part, float* key, float* value) const;
+  void read_first_key(int part, float* key) const;
+
   // Position 0: its key tile (only the first of 16 positions is meaningful) and value.
   const std::uint8_t* first_key(int part) const { return first_.data() + part * first_bytes_; }
   const std::int8_t* first_value(int part) const {

@@ -1,11 +1,9 @@
 #include "model/weights.h"
 
-#include <sys/mman.h>
 #include <xxhash.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <numeric>
@@ -18,43 +16,11 @@
 
 namespace smll::model {
 
-using exact::kS8BlockBytes;
 using exact::kTile;
-using exact::kU4BlockBytes;
-
-AlignedBuffer::AlignedBuffer(std::size_t bytes) {
-  constexpr std::size_t kHuge = std::size_t{2} << 20;
-  const std::size_t align = bytes >= kHuge ? kHuge : 64;
-  void* memory = nullptr;
-  if (posix_memalign(&memory, align, bytes) != 0) {
-    throw Error(ErrorKind::kMemory, "not enough memory for the model's weights or its window");
-  }
-  data_.reset(static_cast<std::uint8_t*>(memory));
-#ifdef MADV_HUGEPAGE
-  if (align == kHuge) madvise(memory, bytes, MADV_HUGEPAGE);
-#endif
-}
-
-void AlignedBuffer::Free::operator()(std::uint8_t* p) const { std::free(p); }
 
 namespace {
 
-void pack(const U4Block* row, int blocks, int output, std::uint8_t* tile) {
-  for (int b = 0; b < blocks; ++b, tile += kU4BlockBytes) {
-    for (int v = 0; v < 4; ++v) std::memcpy(tile + v * 64 + output * 4, row[b].nibbles + 4 * v, 4);
-    std::memcpy(tile + 256 + output * 2, &row[b].d, 2);
-    std::memcpy(tile + 288 + output * 2, &row[b].m, 2);
-  }
-}
-
-void pack(const S8Block* row, int blocks, int output, std::uint8_t* tile) {
-  for (int b = 0; b < blocks; ++b, tile += kS8BlockBytes) {
-    for (int g = 0; g < 8; ++g) std::memcpy(tile + g * 64 + output * 4, row[b].q + 4 * g, 4);
-    std::memcpy(tile + 512 + output * 4, &row[b].scale, 4);
-  }
-}
-
-// Packs one tile: rows row_of(0..15), where a negative row is zeros. Returns the hash of its
+// Packs one tile: rows rows[0..15], where a negative row is zeros. Returns the hash of its
 // blocks.
 template <typename Block>
 std::uint64_t pack_tile(const TensorView& tensor, const std::int64_t* rows, std::uint8_t* tile) {
@@ -67,7 +33,7 @@ std::uint64_t pack_tile(const TensorView& tensor, const std::int64_t* rows, std:
     } else {
       std::memset(static_cast<void*>(out), 0, blocks * sizeof(Block));
     }
-    if (tile) pack(out, static_cast<int>(blocks), o, tile);
+    if (tile) pack(std::span<const Block>(out, blocks), o, tile);
   }
   return XXH3_64bits(row.data(), row.size() * sizeof(Block));
 }
@@ -251,33 +217,18 @@ void Loader::add_layer(int index) {
   const int key_width = h.kv_heads * h.head_dim;
   layer.attention_norm = vector(prefix + "attn_norm.weight", h.width);
   layer.ffn_norm = vector(prefix + "ffn_norm.weight", h.width);
-  add_matrix(prefix + "attn_q.weight", h.width, query_width, &layer.query);
-  add_matrix(prefix + "attn_k.weight", h.width, key_width, &layer.key);
-  add_matrix(prefix + "attn_v.weight", h.width, key_width, &layer.value);
-  add_matrix(prefix + "attn_output.weight", query_width, h.width, &layer.output);
-  add_matrix(prefix + "ffn_gate.weight", h.width, h.ffn_width, &layer.gate);
-  add_matrix(prefix + "ffn_up.weight", h.width, h.ffn_width, &layer.up);
-  add_matrix(prefix + "ffn_down.weight", h.ffn_width, h.width, &layer.down);
+  add_matrix(prefix + "attn_q.weight", h.width, query_width, &layer.matrices.query);
+  add_matrix(prefix + "attn_k.weight", h.width, key_width, &layer.matrices.key);
+  add_matrix(prefix + "attn_v.weight", h.width, key_width, &layer.matrices.value);
+  add_matrix(prefix + "attn_output.weight", query_width, h.width, &layer.matrices.output);
+  add_matrix(prefix + "ffn_gate.weight", h.width, h.ffn_width, &layer.matrices.gate);
+  add_matrix(prefix + "ffn_up.weight", h.width, h.ffn_width, &layer.matrices.up);
+  add_matrix(prefix + "ffn_down.weight", h.ffn_width, h.width, &layer.matrices.down);
 }
-
-namespace {
-
-PackedMatrix allocate_matrix(Format format, int inputs, int outputs) {
-  PackedMatrix m;
-  m.format = format;
-  m.outputs = outputs;
-  m.tiles = (outputs + kTile - 1) / kTile;
-  m.blocks = inputs / 32;
-  m.tile_bytes = m.blocks * (format == Format::kU4 ? kU4BlockBytes : kS8BlockBytes);
-  m.data = AlignedBuffer(m.tile_bytes * m.tiles);
-  return m;
-}
-
-}  // namespace
 
 void Loader::add_matrix(const std::string& name, int inputs, int outputs, PackedMatrix* out) {
   const TensorView& view = tensor(name, inputs, outputs);
-  *out = allocate_matrix(format_of(view), inputs, outputs);
+  *out = PackedMatrix(format_of(view), inputs, outputs);
   const std::size_t tiles = out->tiles;
   jobs_.push_back(
       {&view, out->format, {}, tiles, out->data.data(), out->tile_bytes, hashes_.size()});
@@ -301,7 +252,11 @@ void Loader::add_head() {
       throw Error(ErrorKind::kModel, "a coded token is not in the model's vocabulary");
     }
   }
-  model_->head_ = allocate_matrix(format_of(view), h.width, static_cast<int>(rows.size()));
+  model_->head_ = PackedMatrix(format_of(view), h.width, static_cast<int>(rows.size()));
+  model_->row_of_.assign(h.vocabulary, -1);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    model_->row_of_[rows[i]] = static_cast<std::int32_t>(i);
+  }
   PackedMatrix& head = model_->head_;
   rows.resize(static_cast<std::size_t>(head.tiles) * kTile, -1);
   jobs_.push_back({&view, head.format, std::move(rows), static_cast<std::size_t>(head.tiles),

@@ -7,9 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "exact/kernels/layout.h"
-#include "model/gguf_decode.h"
 #include "model/gguf_file.h"
+#include "model/packed_matrix.h"
 #include "predictor/predictor.h"
 
 namespace smll::model {
@@ -29,37 +28,14 @@ struct HyperParameters {
   int trained_context = 0;
 };
 
-// Uninitialized memory aligned to 64 bytes, on huge pages where it is large.
-class AlignedBuffer {
- public:
-  AlignedBuffer() = default;
-  explicit AlignedBuffer(std::size_t bytes);
-  std::uint8_t* data() { return data_.get(); }
-  const std::uint8_t* data() const { return data_.get(); }
-  explicit operator bool() const { return data_ != nullptr; }
-
- private:
-  struct Free {
-    void operator()(std::uint8_t* p) const;
-  };
-  std::unique_ptr<std::uint8_t[], Free> data_;
-};
-
-// outputs x inputs weights in tiles (exact/kernels/layout.h); outputs beyond the last are zero.
-struct PackedMatrix {
-  Format format = Format::kS8;
-  int outputs = 0;
-  int tiles = 0;
-  int blocks = 0;  // inputs / 32
-  std::size_t tile_bytes = 0;
-  AlignedBuffer data;
+struct LayerMatrices {
+  PackedMatrix query, key, value, output, gate, up, down;
 };
 
 struct Layer {
   std::vector<float> attention_norm;
   std::vector<float> ffn_norm;
-  PackedMatrix query, key, value, output;
-  PackedMatrix gate, up, down;
+  LayerMatrices matrices;
 };
 
 // Immutable after loading; may be shared by any number of engines and threads.
@@ -78,6 +54,11 @@ class Model {
   const std::vector<float>& rope_factors() const { return rope_factors_; }
   Token start_token() const { return start_token_; }
 
+  // The head's row of a token; -1 where it has none.
+  std::int32_t row_of(Token token) const {
+    return token >= 0 && token < hyper_.vocabulary ? row_of_[token] : -1;
+  }
+
   // The embedding of a token: width() floats. Throws Error(kData) for a token that does not exist.
   void embed(Token token, float* out) const;
 
@@ -94,6 +75,7 @@ class Model {
   std::vector<Layer> layers_;
   std::vector<float> output_norm_;
   PackedMatrix head_;
+  std::vector<std::int32_t> row_of_;
   std::vector<float> rope_factors_;
   Token start_token_ = 0;
   std::uint64_t fingerprint_ = 0;

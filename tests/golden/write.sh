@@ -7,7 +7,8 @@ cd "$(dirname "$0")"
 smll=../../build/smll
 small=../../build/test_model.gguf
 for file in llm:"--experts llm --window 64 --model $small" lanes:"--experts llm --window 64 --lanes 3 --model $small" \
-            cm-english:"--experts cm" cm-fast:"--experts cm-fast" frames:"--experts cm --frame-size 1000"; do
+            learn:"--experts llm --window 128 --learn --model $small" cm-english:"--experts cm" cm-fast:"--experts cm-fast" \
+            frames:"--experts cm --frame-size 1000"; do
   # shellcheck disable=SC2086  # several options
   $smll -q -f ${file#*:} -o "${file%%:*}.smll" mixed.txt
 done

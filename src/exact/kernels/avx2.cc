@@ -91,9 +91,13 @@ inline void store_uint32_plus_one(std::uint32_t* p, I a) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 8), _mm256_add_epi32(a.hi, one));
 }
 inline float square_root(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
+inline F square_root(F a) { return {_mm256_sqrt_ps(a.lo), _mm256_sqrt_ps(a.hi)}; }
 
 #include "exact/kernels/prefetch.inc"
 #include "exact/kernels/vector_ops.inc"
+constexpr int kMultiplyRows = 4;
+constexpr int kMultiplyVectors = 1;
+#include "exact/kernels/gradients.inc"
 
 inline __m256i load_bytes(const void* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
@@ -298,9 +302,9 @@ void add_values(const ValueArgs& args) {
   }
 }
 
-constexpr Kernels kKernels = {"avx2",    gemm_u4,   gemm_s8,    add_values, softmax_chunk,
-                              max_value, sum_lanes, quantize,   rms_norm,   silu_mul,
-                              rotate,    scale,     frequencies};
+#include "exact/kernels/table.inc"
+
+constexpr Kernels kKernels = table_of("avx2");
 
 }  // namespace
 

@@ -76,9 +76,13 @@ inline void store_uint32_plus_one(std::uint32_t* p, I a) {
   _mm512_storeu_si512(p, _mm512_add_epi32(a.v, _mm512_set1_epi32(1)));
 }
 inline float square_root(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
+inline F square_root(F a) { return {_mm512_sqrt_ps(a.v)}; }
 
 #include "exact/kernels/prefetch.inc"
 #include "exact/kernels/vector_ops.inc"
+constexpr int kMultiplyRows = 8;
+constexpr int kMultiplyVectors = 2;
+#include "exact/kernels/gradients.inc"
 
 inline __m512i load_bytes(const void* p) { return _mm512_loadu_si512(p); }
 inline __m512i broadcast4(const void* p) {
@@ -251,9 +255,9 @@ void add_values(const ValueArgs& args) {
   for (; row < args.rows; ++row) values<1, 2>(args, row);
 }
 
-constexpr Kernels kKernels = {"avx512",  gemm_u4,   gemm_s8,    add_values, softmax_chunk,
-                              max_value, sum_lanes, quantize,   rms_norm,   silu_mul,
-                              rotate,    scale,     frequencies};
+#include "exact/kernels/table.inc"
+
+constexpr Kernels kKernels = table_of("avx512");
 
 }  // namespace
 

@@ -65,6 +65,49 @@ struct SoftmaxChunkArgs {
   std::int16_t* weights;  // out, ordered as ValueArgs wants them
 };
 
+// c[r][j] = (c[r][j] +) sum over p of a[r * a_row + p * a_inner] * b[p * b_stride + j], all floats.
+struct MultiplyArgs {
+  const float* a;
+  std::size_t a_row, a_inner;
+  const float* b;
+  std::size_t b_stride;
+  float* c;
+  std::size_t c_stride;
+  int rows, inner;
+  int columns;  // a multiple of 16
+  bool add;
+};
+
+// out += the gradient of the input x of an rms_norm, given that of its output.
+struct NormGradientArgs {
+  const float* x;
+  const float* weight;
+  const float* gradient;
+  float epsilon;
+  std::size_t n;  // a multiple of 16
+  float* out;
+};
+
+// What a softmax's weights and the gradient of its results give for its scores:
+// scores become w = exp(score - max) * inverse_sum, gradient becomes w * (gradient - along).
+struct SoftmaxGradientArgs {
+  float* scores;
+  float* gradient;
+  std::size_t n;  // a multiple of 16
+  float max, inverse_sum;
+  float along;  // the sum of weight * gradient over all of the softmax
+};
+
+// RMSProp: square = keep * square + (1 - keep) * gradient^2, and
+// weight -= rate * gradient / (sqrt(square * correction) + epsilon).
+struct RmsStepArgs {
+  const float* gradient;
+  float* weight;
+  float* square;
+  std::size_t n;  // a multiple of 16
+  float keep, rate, correction, epsilon;
+};
+
 struct Kernels {
   const char* name;
 
@@ -91,6 +134,14 @@ struct Kernels {
 
   // freq[i] = 1 + floor(exp(logits[i] - max) * 2^30), any n.
   void (*frequencies)(const float* logits, std::size_t n, std::uint32_t* freq);
+
+  void (*multiply)(const MultiplyArgs& args);
+  // Given the gradient of silu(gate) * up, makes gate and up their own gradients. n a multiple of
+  // 16.
+  void (*silu_gradient)(float* gate, float* up, const float* gradient, std::size_t n);
+  void (*softmax_gradient)(const SoftmaxGradientArgs& args);
+  void (*rms_norm_gradient)(const NormGradientArgs& args);
+  void (*rms_step)(const RmsStepArgs& args);
 
   // Null, or to be called before and after kernels in a thread that also runs others' code, whose
   // registers the kernels do not keep by themselves.

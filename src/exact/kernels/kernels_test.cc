@@ -266,6 +266,121 @@ TEST(Kernels, FrequenciesEqualTheScalarOnesAndTheFormula) {
   }
 }
 
+TEST(Kernels, FloatProductsEqualTheScalarOnes) {
+  for (const Kernels* kernels : tables()) {
+    for (int rows : {1, 3, 4, 8, 15, 16, 37}) {
+      for (bool transposed : {false, true}) {
+        const int inner = 19, columns = 48;
+        const auto a = rows == 15 ? extreme_floats(rows * inner, 1) : random_floats(999, 2, 1.0f);
+        const auto b = random_floats(inner * columns, 3, 1.0f);
+        std::vector<float> expected = random_floats(rows * columns, 4, 1.0f), actual = expected;
+        MultiplyArgs args = {};
+        args.a = a.data();
+        args.a_row = transposed ? 1 : inner;
+        args.a_inner = transposed ? rows : 1;
+        args.b = b.data();
+        args.b_stride = columns;
+        args.c = expected.data();
+        args.c_stride = columns;
+        args.rows = rows;
+        args.inner = inner;
+        args.columns = columns;
+        args.add = rows % 2 == 1;
+        scalar_kernels().multiply(args);
+        args.c = actual.data();
+        kernels->multiply(args);
+        EXPECT_TRUE(same(expected, actual)) << kernels->name << " rows=" << rows;
+        if (rows == 15) continue;
+        double sum = args.add ? random_floats(1, 4, 1.0f)[0] : 0.0;
+        for (int p = 0; p < inner; ++p) sum += double{a[p * args.a_inner]} * b[p * columns];
+        EXPECT_NEAR(sum, actual[0], 1e-4);
+      }
+    }
+  }
+}
+
+TEST(Kernels, GradientsEqualTheScalarOnes) {
+  constexpr std::size_t kCount = 96;
+  for (const Kernels* kernels : tables()) {
+    for (bool extreme : {false, true}) {
+      const auto values = [&](unsigned seed) {
+        return extreme ? extreme_floats(kCount, seed) : random_floats(kCount, seed, 2.0f);
+      };
+      auto gate = values(1), up = values(2), gate_too = gate, up_too = up;
+      const auto gradient = values(3), weight = values(4);
+      scalar_kernels().silu_gradient(gate.data(), up.data(), gradient.data(), kCount);
+      kernels->silu_gradient(gate_too.data(), up_too.data(), gradient.data(), kCount);
+      EXPECT_TRUE(same(gate, gate_too)) << kernels->name;
+      EXPECT_TRUE(same(up, up_too)) << kernels->name;
+
+      auto scores = values(9), scores_too = scores, slopes = values(10), slopes_too = slopes;
+      scalar_kernels().softmax_gradient(
+          {scores.data(), slopes.data(), kCount, 1.5f, 0.25f, 0.125f});
+      kernels->softmax_gradient(
+          {scores_too.data(), slopes_too.data(), kCount, 1.5f, 0.25f, 0.125f});
+      EXPECT_TRUE(same(scores, scores_too)) << kernels->name;
+      EXPECT_TRUE(same(slopes, slopes_too)) << kernels->name;
+
+      const auto x = values(5);
+      auto out = values(6), out_too = out;
+      scalar_kernels().rms_norm_gradient(
+          {x.data(), weight.data(), gradient.data(), 1e-5f, kCount, out.data()});
+      kernels->rms_norm_gradient(
+          {x.data(), weight.data(), gradient.data(), 1e-5f, kCount, out_too.data()});
+      EXPECT_TRUE(same(out, out_too)) << kernels->name;
+
+      auto w = values(7), square = values(8);
+      for (float& v : square) v = std::fabs(v);
+      auto w_too = w, square_too = square;
+      const RmsStepArgs step = {gradient.data(), w.data(), square.data(), kCount,
+                                0.99f,           1e-3f,    50.0f,         1e-6f};
+      scalar_kernels().rms_step(step);
+      RmsStepArgs step_too = step;
+      step_too.weight = w_too.data();
+      step_too.square = square_too.data();
+      kernels->rms_step(step_too);
+      EXPECT_TRUE(same(w, w_too)) << kernels->name;
+      EXPECT_TRUE(same(square, square_too)) << kernels->name;
+    }
+  }
+}
+
+// Against differences of the functions themselves.
+TEST(Kernels, GradientsAreThoseOfTheFunctions) {
+  constexpr std::size_t kCount = 32;
+  constexpr float kStep = 1e-2f;
+  const Kernels& k = scalar_kernels();
+  const auto gradient = random_floats(kCount, 1, 1.0f), weight = random_floats(kCount, 2, 1.0f);
+  const auto along = [&](const std::vector<float>& y) {
+    double sum = 0;
+    for (std::size_t i = 0; i < kCount; ++i) sum += double{y[i]} * gradient[i];
+    return sum;
+  };
+  const auto norm = [&](std::vector<float> x) {
+    std::vector<float> y(kCount);
+    k.rms_norm(x.data(), weight.data(), 1e-5f, kCount, y.data());
+    return along(y);
+  };
+  const auto silu = [&](std::vector<float> gate, const std::vector<float>& up) {
+    k.silu_mul(gate.data(), up.data(), kCount);
+    return along(gate);
+  };
+  const auto x = random_floats(kCount, 3, 1.0f), gate = random_floats(kCount, 4, 1.0f);
+  std::vector<float> of_x(kCount), of_gate = gate, of_up = x;
+  k.rms_norm_gradient({x.data(), weight.data(), gradient.data(), 1e-5f, kCount, of_x.data()});
+  k.silu_gradient(of_gate.data(), of_up.data(), gradient.data(), kCount);
+  for (std::size_t i = 0; i < kCount; ++i) {
+    const auto moved = [&](std::vector<float> v, float by) {
+      v[i] += by;
+      return v;
+    };
+    const auto slope = [&](const auto& f) { return (f(kStep) - f(-kStep)) / (2 * kStep); };
+    EXPECT_NEAR(slope([&](float by) { return norm(moved(x, by)); }), of_x[i], 2e-3);
+    EXPECT_NEAR(slope([&](float by) { return silu(moved(gate, by), x); }), of_gate[i], 2e-3);
+    EXPECT_NEAR(slope([&](float by) { return silu(gate, moved(x, by)); }), of_up[i], 2e-3);
+  }
+}
+
 #if defined(__x86_64__) && !defined(SMLL_AVX512_SIMDE)
 using TileConfiguration = std::array<std::uint8_t, 64>;
 __attribute__((target("amx-tile"))) void store_tiles(TileConfiguration& to) {

@@ -122,8 +122,14 @@ inline void store_uint32_plus_one(std::uint32_t* p, I a) {
   }
 }
 inline float square_root(float x) { return vget_lane_f32(vsqrt_f32(vdup_n_f32(x)), 0); }
+inline F square_root(F a) {
+  return each([&](int i) { return vsqrtq_f32(a.v[i]); });
+}
 
 #include "exact/kernels/vector_ops.inc"
+constexpr int kMultiplyRows = 4;
+constexpr int kMultiplyVectors = 1;
+#include "exact/kernels/gradients.inc"
 
 inline float32x4_t load_halves(const std::uint8_t* p) {
   return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p)));
@@ -264,9 +270,9 @@ void add_values(const ValueArgs& args) {
   }
 }
 
-constexpr Kernels kKernels = {"neon",    gemm_u4,   gemm_s8,    add_values, softmax_chunk,
-                              max_value, sum_lanes, quantize,   rms_norm,   silu_mul,
-                              rotate,    scale,     frequencies};
+#include "exact/kernels/table.inc"
+
+constexpr Kernels kKernels = table_of("neon");
 
 }  // namespace
 

@@ -121,8 +121,14 @@ inline void store_uint32_plus_one(std::uint32_t* p, I a) {
   for (int i = 0; i < 16; ++i) p[i] = static_cast<std::uint32_t>(a.v[i]) + 1;
 }
 inline float square_root(float x) { return __builtin_sqrtf(x); }
+inline F square_root(F a) {
+  return each([&](int i) { return __builtin_sqrtf(a.v[i]); });
+}
 
 #include "exact/kernels/vector_ops.inc"
+constexpr int kMultiplyRows = 4;
+constexpr int kMultiplyVectors = 1;
+#include "exact/kernels/gradients.inc"
 
 inline float half_at(const std::uint8_t* p, int i) {
   std::uint16_t h;
@@ -228,12 +234,12 @@ void add_values(const ValueArgs& args) {
   }
 }
 
+#include "exact/kernels/table.inc"
+
 }  // namespace
 
 const Kernels& scalar_kernels() {
-  static constexpr Kernels kKernels = {"scalar",  gemm_u4,   gemm_s8,    add_values, softmax_chunk,
-                                       max_value, sum_lanes, quantize,   rms_norm,   silu_mul,
-                                       rotate,    scale,     frequencies};
+  static constexpr Kernels kKernels = table_of("scalar");
   return kKernels;
 }
 
