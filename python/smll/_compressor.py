@@ -26,7 +26,7 @@ class Compressor:
     Args:
         model_path: a GGUF file, a known model's name or "hf:REPO:GLOB"; None means the environment's
             SMLL_MODEL or the default model.
-        level: 1 (no language model) to 9 (longest window, one lane, learning).
+        level: 1 (no language model) to 9 (long window, one lane, learning).
         backend: "exact" (the same bits on every machine) or "llama" (any GGUF of llama.cpp).
         threads: 0 means one per core.
         experts: "all", "llm", "cm" or "cm-fast"; overrides the level's.

@@ -82,7 +82,7 @@ void add_tuning(CLI::App& app, Args& args, Raw& raw) {
          "--fast", [&raw] { raw.level = kMinLevel; }, "Level 1: no language model")
       ->group("Level: -1 (fastest) .. -9 (smallest), default -6");
   app.add_flag_callback(
-         "--best", [&raw] { raw.level = kMaxLevel; }, "Level 9: longest window, one lane, learning")
+         "--best", [&raw] { raw.level = kMaxLevel; }, "Level 9: long window, one lane, learning")
       ->group("Level: -1 (fastest) .. -9 (smallest), default -6");
   app.add_option("-T,--threads", args.model.threads, "Threads (0: one per core)")
       ->take_last()

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
-#include <cstring>
 
 #include "exact/attention.h"
 
@@ -83,12 +82,11 @@ void AttentionGradient::load_first(const AttentionGradientTask& task) {
   std::fill_n(keys_.data(), columns_ * head_dim_, 0.0f);
   std::fill_n(key_columns_.data(), columns_ * head_dim_, 0.0f);
   std::fill_n(value_columns_.data(), columns_ * head_dim_, 0.0f);
-  task.cache->read_first_key(task.part, keys_.data());
-  const std::int8_t* value = task.cache->first_value(task.part);
-  const float scale = task.cache->first_scale(task.part);
+  float value[512];
+  task.cache->read_first(task.part, keys_.data(), value);
   for (int i = 0; i < head_dim_; ++i) {
     key_columns_[i * columns_] = keys_[i];
-    value_columns_[i * columns_] = scale * static_cast<float>(value[i]);
+    value_columns_[i * columns_] = value[i];
   }
 }
 

@@ -128,8 +128,11 @@ void KvCache::read(std::uint64_t position, int p, float* key, float* value) cons
   for (int i = 0; i < head_dim; ++i) value[i] = scale * static_cast<float>(column[4 * i]);
 }
 
-void KvCache::read_first_key(int part, float* key) const {
+void KvCache::read_first(int part, float* key, float* value) const {
   read_key(first_key(part), 0, layout_.head_dim, key);
+  const float scale = first_scale(part);
+  const std::int8_t* q = first_value(part);
+  for (int i = 0; i < layout_.head_dim; ++i) value[i] = scale * static_cast<float>(q[i]);
 }
 
 float KvCache::first_scale(int part) const {

@@ -47,7 +47,7 @@ class KvCache {
 
   // What was stored, as floats [head_dim]; a position that the ring still has.
   void read(std::uint64_t position, int part, float* key, float* value) const;
-  void read_first_key(int part, float* key) const;
+  void read_first(int part, float* key, float* value) const;
 
   // Position 0: its key tile (only the first of 16 positions is meaningful) and value.
   const std::uint8_t* first_key(int part) const { return first_.data() + part * first_bytes_; }
