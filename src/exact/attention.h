@@ -20,12 +20,17 @@ inline std::uint64_t window_begin(std::uint64_t n, int window) {
   return n + 2 > w + 1 ? n + 2 - w : 1;
 }
 
-struct AttentionTask {
+// The keys and values of a query.
+struct KvPlace {
   const KvCache* cache;
-  int part;                      // layer and key head
-  std::uint64_t first_position;  // of the first query
-  int queries;                   // 1..kQueryBlock, at consecutive positions
-  int group;                     // query heads
+  int part;                // layer and key head
+  std::uint64_t position;  // of the query
+};
+
+struct AttentionTask {
+  KvPlace place;  // of the first query
+  int queries;    // 1..kQueryBlock, at consecutive positions
+  int group;      // query heads
   int window;
   Activations query;        // rows = queries, from the group's first dimension on
   Activations first_query;  // the same rotated for the distance to position 0
@@ -34,6 +39,8 @@ struct AttentionTask {
   // queries are `softmax_stride` floats apart.
   float* softmax = nullptr;
   std::size_t softmax_stride = 0;
+  // Of the task that the thread will probably run next; null: nobody knows.
+  KvPlace next = {};
 };
 
 // Scratch memory of one thread.
@@ -44,8 +51,21 @@ class Attention {
   void run(const AttentionTask& task);
 
  private:
+  // Consecutive positions of one segment.
+  struct Chunk {
+    std::size_t offset;  // of its scores in a row of them
+    int positions;       // a multiple of kTile
+    const std::uint8_t* keys;
+    const std::int8_t* values;
+    const float* scales;  // of values
+  };
+  Chunk chunk(const KvPlace& place, std::uint64_t first, std::uint64_t end) const;
+
+  void find_chunks(const AttentionTask& task);
   void gather(const AttentionTask& task);
   void score(const AttentionTask& task);
+  void mask(const AttentionTask& task);
+  void weigh_first(const AttentionTask& task);
   void weigh(const AttentionTask& task);
   void finish(const AttentionTask& task);
 
@@ -55,7 +75,9 @@ class Attention {
   ActivationBuffer query_, first_query_;  // one row for each (query, head)
   std::vector<float> scores_, first_scores_, max_, sums_, chunk_scale_, scratch_, out_;
   std::vector<std::int16_t> weights_;
-  std::uint64_t first_tile_ = 0, last_tile_ = 0;  // of positions, both inclusive
+  std::vector<Chunk> chunks_;                // of the window's positions
+  std::uint64_t begin_ = 0;                  // the first of them
+  const std::uint8_t* next_task_ = nullptr;  // the keys that it begins with, if known
 };
 
 }  // namespace smll::exact

@@ -349,24 +349,27 @@ void Engine::attend(int layer, std::span<const Row> rows) {
   const HyperParameters& h = model_->hyper();
   Workspace& w = *work_;
   const int group = h.heads / h.kv_heads;
-  const std::size_t kv_heads = h.kv_heads;
-  pool_.run(blocks_.size() * kv_heads, [&](std::size_t task, int thread) {
-    const QueryBlock& block = blocks_[task / kv_heads];
-    const int head = static_cast<int>(task % kv_heads);
-    const Row& row = rows[block.row];
+  const std::size_t tasks = blocks_.size() * h.kv_heads;
+  const auto place = [&](std::size_t task) -> KvPlace {
+    const Row& row = rows[blocks_[task / h.kv_heads].row];
+    const int head = static_cast<int>(task % h.kv_heads);
+    return {lanes_[row.lane].cache.get(), layer * h.kv_heads + head, row.position};
+  };
+  pool_.run(tasks, [&](std::size_t task, int thread) {
+    const QueryBlock& block = blocks_[task / h.kv_heads];
+    const int head = static_cast<int>(task % h.kv_heads);
     const std::size_t first = static_cast<std::size_t>(head) * group * h.head_dim;
     const Activations query = w.query.view().at(block.row, first);
-    AttentionTask args = {lanes_[row.lane].cache.get(),
-                          layer * h.kv_heads + head,
-                          row.position,
+    AttentionTask args = {place(task),
                           block.count,
                           group,
                           window_,
                           query,
                           past_window_ ? w.first_query.view().at(block.row, first) : query,
                           w.attended.view().at(block.row, first)};
+    if (task + pool_.threads() < tasks) args.next = place(task + pool_.threads());
     if (learns(layer)) {
-      args.softmax = learner_->trace(layer, row.position).softmax + 2 * head * group;
+      args.softmax = learner_->trace(layer, args.place.position).softmax + 2 * head * group;
       args.softmax_stride = 2 * h.heads;
     }
     attention_[thread].run(args);

@@ -9,9 +9,9 @@ namespace smll::exact {
 KvLayout::KvLayout(int head_dim_in)
     : head_dim(head_dim_in),
       tile_bytes(static_cast<std::size_t>(head_dim / kBlock) * kS8BlockBytes),
-      values_offset(tile_bytes * (kSegment / kTile)),
-      scales_offset(values_offset + static_cast<std::size_t>(kSegment) * head_dim),
-      part_bytes(scales_offset + kSegment * sizeof(float)) {}
+      scales_offset(tile_bytes * (kSegment / kTile)),
+      values_offset(scales_offset + kSegment * sizeof(float)),
+      part_bytes(values_offset + static_cast<std::size_t>(kSegment) * head_dim) {}
 
 KvCache::KvCache(const KvLayout& layout, int parts, int capacity)
     : layout_(layout),

@@ -16,13 +16,14 @@ namespace smll::exact {
 inline constexpr int kSegment = 256;
 
 // Where things lie in a segment's part for one layer and key head.
-//   keys: 16 tiles of 16 positions as S8 tiles (position = output); values: int8[64][head_dim][4]
-//   where the last index is the position's; then one fp32 scale for each position's value vector.
+//   keys: 16 tiles of 16 positions as S8 tiles (position = output); one fp32 scale for each
+//   position's value vector; then the values: int8[64][head_dim][4] where the last index is the
+//   position's.
 struct KvLayout {
   int head_dim;
   std::size_t tile_bytes;     // keys of 16 positions
-  std::size_t values_offset;  // bytes from the part's start
-  std::size_t scales_offset;
+  std::size_t scales_offset;  // bytes from the part's start
+  std::size_t values_offset;
   std::size_t part_bytes;
 
   explicit KvLayout(int head_dim);

@@ -219,7 +219,7 @@ void gemm_u4(const GemmArgs& args) {
   static thread_local Unpacked unpacked;
   const std::size_t partial_size = static_cast<std::size_t>(args.rows) * kTile;
   if (unpacked.partial.size() < partial_size) unpacked.partial.resize(partial_size);
-  const std::size_t ahead = fetch_distance(args, 0);
+  const std::ptrdiff_t ahead = fetch_distance(args, 0);
   for (int t = 0; t < args.tile_count; ++t) {
     const std::uint8_t* block = args.tiles + t * args.tile_bytes;
     int count = 0;

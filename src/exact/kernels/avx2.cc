@@ -125,14 +125,14 @@ inline void finish(const GemmArgs& args, int row, int output, __m256 acc) {
 template <int R>
 inline void u4_rows(const GemmArgs& args, const std::uint8_t* block, int row, int output) {
   const Activations in = args.input.at(row);
-  const std::size_t ahead = fetch_distance(args, row);
+  const std::ptrdiff_t ahead = fetch_distance(args, row);
   const std::size_t scale_stride = in.stride / kBlock;
   __m256 acc[R][2];
   for (int r = 0; r < R; ++r) acc[r][0] = acc[r][1] = _mm256_setzero_ps();
   const __m256i low = _mm256_set1_epi8(15);
   const __m256i ones = _mm256_set1_epi16(1);
   for (int b = 0; b < args.blocks; ++b, block += kU4BlockBytes) {
-    if (ahead > 0) fetch<kU4BlockBytes>(block, ahead);
+    if (ahead != 0) fetch<kU4BlockBytes>(block, ahead);
     __m256i s[R][2];
     for (int part = 0; part < 2; ++part) {
       __m256i w[4][2];
@@ -179,13 +179,13 @@ inline __m256i odd_bytes(__m256i x) { return _mm256_srai_epi16(x, 8); }
 template <int R>
 inline void s8_rows(const GemmArgs& args, const std::uint8_t* block, int row, int output) {
   const Activations in = args.input.at(row);
-  const std::size_t ahead = fetch_distance(args, row);
+  const std::ptrdiff_t ahead = fetch_distance(args, row);
   const std::size_t scale_stride = in.stride / kBlock;
   const __m256i ones = _mm256_set1_epi16(1);
   __m256 acc[R][2];
   for (int r = 0; r < R; ++r) acc[r][0] = acc[r][1] = _mm256_setzero_ps();
   for (int b = 0; b < args.blocks; ++b, block += kS8BlockBytes) {
-    if (ahead > 0) fetch<kS8BlockBytes>(block, ahead);
+    if (ahead != 0) fetch<kS8BlockBytes>(block, ahead);
     __m256i s[R][2];
     for (int r = 0; r < R; ++r) s[r][0] = s[r][1] = _mm256_setzero_si256();
     for (int g = 0; g < 8; ++g) {
@@ -255,10 +255,11 @@ template <int R>
 inline void values_rows(const ValueArgs& args, int row, int dim) {
   __m256i s[R][2];
   for (int r = 0; r < R; ++r) s[r][0] = s[r][1] = _mm256_setzero_si256();
+  const std::ptrdiff_t ahead = fetch_distance(args, row);
   const std::int8_t* v = args.v + dim * 4;
   const std::int16_t* weights = args.weights + row * args.weight_stride;
   for (int g = 0; g < args.groups; ++g, v += args.head_dim * 4, weights += 4) {
-    if (row == 0) fetch<64>(v, kFetchAhead);
+    if (ahead != 0) fetch<64>(v, ahead);
     const __m256i v0 = load_bytes(v);
     const __m256i v1 = load_bytes(v + 32);
     const __m256i even0 = even_bytes(v0), odd0 = odd_bytes(v0);

@@ -100,14 +100,14 @@ inline void finish(const GemmArgs& args, int row, int output, __m512 acc) {
 template <int R>
 inline void u4_rows(const GemmArgs& args, const std::uint8_t* block, int row, int output) {
   const Activations in = args.input.at(row);
-  const std::size_t ahead = fetch_distance(args, row);
+  const std::ptrdiff_t ahead = fetch_distance(args, row);
   const std::size_t scale_stride = in.stride / kBlock;
   __m512 acc[R];
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) acc[r] = _mm512_setzero_ps();
   const __m512i low = _mm512_set1_epi8(15);
   for (int b = 0; b < args.blocks; ++b, block += kU4BlockBytes) {
-    if (ahead > 0) fetch<kU4BlockBytes>(block, ahead);
+    if (ahead != 0) fetch<kU4BlockBytes>(block, ahead);
     __m512i w[8];
     for (int v = 0; v < 4; ++v) {
       const __m512i packed = load_bytes(block + v * 64);
@@ -136,14 +136,14 @@ inline void u4_rows(const GemmArgs& args, const std::uint8_t* block, int row, in
 template <int R>
 inline void s8_rows(const GemmArgs& args, const std::uint8_t* block, int row, int output) {
   const Activations in = args.input.at(row);
-  const std::size_t ahead = fetch_distance(args, row);
+  const std::ptrdiff_t ahead = fetch_distance(args, row);
   const std::size_t scale_stride = in.stride / kBlock;
   __m512 acc[R];
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) acc[r] = _mm512_setzero_ps();
   const __m512i offset = _mm512_set1_epi8(-128);
   for (int b = 0; b < args.blocks; ++b, block += kS8BlockBytes) {
-    if (ahead > 0) fetch<kS8BlockBytes>(block, ahead);
+    if (ahead != 0) fetch<kS8BlockBytes>(block, ahead);
     __m512i w[8];
     for (int g = 0; g < 8; ++g) w[g] = _mm512_xor_si512(load_bytes(block + g * 64), offset);
     const __m512 d = _mm512_loadu_ps(block + 512);
@@ -212,10 +212,11 @@ inline void values_rows(const ValueArgs& args, int row, int dim) {
 #pragma GCC unroll 4
     for (int i = 0; i < V; ++i) s[r][i] = _mm512_setzero_si512();
   }
+  const std::ptrdiff_t ahead = fetch_distance(args, row);
   const std::int8_t* v = args.v + dim * 4;
   const std::int16_t* weights = args.weights + row * args.weight_stride;
   for (int g = 0; g < args.groups; ++g, v += args.head_dim * 4, weights += 4) {
-    if (row == 0) fetch<64 * V>(v, kFetchAhead);
+    if (ahead != 0) fetch<64 * V>(v, ahead);
 #pragma GCC unroll 4
     for (int i = 0; i < V; ++i) {
       const __m512i bytes = load_bytes(v + 64 * i);

@@ -37,6 +37,9 @@ struct GemmArgs {
   float* out;
   std::size_t out_stride;
   bool add;  // out += acc instead of out = acc
+  // How far behind what the first rows read lies what they ask the memory for meanwhile. Where
+  // nothing is said it comes a little later, in this product.
+  std::ptrdiff_t fetch_ahead = 0;
 };
 
 // out[r][d] = fma(scale[r], float(sum over positions of weight[r][p] * v[p][d]), out[r][d]).
@@ -52,6 +55,7 @@ struct ValueArgs {
   int rows;
   float* out;
   std::size_t out_stride;
+  std::ptrdiff_t fetch_ahead = 0;  // as in GemmArgs
 };
 
 // One chunk of positions of the softmax; all arrays have `count` entries, a multiple of 16.
