@@ -81,11 +81,14 @@ uint32_t BitNetwork::predict(const BitSituation& s, uint32_t model_p) {
   in[0] = static_cast<int16_t>(model_stretch);
   in[1] = kStretchOne / 4;
   const auto confidence = static_cast<uint32_t>(model_stretch + kStretchMax + 1) / kStretchOne;
+  const size_t order1 = (s.byte1 << 8 | s.partial) & order1_mask_;
+  const size_t order2 = mix_hash(s.partial << 16 | s.byte1 << 8 | s.byte2, 7) & order2_mask_;
+  by_order1_.prefetch(order1);
+  by_order2_.prefetch(order2);
   select(s, confidence);
   const int mixed = mixer_.mix(s.partial);
-  const uint32_t p1 = by_order1_.refine(mixed, (s.byte1 << 8 | s.partial) & order1_mask_);
-  const uint32_t p2 = by_order2_.refine(
-      mixed, mix_hash(s.partial << 16 | s.byte1 << 8 | s.byte2, 7) & order2_mask_);
+  const uint32_t p1 = by_order1_.refine(mixed, order1);
+  const uint32_t p2 = by_order2_.refine(mixed, order2);
   uint32_t result = (p1 + p2 + 1) / 2;
   if (with_model_) {
     const uint32_t p3 =

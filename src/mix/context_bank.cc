@@ -64,8 +64,13 @@ void ContextBank::predict(Cursor& cursor, uint32_t partial, Base base, int model
       cursor.first[i] = cursor.bucket[i] = contexts_[i].slots.find(cursor.hash[i]);
     }
   } else if (partial >= 16 && partial < 32) {
+    std::array<uint64_t, kMaxContexts> hash;
     for (size_t i = 0; i < contexts_.size(); ++i) {
-      cursor.bucket[i] = contexts_[i].slots.find(mix_hash(cursor.hash[i], partial));
+      hash[i] = mix_hash(cursor.hash[i], partial);
+      contexts_[i].slots.prefetch(hash[i]);
+    }
+    for (size_t i = 0; i < contexts_.size(); ++i) {
+      cursor.bucket[i] = contexts_[i].slots.find(hash[i]);
     }
   }
   base_ = base;

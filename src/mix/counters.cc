@@ -57,14 +57,14 @@ std::unique_ptr<const BitStates> build_states() {
 
 }  // namespace
 
-const BitStates& bit_states() {
+const BitStates& bit_state_tables() {
   static const std::unique_ptr<const BitStates> kTable = build_states();
   return *kTable;
 }
 
 HistoryMap::HistoryMap() {
   constexpr uint32_t kPriorUpdates = 20;  // so that the first updates do not forget the prior
-  const BitStates& states = bit_states();
+  const BitStates& states = bit_state_tables();
   for (size_t s = 0; s < map_.size(); ++s) {
     const uint32_t n0 = states.counts[s].n0, n1 = states.counts[s].n1;
     map_[s] = AdaptiveProb((n1 * 4 + 1) * 65535u / ((n0 + n1) * 4 + 2), kPriorUpdates);
@@ -73,10 +73,11 @@ HistoryMap::HistoryMap() {
 
 ProbMap::ProbMap(size_t contexts, uint32_t start, uint32_t limit)
     : nodes_(contexts * kNodes), limit_(limit) {
-  for (size_t i = 0; i < nodes_.size(); ++i) {
-    const int node = static_cast<int>(i % kNodes) - kNodes / 2;
-    nodes_[i] = AdaptiveProb(squash(clamp_stretch(node * kStretchOne)), start);
+  for (int i = 0; i < kNodes; ++i) {
+    nodes_[static_cast<size_t>(i)] =
+        AdaptiveProb(squash(clamp_stretch((i - kNodes / 2) * kStretchOne)), start);
   }
+  for (size_t i = kNodes; i < nodes_.size(); ++i) nodes_[i] = nodes_[i - kNodes];
 }
 
 }  // namespace smll::mix

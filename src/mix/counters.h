@@ -28,9 +28,11 @@ struct BitStates {
   std::array<Counts, 256> counts;
   int size;  // states in use
 };
-const BitStates& bit_states();
+// Built on first use, the same on every machine.
+const BitStates& bit_state_tables();
 
 namespace internal {
+inline const BitStates& g_bit_states = bit_state_tables();
 // 65536 / (n + 1.5): the step of the n-th adaptation.
 struct Reciprocals {
   std::array<uint16_t, 1024> value;
@@ -40,6 +42,8 @@ struct Reciprocals {
 };
 inline constexpr Reciprocals kReciprocals;
 }  // namespace internal
+
+inline const BitStates& bit_states() { return internal::g_bit_states; }
 
 // A probability of 22 bits with a count of 10 bits: the mean of what came,
 // until `limit` makes it a moving mean. Limits are at most 1023.
@@ -101,6 +105,9 @@ class ProbMap {
   // trains where it looked.
   uint32_t refine(int stretch_in, size_t context);
   void update(int bit);
+  // Asks the memory for what refine() will need: a large map does not stay in a near cache, and
+  // where in its curve a decision falls is known late.
+  void prefetch(size_t context) const;
 
  private:
   static constexpr int kNodes = 25;  // one a nat, -12..12
@@ -117,6 +124,13 @@ inline uint32_t ProbMap::refine(int stretch_in, size_t context) {
   // Between stretches, not probabilities: only so is a fresh map the identity.
   const int below = stretch(nodes_[low].p()), above = stretch(nodes_[low + 1].p());
   return squash(below + (above - below) * static_cast<int>(weight) / kStretchOne);
+}
+
+inline void ProbMap::prefetch(size_t context) const {
+  const AdaptiveProb* curve = &nodes_[context * kNodes];
+  __builtin_prefetch(curve);
+  __builtin_prefetch(curve + kNodes / 2);
+  __builtin_prefetch(curve + kNodes - 1);
 }
 
 inline void ProbMap::update(int bit) { nodes_[near_].update(bit, limit_); }

@@ -56,10 +56,12 @@ void FastModel::begin_nibble(Lane& lane) {
   if (lane.partial == 1) {
     for (size_t i = 0; i < kHashed; ++i) lane.slot[i] = find(lane.hash[i]);
   } else {
-    for (size_t i = 0; i < kHashed; ++i) {
-      lane.hash[i] = (lane.hash[i] + lane.partial) * 0xa0761d6478bd642fu;
-      lane.slot[i] = find(lane.hash[i] ^ lane.hash[i] >> 31);
+    for (uint64_t& hash : lane.hash) {
+      hash = (hash + lane.partial) * 0xa0761d6478bd642fu;
+      hash ^= hash >> 31;
+      __builtin_prefetch(&slots_[hash >> shift_]);
     }
+    for (size_t i = 0; i < kHashed; ++i) lane.slot[i] = find(lane.hash[i]);
   }
 }
 
@@ -67,6 +69,8 @@ uint32_t FastModel::predict(size_t lane_index) {
   Lane& lane = lanes_[lane_index];
   const uint32_t partial = lane.partial;
   if (partial == 1 || (partial >= 16 && partial < 32)) begin_nibble(lane);
+  const size_t curve = ((lane.last8 & 255) << 8 | partial) & order1_mask_;
+  by_order1_.prefetch(curve);
   const int bits = std::bit_width(partial) - 1;
   const uint32_t node =
       (bits < 4 ? partial : (1u << (bits - 4) | (partial & ((1u << (bits - 4)) - 1)))) - 1;
@@ -85,7 +89,7 @@ uint32_t FastModel::predict(size_t lane_index) {
                kInputs;
   for (size_t v = 0; v < 2; ++v) opinion_[v] = dot(inputs_.data(), &weights_[vector_[v]], kInputs);
   const int mixed = (opinion_[0] + opinion_[1]) / 2;
-  const uint32_t p1 = by_order1_.refine(mixed, ((lane.last8 & 255) << 8 | partial) & order1_mask_);
+  const uint32_t p1 = by_order1_.refine(mixed, curve);
   return std::clamp<uint32_t>((squash(mixed) + 3 * p1 + 2) / 4, 1, kProbOne - 1);
 }
 

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "mix/mixer_kernels.h"
-
 namespace smll::mix {
 
 GatedMixer::GatedMixer(std::span<const int32_t> weights, std::span<const size_t> set_sizes,
@@ -11,6 +9,7 @@ GatedMixer::GatedMixer(std::span<const int32_t> weights, std::span<const size_t>
     : count_(weights.size()),
       stride_(padded_inputs(weights.size())),
       rates_(rates),
+      kernels_(kernels()),
       inputs_(stride_, 0),
       selected_(set_sizes.size(), 0),
       opinions_(set_sizes.size(), 0) {
@@ -39,7 +38,7 @@ int GatedMixer::mix(size_t second_context) {
   second_at_ = second_context * sets;
   int64_t sum = 0;
   for (size_t s = 0; s < sets; ++s) {
-    opinions_[s] = dot(inputs_.data(), &weights_[selected_[s] * stride_], stride_);
+    opinions_[s] = kernels_.dot(inputs_.data(), &weights_[selected_[s] * stride_], stride_);
     sum += static_cast<int64_t>(opinions_[s]) * second_[second_at_ + s];
   }
   const int result = clamp_stretch(static_cast<int>((sum + (1 << 15)) >> 16));
@@ -54,8 +53,8 @@ void GatedMixer::update(int bit) {
     const int rate = rates_.first_end + (rates_.first_start - rates_.first_end) *
                                             rates_.first_decay / (rates_.first_decay + uses);
     if (uses < 65535) ++uses_[v];
-    train(inputs_.data(), &weights_[v * stride_], stride_,
-          scaled_error(bit, squash(opinions_[s]), rate));
+    kernels_.train(inputs_.data(), &weights_[v * stride_], stride_,
+                   scaled_error(bit, squash(opinions_[s]), rate));
   }
   const int32_t error = scaled_error(bit, mixed_, rates_.second);
   for (size_t s = 0; s < selected_.size(); ++s) {

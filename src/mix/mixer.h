@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "mix/logistic.h"
+#include "mix/mixer_kernels.h"
 
 namespace smll::mix {
 
@@ -60,6 +61,7 @@ class GatedMixer {
   size_t count_;
   size_t stride_;
   Rates rates_;
+  MixerKernels kernels_;
   std::vector<int16_t> inputs_;
   std::vector<int32_t> weights_;
   std::vector<uint16_t> uses_;     // of each vector, saturating

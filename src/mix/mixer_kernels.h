@@ -1,5 +1,9 @@
 // The inner loops of mixing: weighted sum, weight update, error. Same results
 // in vector and in plain code.
+//
+// dot() and train() are what every machine of the build's kind has, to be
+// inlined where inputs are few; kernels() are the best of this machine, for
+// many inputs.
 #pragma once
 
 #include <algorithm>
@@ -7,7 +11,7 @@
 #include <cstdint>
 
 #if defined(__SSE2__)
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
 #include "mix/logistic.h"
@@ -79,6 +83,67 @@ inline void train(const int16_t* inputs, int32_t* weights, size_t stride, int32_
 }
 
 #endif
+
+struct MixerKernels {
+  int (*dot)(const int16_t* inputs, const int32_t* weights, size_t stride);
+  void (*train)(const int16_t* inputs, int32_t* weights, size_t stride, int32_t error);
+};
+
+#if defined(__SSE2__)
+
+__attribute__((target("avx2"))) inline int dot_avx2(const int16_t* inputs, const int32_t* weights,
+                                                    size_t stride) {
+  __m256i sums = _mm256_setzero_si256();
+  size_t i = 0;
+  for (; i + 16 <= stride; i += 16) {
+    const __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(inputs + i));
+    const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights + i));
+    const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights + i + 8));
+    const __m256i w = _mm256_packs_epi32(_mm256_srai_epi32(low, 4), _mm256_srai_epi32(high, 4));
+    sums = _mm256_add_epi32(sums, _mm256_madd_epi16(x, _mm256_permute4x64_epi64(w, 0xd8)));
+  }
+  __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+  if (i < stride) {
+    const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(inputs + i));
+    const __m128i low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(weights + i));
+    const __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(weights + i + 4));
+    const __m128i w = _mm_packs_epi32(_mm_srai_epi32(low, 4), _mm_srai_epi32(high, 4));
+    sum = _mm_add_epi32(sum, _mm_madd_epi16(x, w));
+  }
+  sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
+  sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1));
+  return clamp_stretch(_mm_cvtsi128_si32(sum) >> 12);
+}
+
+__attribute__((target("avx2"))) inline void train_avx2(const int16_t* inputs, int32_t* weights,
+                                                       size_t stride, int32_t error) {
+  const __m256i e = _mm256_set1_epi32(error & 0xffff);  // no second factor in the upper halves
+  const __m256i half = _mm256_set1_epi32(1 << 15);
+  const __m256i most = _mm256_set1_epi32(kWeightMax);
+  const __m256i least = _mm256_set1_epi32(-kWeightMax);
+  for (size_t i = 0; i < stride; i += 8) {
+    const __m256i x =
+        _mm256_cvtepi16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(inputs + i)));
+    const __m256i product = _mm256_madd_epi16(x, e);
+    const __m256i step = _mm256_srai_epi32(_mm256_add_epi32(product, half), 16);
+    auto* at = reinterpret_cast<__m256i*>(weights + i);
+    const __m256i w = _mm256_add_epi32(_mm256_loadu_si256(at), step);
+    _mm256_storeu_si256(at, _mm256_max_epi32(_mm256_min_epi32(w, most), least));
+  }
+}
+
+#endif
+
+inline const MixerKernels& kernels() {
+#if defined(__SSE2__)
+  static const MixerKernels kBest = __builtin_cpu_supports("avx2")
+                                        ? MixerKernels{dot_avx2, train_avx2}
+                                        : MixerKernels{dot, train};
+#else
+  static const MixerKernels kBest{dot, train};
+#endif
+  return kBest;
+}
 
 // Error (a probability difference in 1/65536) times rate, in the unit that
 // train() takes.

@@ -4,6 +4,8 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <random>
+#include <vector>
 
 #include "mix/counters.h"
 #include "mix/logistic.h"
@@ -74,6 +76,28 @@ TEST(GatedMixer, FollowsTheExpertThatIsRight) {
     mixer.update(bit);
     if (i > 2900) {
       EXPECT_EQ(last > 0, bit != 0);
+    }
+  }
+}
+
+TEST(MixerKernels, TheBestOnesEqualThoseOfEveryMachine) {
+  std::mt19937 random(7);
+  std::uniform_int_distribution<int> stretches(-kStretchMax, kStretchMax);
+  std::uniform_int_distribution<int32_t> some_weights(-kWeightMax, kWeightMax);
+  std::uniform_int_distribution<int32_t> errors(-32767, 32767);
+  for (size_t stride = kInputStride; stride <= 5 * kInputStride; stride += kInputStride) {
+    for (int round = 0; round < 200; ++round) {
+      std::vector<int16_t> inputs(stride);
+      std::vector<int32_t> weights(stride);
+      for (int16_t& x : inputs) x = static_cast<int16_t>(stretches(random));
+      for (int32_t& w : weights) w = some_weights(random) >> (round % 8);
+      std::vector<int32_t> same = weights;
+      EXPECT_EQ(kernels().dot(inputs.data(), weights.data(), stride),
+                dot(inputs.data(), weights.data(), stride));
+      const int32_t error = errors(random);
+      kernels().train(inputs.data(), weights.data(), stride, error);
+      train(inputs.data(), same.data(), stride, error);
+      EXPECT_EQ(weights, same);
     }
   }
 }
