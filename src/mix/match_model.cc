@@ -16,7 +16,7 @@ constexpr uint32_t kTrustLimit = 255;
 }  // namespace
 
 MatchModel::MatchModel(uint32_t min_length, int hash_bits)
-    : min_length_(min_length), shift_(64 - hash_bits), last_(size_t{1} << hash_bits, 0) {
+    : min_length_(min_length), shift_(64 - hash_bits), last_(size_t{1} << hash_bits) {
   // Lengths, and whether the match has failed lately.
   for (uint32_t i = 0; i < 16 * 4; ++i) {
     trust_.emplace_back(65535u - 32768u / (2 + (i >> 2)), 4);
@@ -53,9 +53,11 @@ void MatchModel::advance(Cursor& cursor, std::span<const uint8_t> bytes,
   if (end - own.begin >= min_length_) {
     uint64_t hash = min_length_;
     for (size_t i = end - min_length_; i < end; ++i) hash = (hash + bytes[i] + 1) * 0x2f0b4c47u;
-    uint32_t& last = last_[mix_hash(hash, 0) >> shift_];
-    if (cursor.length == 0 && last != 0) {
-      const size_t candidate = last - 1;
+    const uint64_t mixed = mix_hash(hash, 0);
+    const auto check = static_cast<uint32_t>(mixed);
+    Place& last = last_[mixed >> shift_];
+    if (cursor.length == 0 && last.after != 0 && last.check == check) {
+      const size_t candidate = last.after - 1;
       // The lane that holds the byte before the candidate: it was known, so it
       // has one.
       size_t l = lane;
@@ -79,7 +81,7 @@ void MatchModel::advance(Cursor& cursor, std::span<const uint8_t> bytes,
         cursor.length = 0;
       }
     }
-    last = static_cast<uint32_t>(end + 1);
+    last = {static_cast<uint32_t>(end + 1), check};
   }
   cursor.expected = cursor.length > 0 && cursor.at < lanes[cursor.at_lane].known &&
                             cursor.at >= lanes[cursor.at_lane].begin

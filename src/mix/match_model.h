@@ -51,7 +51,13 @@ class MatchModel {
  private:
   uint32_t min_length_;
   int shift_;
-  std::vector<uint32_t> last_;  // position + 1 after the bytes of this hash
+  // Where bytes of a hash occurred last.
+  struct Place {
+    uint32_t after = 0;  // position + 1 after them; 0: nowhere
+    uint32_t check =
+        0;  // more of their hash: other bytes need not be looked at, which are far away
+  };
+  std::vector<Place> last_;
   std::vector<AdaptiveProb> trust_;
   uint32_t trust_at_ = 0;
   int expected_bit_ = -1;
