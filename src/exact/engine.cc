@@ -1,7 +1,6 @@
 #include "exact/engine.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstring>
 
@@ -36,29 +35,6 @@ void expand(const Activations& row, int count, float* out) {
 std::size_t round_up(std::size_t x, std::size_t to) { return (x + to - 1) / to * to; }
 
 }  // namespace
-
-const char* op_name(Op op) {
-  constexpr const char* kNames[] = {"embed", "norm", "qkv",  "store", "attention", "output",
-                                    "ffn",   "down", "head", "sink",  "learn"};
-  return kNames[static_cast<std::size_t>(op)];
-}
-
-// Adds the time since the last mark to one kind of work.
-class Engine::Timer {
- public:
-  explicit Timer(OpTimes* times) : times_(times), last_(Clock::now()) {}
-  void mark(Op op) {
-    const Clock::time_point now = Clock::now();
-    (*times_)[static_cast<std::size_t>(op)] += static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::nanoseconds>(now - last_).count());
-    last_ = now;
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  OpTimes* times_;
-  Clock::time_point last_;
-};
 
 struct Engine::Lane {
   std::unique_ptr<KvCache> cache;  // null once finished
@@ -188,7 +164,7 @@ std::size_t Engine::chunk_size(std::size_t first) const {
 }
 
 void Engine::learn_from(std::span<const Row> rows) {
-  Timer timer(&times_);
+  OpTimer timer(times_);
   for (const Row& row : rows) learner_->see(row.position, row.token);
   timer.mark(Op::kLearn);
 }
@@ -218,7 +194,7 @@ void Engine::run_chunk(std::span<const Row> rows, const RowSink& sink) {
 
 // Embeddings, rotations, room in the caches and the blocks of queries: what all layers share.
 void Engine::prepare(std::span<const Row> rows) {
-  Timer timer(&times_);
+  OpTimer timer(times_);
   const HyperParameters& h = model_->hyper();
   const std::uint64_t farthest = static_cast<std::uint64_t>(window_) - 1;
   blocks_.clear();
@@ -253,7 +229,7 @@ void Engine::run_layer(int index, std::span<const Row> rows) {
   Workspace& w = *work_;
   const int query_width = h.heads * h.head_dim;
   const int key_width = h.kv_heads * h.head_dim;
-  Timer timer(&times_);
+  OpTimer timer(times_);
   note_stream(index, rows, &Learner::Trace::attention_input);
   norm(layer.attention_norm, rows.size());
   timer.mark(Op::kNorm);
@@ -478,7 +454,7 @@ void Engine::feed_forward(int layer, std::span<const Row> rows) {
 
 void Engine::head(std::span<const Row> rows, const RowSink& sink) {
   Workspace& w = *work_;
-  Timer timer(&times_);
+  OpTimer timer(times_);
   if (learner_) {
     const std::size_t width = model_->hyper().width;
     for (std::size_t r = 0; r < rows.size(); ++r) {

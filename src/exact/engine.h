@@ -2,7 +2,6 @@
 // lane, whatever the batch, the threads and the instruction set. docs/exactness.md is its contract.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -13,6 +12,7 @@
 #include "exact/isa.h"
 #include "exact/kv_cache.h"
 #include "exact/learner.h"
+#include "exact/op_times.h"
 #include "exact/rope.h"
 #include "exact/thread_pool.h"
 #include "model/weights.h"
@@ -37,24 +37,6 @@ struct EngineOptions {
   std::span<const Token> row_order;
 };
 
-// Wall-clock nanoseconds by kind of work since the last reset_times().
-enum class Op {
-  kEmbed,
-  kNorm,
-  kQkv,
-  kStore,
-  kAttention,
-  kOutput,
-  kFfn,
-  kDown,
-  kHead,
-  kSink,
-  kLearn,
-  kCount
-};
-const char* op_name(Op op);
-using OpTimes = std::array<std::uint64_t, static_cast<std::size_t>(Op::kCount)>;
-
 // Used by one thread at a time; several engines may share a model.
 class Engine final : public Predictor {
  public:
@@ -73,6 +55,7 @@ class Engine final : public Predictor {
   void finish_lane(int lane) override;
 
   const model::Model& model() const { return *model_; }
+  // Since the last reset_times().
   const OpTimes& times() const { return times_; }
   void reset_times() { times_.fill(0); }
 
@@ -81,7 +64,6 @@ class Engine final : public Predictor {
   struct Row;
   struct QueryBlock;
   struct Workspace;
-  class Timer;
 
   void flatten(std::span<const LaneTokens> batch);
   std::size_t chunk_size(std::size_t first) const;
