@@ -26,18 +26,27 @@ inline constexpr int32_t kWeightMax = 8 * 65536 - 1;
 // is absurd. The SSE2 code and the plain code give the same results.
 #if defined(__SSE2__)
 
+// Four sums of eight products.
+inline __m128i dot_eight(const int16_t* inputs, const int32_t* weights) {
+  const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(inputs));
+  const __m128i low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(weights));
+  const __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(weights + 4));
+  return _mm_madd_epi16(x, _mm_packs_epi32(_mm_srai_epi32(low, 4), _mm_srai_epi32(high, 4)));
+}
+
+// The stretch that four sums add up to.
+inline int stretch_of(__m128i sums) {
+  sums = _mm_add_epi32(sums, _mm_shuffle_epi32(sums, 0x4e));
+  sums = _mm_add_epi32(sums, _mm_shuffle_epi32(sums, 0xb1));
+  return clamp_stretch(_mm_cvtsi128_si32(sums) >> 12);
+}
+
 inline int dot(const int16_t* inputs, const int32_t* weights, size_t stride) {
   __m128i sum = _mm_setzero_si128();
   for (size_t i = 0; i < stride; i += 8) {
-    const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(inputs + i));
-    const __m128i low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(weights + i));
-    const __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(weights + i + 4));
-    const __m128i w = _mm_packs_epi32(_mm_srai_epi32(low, 4), _mm_srai_epi32(high, 4));
-    sum = _mm_add_epi32(sum, _mm_madd_epi16(x, w));
+    sum = _mm_add_epi32(sum, dot_eight(inputs + i, weights + i));
   }
-  sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
-  sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1));
-  return clamp_stretch(_mm_cvtsi128_si32(sum) >> 12);
+  return stretch_of(sum);
 }
 
 inline __m128i clamp_weights(__m128i w) {
@@ -103,16 +112,8 @@ __attribute__((target("avx2"))) inline int dot_avx2(const int16_t* inputs, const
     sums = _mm256_add_epi32(sums, _mm256_madd_epi16(x, _mm256_permute4x64_epi64(w, 0xd8)));
   }
   __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
-  if (i < stride) {
-    const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(inputs + i));
-    const __m128i low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(weights + i));
-    const __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(weights + i + 4));
-    const __m128i w = _mm_packs_epi32(_mm_srai_epi32(low, 4), _mm_srai_epi32(high, 4));
-    sum = _mm_add_epi32(sum, _mm_madd_epi16(x, w));
-  }
-  sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
-  sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1));
-  return clamp_stretch(_mm_cvtsi128_si32(sum) >> 12);
+  if (i < stride) sum = _mm_add_epi32(sum, dot_eight(inputs + i, weights + i));
+  return stretch_of(sum);
 }
 
 __attribute__((target("avx2"))) inline void train_avx2(const int16_t* inputs, int32_t* weights,
