@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "smll/explain.h"
@@ -319,10 +320,13 @@ PYBIND11_MODULE(_smll, module) {
     const py::gil_scoped_release released;
     return smll::pull_model(spec);
   });
-  module.def("level", [](int level) {
+  module.def("level", [](int level, const std::string& backend, std::optional<int> lanes) {
     smll::WriteOptions write;
     smll::ModelOptions model;
     smll::apply_level(level, write, model);
-    return py::make_tuple(smll::to_string(write.experts), write.lanes, model.window, model.learns);
+    model.backend = smll::parse_backend(backend);
+    if (lanes) write.lanes = *lanes;
+    return py::make_tuple(smll::to_string(write.experts), write.lanes, model.window,
+                          model.learns && smll::can_learn(write, model));
   });
 }

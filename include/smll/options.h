@@ -90,6 +90,10 @@ struct ReadOptions {
 // manual has the table). Throws Error(kUsage) for another level.
 void apply_level(int level, WriteOptions& write, ModelOptions& model);
 
+// Whether a model may learn with these: the exact backend's, and not where several lanes are asked
+// for.
+bool can_learn(const WriteOptions& write, const ModelOptions& model);
+
 // Names as the command line spells them: "exact", "llama"; "all", "llm", "cm", "cm-fast".
 // The parsers throw Error(kUsage) for an unknown name.
 std::string to_string(Backend backend);

@@ -65,11 +65,8 @@ class Compressor:
             "isa": isa,
             "download": download,
         }
-        level_experts, level_lanes, level_window, level_learn = _smll.level(level)
-        if backend != "exact" or (lanes or 0) > 1:
-            level_learn = False
+        level_experts, self._lanes, level_window, level_learn = _smll.level(level, backend, lanes)
         self._experts = experts if experts is not None else level_experts
-        self._lanes = lanes if lanes is not None else level_lanes
         self._spec = os.fspath(model_path) if model_path is not None else ""
         self._loaded: Optional[_smll.Model] = _smll.Model(
             model=self._spec,

@@ -39,6 +39,10 @@ void apply_level(int level, WriteOptions& write, ModelOptions& model) {
   model.learns = chosen.learns;
 }
 
+bool can_learn(const WriteOptions& write, const ModelOptions& model) {
+  return model.backend == Backend::kExact && write.lanes <= 1;
+}
+
 std::string to_string(Backend backend) { return backend == Backend::kExact ? "exact" : "llama"; }
 
 std::string to_string(Experts experts) {

@@ -149,7 +149,7 @@ void put_together(const Raw& raw, Args& args) {
   if (raw.window != 0) args.model.window = raw.window;
   if (!raw.learns.empty()) {
     args.model.learns = raw.learns == "true";
-  } else if (args.model.backend != Backend::kExact || args.write.lanes > 1) {
+  } else if (!can_learn(args.write, args.model)) {
     args.model.learns = false;  // where the level's does not go with what was asked for
   }
   if (!raw.range.empty()) {
