@@ -66,7 +66,7 @@ using Progress = std::function<void(const Stats&)>;
 struct WriteOptions {
   Experts experts = Experts::kAll;
   int lanes = 0;                 // 1..32; 0: from each frame's size
-  std::uint64_t frame_size = 0;  // largest frame in bytes; 0: 1 MiB with the model, 16 MiB without
+  std::uint64_t frame_size = 0;  // largest frame in bytes; 0: 1 MiB, or 4 with kCmFast
   Progress progress;
 };
 

@@ -90,7 +90,10 @@ class Writer {
   Writer(Model model, WriteOptions options, Sink& sink);
   ~Writer();  // without finish(), the archive is left incomplete
 
+  // Holds up to 64 MiB back, to find what they repeat, unless WriteOptions::frame_size is set.
   void write(ByteView data);
+  // Codes what is held back instead of waiting for more: for where the input pauses. Ends no frame.
+  void catch_up();
   // Makes everything written so far readable at the other end, at the cost of a shorter frame.
   void flush();
   // Ends the archive. Must be the last call.

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "api/frame_progress.h"
 #include "api/frame_queue.h"
@@ -8,16 +10,16 @@
 #include "archive/archive_writer.h"
 #include "archive/frame_cutter.h"
 #include "codec/frame_codec.h"
+#include "codec/plain_coder.h"
 #include "smll/smll.h"
 
 namespace smll {
 namespace {
 
-// Where there is no model to wait for, frames are what threads share: many are better than large
-// ones. All context models are only used up to kMaxModelFrame.
+// All context models are only used up to kMaxModelFrame. Without them, frames are larger, but not
+// so large that threads wait for each other's.
 std::size_t usual_frame(Experts experts) {
-  if (experts == Experts::kCmFast) return std::size_t{4} << 20;
-  return experts == Experts::kCm ? codec::kMaxModelFrame : codec::kMaxFrame;
+  return experts == Experts::kCmFast ? std::size_t{4} << 20 : codec::kMaxModelFrame;
 }
 
 archive::FrameCutter::Limits limits(const WriteOptions& options) {
@@ -32,6 +34,22 @@ struct Coded {
   Bytes raw;
   codec::Frame frame;
   codec::FrameStats stats;
+};
+
+// Bytes that a frame takes beside its payload: its header, and its line in the index.
+constexpr std::size_t kFrameCost = 20;
+
+// Data with far repeats, as frames by all methods and, once these may be the larger ones, as one
+// zstd frame.
+struct Trial {
+  std::size_t looked = 0;  // what the fastest zstd makes of it, bytes
+  std::size_t size = 0;    // of the frames so far, in the archive
+  std::vector<std::pair<codec::Frame, codec::FrameStats>> frames;
+  std::optional<codec::Frame> whole;
+
+  // No zstd makes less than 7/10 of what the fastest does where it is near other methods.
+  bool needs_whole() const { return !whole && size * 10 > looked * 7; }
+  bool lost() const { return whole && size >= whole->payload.size() + kFrameCost; }
 };
 
 }  // namespace
@@ -58,11 +76,70 @@ struct Writer::State {
     }
   }
 
+  // Repeats of what lies farther back than a frame are looked for in so much data at once. Who sets
+  // the size of frames wants no larger ones.
+  std::size_t look_ahead() const {
+    const bool looks = options.frame_size == 0 && options.experts != Experts::kLlm;
+    return looks ? codec::kMaxZstdFrame : 0;
+  }
+
+  void write(ByteView data) {
+    if (look_ahead() == 0) return cutter.write(data);
+    while (!data.empty()) {
+      const std::size_t part = std::min(data.size(), look_ahead() - ahead.size());
+      ahead.insert(ahead.end(), data.begin(), data.begin() + static_cast<std::ptrdiff_t>(part));
+      data = data.subspan(part);
+      if (ahead.size() == look_ahead()) catch_up();
+    }
+  }
+
+  void catch_up() {
+    const auto looked = codec::look_for_far_repeats(ahead, usual_frame(options.experts));
+    if (looked) {
+      end_frames();
+      encode_repeats(*looked);
+    } else {
+      cutter.write(ahead);
+    }
+    ahead.clear();
+  }
+
+  void end_frames() {
+    cutter.flush();
+    drain();
+  }
+
+  // One zstd frame, or many by all methods, whichever is smaller.
+  void encode_repeats(std::size_t looked) {
+    const Stats before = stats;
+    trial.emplace();
+    trial->looked = looked;
+    cutter.write(ahead);
+    end_frames();
+    const Trial tried = *std::exchange(trial, std::nullopt);
+    stats = before;
+    if (tried.lost()) return add(*tried.whole, ahead, {});
+    ByteView raw = ahead;
+    for (const auto& [frame, frame_stats] : tried.frames) {
+      add(frame, raw.first(frame.raw_size), frame_stats);
+      raw = raw.subspan(frame.raw_size);
+    }
+  }
+
+  void try_frame(const codec::Frame& frame, const codec::FrameStats& frame_stats) {
+    trial->size += frame.payload.size() + kFrameCost;
+    trial->frames.emplace_back(frame, frame_stats);
+    if (!trial->needs_whole()) return;
+    trial->whole = {codec::Method::kZstd, ahead.size(),
+                    codec::encode_zstd_long(ahead, codec::kZstdLevel)};
+  }
+
   codec::FrameOptions frame_options() const {
     return {static_cast<codec::Experts>(options.experts), options.lanes};
   }
 
   void encode(ByteView raw) {
+    if (trial && trial->lost()) return;
     if (codec::FrameCodec::wants_model(raw, frame_options())) {
       drain();
       encode_with_model(raw);
@@ -111,7 +188,11 @@ struct Writer::State {
   codec::Progress frame_progress() { return api::frame_progress(options.progress, stats); }
 
   void add(const codec::Frame& frame, ByteView raw, const codec::FrameStats& frame_stats) {
-    archive.add(frame, raw, record ? &*record : nullptr);
+    if (trial) {
+      try_frame(frame, frame_stats);
+    } else {
+      archive.add(frame, raw, record ? &*record : nullptr);
+    }
     stats.raw_bytes += raw.size();
     stats.archive_bytes = archive.archive_bytes();
     api::count_frame(frame.method, frame_stats, stats);
@@ -122,6 +203,8 @@ struct Writer::State {
   WriteOptions options;
   archive::ArchiveWriter archive;
   archive::FrameCutter cutter;
+  Bytes ahead;                 // what is not cut into frames yet
+  std::optional<Trial> trial;  // of what is ahead
   api::LoadedModelPtr loaded;
   std::optional<archive::ModelRecord> record;
   std::optional<codec::FrameCodec> codec;  // with the model
@@ -135,19 +218,24 @@ Writer::Writer(Model model, WriteOptions options, Sink& sink)
 Writer::~Writer() = default;
 
 void Writer::write(ByteView data) {
-  state_->cutter.write(data);
+  state_->write(data);
+  state_->write_ready();
+}
+
+void Writer::catch_up() {
+  state_->catch_up();
   state_->write_ready();
 }
 
 void Writer::flush() {
-  state_->cutter.flush();
-  state_->drain();
+  state_->catch_up();
+  state_->end_frames();
   if (state_->archive.frames() != 0) state_->archive.flush();
 }
 
 void Writer::finish() {
-  state_->cutter.flush();
-  state_->drain();
+  state_->catch_up();
+  state_->end_frames();
   state_->archive.finish();
   state_->stats.archive_bytes = state_->archive.archive_bytes();
 }

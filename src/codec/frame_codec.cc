@@ -22,7 +22,6 @@ constexpr std::size_t kSampleAbove = 32768;
 constexpr std::size_t kSamples = 3, kSampleBytes = 2048;
 // A model that begins without context is this much worse than it will be (percent).
 constexpr std::size_t kColdStart = 125;
-constexpr int kZstdLevel = 19;
 // Of the level that is meant to be fast.
 constexpr int kFastZstdLevel = 3;
 // Where that is within so many percent of the context models, repeats are all there is to gain, and
@@ -36,6 +35,8 @@ constexpr std::size_t kTryEnglish = 8192;
 // time.
 constexpr std::size_t kBelieveRandom = 4096;
 constexpr std::size_t kRandomSamples = 4, kRandomSampleBytes = 4096;
+// What decoding with the model must be worth: so many tokens' time for each byte that it saves.
+constexpr std::size_t kTokensPerByte = 50;
 // From so many lanes on, two predictors decode half of them each.
 constexpr int kSplitLanes = 16;
 
@@ -69,6 +70,15 @@ void keep_smaller(Frame& best, Method method, std::vector<std::uint8_t> payload)
   best.payload = std::move(payload);
 }
 
+// Keeps the smaller of `payload`, which needs the model for `tokens`, and `best`, which needs none.
+void keep_if_worth(Frame& best, Method method, std::vector<std::uint8_t> payload,
+                   std::size_t tokens) {
+  const std::size_t price = needs_model(best.method) ? 0 : tokens / kTokensPerByte;
+  if (payload.size() + price < best.payload.size()) {
+    keep_smaller(best, method, std::move(payload));
+  }
+}
+
 // All context models, in the way that the frame's beginning is shorter with.
 Frame encode_strong(std::span<const std::uint8_t> data, const Progress& progress) {
   const auto head = data.size() < 2 * kTryEnglish ? data : data.first(kTryEnglish);
@@ -92,6 +102,17 @@ void encode_plain(std::span<const std::uint8_t> data, bool hurry, Frame& best,
 }
 
 }  // namespace
+
+std::size_t max_raw_size(Method method) {
+  if (needs_model(method)) return kMaxModelFrame;
+  return method == Method::kZstd ? kMaxZstdFrame : kMaxFrame;
+}
+
+// Of a frame with the model.
+struct Estimate {
+  std::size_t bytes = 0;
+  bool worth_the_time = false;
+};
 
 struct FrameCodec::State {
   std::shared_ptr<const LoadedModel> model;
@@ -152,15 +173,17 @@ struct FrameCodec::State {
         experts(method), compact, stats, progress);
   }
 
-  // Bytes that a frame is likely to take with the model, from pieces of all of it. Leaves some of
-  // the threads to others.
-  std::size_t estimate(std::span<const std::uint8_t> data, FrameStats& stats) {
+  // What a frame is likely to take with the model, and whether it is worth the time, from pieces of
+  // all of it. Leaves some of the threads to others.
+  Estimate estimate(std::span<const std::uint8_t> data, FrameStats& stats) {
     const std::vector<std::uint8_t> sample = sample_of(data, kSamples, kSampleBytes);
     ModelledFrame frame = cut_frame(sample, 1, *model);
     Predictor* predictor = share_threads(std::min(model->free_threads(), 2), false).back();
     codec::run_model(frame, *model, {&predictor, 1}, &stats, {});
-    const std::size_t size = encode(frame, Method::kLlm, false).size();
-    return size * 100 / kColdStart * data.size() / sample.size();
+    const std::size_t alone = encode(frame, Method::kLlm, false).size();
+    Frame best{Method::kCm, sample.size(), encode_cm(sample, Method::kCm, false, {})};
+    keep_if_worth(best, Method::kMixed, encode(frame, Method::kMixed, false), frame.units());
+    return {alone * 100 / kColdStart * data.size() / sample.size(), needs_model(best.method)};
   }
 
   void try_model(std::span<const std::uint8_t> data, const FrameOptions& options, Frame& best,
@@ -178,9 +201,9 @@ struct FrameCodec::State {
     run_model(frame, stats, progress,
               [&](std::span<const std::size_t> recorded) { mixed.advance(recorded); });
     if (data.size() <= kTryLlmAlone) {
-      keep_smaller(best, Method::kLlm, encode(frame, Method::kLlm, false));
+      keep_if_worth(best, Method::kLlm, encode(frame, Method::kLlm, false), frame.units());
     }
-    keep_smaller(best, Method::kMixed, mixed.finish());
+    keep_if_worth(best, Method::kMixed, mixed.finish(), frame.units());
   }
 };
 
@@ -211,16 +234,16 @@ Frame FrameCodec::encode(std::span<const std::uint8_t> data, const FrameOptions&
     if (best.method == Method::kStored && looks_random(data)) return best;
     // The context models have one thread, the estimate another one.
     FrameStats estimate_stats;
-    std::future<std::size_t> estimate;
+    std::future<Estimate> estimate;
     if (model && data.size() > kSampleAbove) {
       estimate = std::async(state_->has_threads() ? std::launch::async : std::launch::deferred,
                             [&] { return state_->estimate(data, estimate_stats); });
     }
     encode_plain(data, hurry, best, model ? Progress{} : progress);
     if (estimate.valid()) {
-      const bool wins = estimate.get() <= best.payload.size();
+      const Estimate estimated = estimate.get();
       if (stats) stats->model_seconds += estimate_stats.model_seconds;
-      if (!wins) return best;
+      if (!estimated.worth_the_time || estimated.bytes > best.payload.size()) return best;
     }
   }
   if (model) state_->try_model(data, options, best, stats, progress);
@@ -231,7 +254,7 @@ std::vector<std::uint8_t> FrameCodec::decode(Method method, std::size_t raw_size
                                              std::span<const std::uint8_t> payload,
                                              FrameStats* stats, const Progress& progress) {
   if (stats) *stats = {};
-  if (raw_size > (needs_model(method) ? kMaxModelFrame : kMaxFrame)) {
+  if (raw_size > max_raw_size(method)) {
     throw Error(ErrorKind::kData,
                 "the archive is damaged: a frame is larger than the format allows");
   }
@@ -269,9 +292,13 @@ Frame FrameCodec::encode_compact(std::span<const std::uint8_t> data, Experts exp
   if (model) {
     ModelledFrame frame = cut_frame(data, 1, *state_->model);
     state_->run_model(frame, nullptr, {});
-    keep_smaller(best, Method::kLlm, state_->encode(frame, Method::kLlm, true));
-    if (experts != Experts::kLlm) {
-      keep_smaller(best, Method::kMixed, state_->encode(frame, Method::kMixed, true));
+    std::vector<std::uint8_t> alone = state_->encode(frame, Method::kLlm, true);
+    if (experts == Experts::kLlm) {
+      keep_smaller(best, Method::kLlm, std::move(alone));
+    } else {
+      keep_if_worth(best, Method::kLlm, std::move(alone), frame.units());
+      keep_if_worth(best, Method::kMixed, state_->encode(frame, Method::kMixed, true),
+                    frame.units());
     }
   }
   return best;

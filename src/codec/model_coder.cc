@@ -61,6 +61,12 @@ ModelledFrame cut_frame(std::span<const std::uint8_t> data, int lanes, const Loa
   return frame;
 }
 
+std::size_t ModelledFrame::units() const {
+  std::size_t sum = 0;
+  for (const Lane& lane : lanes) sum += lane.units.size();
+  return sum;
+}
+
 void run_model(ModelledFrame& frame, const LoadedModel& model,
                std::span<Predictor* const> predictors, FrameStats* stats, const Progress& progress,
                const Meanwhile& meanwhile) {

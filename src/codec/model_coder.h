@@ -23,6 +23,9 @@ struct ModelledFrame {
   std::vector<Lane> lanes;
   std::vector<std::vector<RecordedPath>> paths;  // of each lane's tokens; escaped units have none
   bool escapes = false;                          // some unit is escaped
+
+  // Of all lanes.
+  std::size_t units() const;
 };
 
 // At most `lanes` >= 1 lanes, whose paths run_model() makes.

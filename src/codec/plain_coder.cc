@@ -3,6 +3,9 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <bit>
+#include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 
@@ -16,6 +19,10 @@ namespace smll::codec {
 namespace {
 
 constexpr std::size_t kProgressBytes = 65536;
+// Far repeats are looked for with zstd's fastest level, and worth a try where they save one byte in
+// so many.
+constexpr int kLookLevel = 1;
+constexpr std::size_t kWorthATry = 200;
 
 [[noreturn]] void damaged(const char* what) {
   throw Error(ErrorKind::kData, std::string("the archive is damaged: ") + what);
@@ -37,13 +44,52 @@ void code_bytes(Coder& coder, mix::FrameMixer& mixer, const std::uint8_t* known,
   }
 }
 
+void check_zstd(std::size_t result) {
+  if (ZSTD_isError(result))
+    throw Error(ErrorKind::kMemory, std::string("zstd: ") + ZSTD_getErrorName(result));
+}
+
+struct FreeContext {
+  void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
+};
+
 }  // namespace
+
+std::vector<std::uint8_t> encode_zstd_long(std::span<const std::uint8_t> data, int level) {
+  const std::unique_ptr<ZSTD_CCtx, FreeContext> context(ZSTD_createCCtx());
+  if (!context) throw std::bad_alloc();
+  const auto set = [&](ZSTD_cParameter parameter, int value) {
+    check_zstd(ZSTD_CCtx_setParameter(context.get(), parameter, value));
+  };
+  const ZSTD_bounds bounds = ZSTD_cParam_getBounds(ZSTD_c_windowLog);
+  const int window = static_cast<int>(std::bit_width(data.size()));
+  set(ZSTD_c_compressionLevel, level);
+  set(ZSTD_c_windowLog, std::clamp(window, bounds.lowerBound, bounds.upperBound));
+  set(ZSTD_c_enableLongDistanceMatching, 1);
+  std::vector<std::uint8_t> out(ZSTD_compressBound(data.size()));
+  const std::size_t size =
+      ZSTD_compress2(context.get(), out.data(), out.size(), data.data(), data.size());
+  check_zstd(size);
+  out.resize(size);
+  return out;
+}
+
+std::optional<std::size_t> look_for_far_repeats(std::span<const std::uint8_t> data,
+                                                std::size_t frame) {
+  if (data.size() <= frame) return std::nullopt;
+  const std::size_t whole = encode_zstd_long(data, kLookLevel).size();
+  std::size_t frames = 0;
+  for (auto left = data; !left.empty(); left = left.subspan(std::min(frame, left.size()))) {
+    frames += encode_zstd_long(left.first(std::min(frame, left.size())), kLookLevel).size();
+  }
+  if (frames - std::min(frames, whole) < frames / kWorthATry) return std::nullopt;
+  return whole;
+}
 
 std::vector<std::uint8_t> encode_zstd(std::span<const std::uint8_t> data, int level) {
   std::vector<std::uint8_t> out(ZSTD_compressBound(data.size()));
   const std::size_t size = ZSTD_compress(out.data(), out.size(), data.data(), data.size(), level);
-  if (ZSTD_isError(size))
-    throw Error(ErrorKind::kMemory, std::string("zstd: ") + ZSTD_getErrorName(size));
+  check_zstd(size);
   out.resize(size);
   return out;
 }

@@ -1,0 +1,56 @@
+"""Data that repeats what lies farther back than a frame was twice as large as zstd makes it: each frame knew itself only."""
+
+import base64
+import shutil
+import subprocess
+
+import pytest
+from conftest import lines, noise
+
+# What the container and the choice of a method may add.
+HEADERS = 64
+
+
+def others(data):
+    """The smallest of what zstd and xz make of it."""
+    sizes = []
+    for command in (["zstd", "-19", "--long", "-c", "-q"], ["xz", "-9e", "-c", "-q"]):
+        assert shutil.which(command[0]), f"{command[0]} is not installed: scripts/setup"
+        sizes.append(len(subprocess.run(command, input=data, capture_output=True, check=True).stdout))
+    return min(sizes)
+
+
+def program(binary):
+    with open(binary, "rb") as file:
+        return file.read(200_000)
+
+
+CASES = {
+    "base64 twice": lambda binary: base64.encodebytes(noise(800_000)) * 2,
+    "noise around repeats": lambda binary: noise(40_000, 1) + noise(4_300_000, 2) + noise(40_000, 1) + noise(9_000, 3),
+    "a program, noise, the program": lambda binary: program(binary) + noise(1_200_000) + program(binary),
+    "mixed": lambda binary: lines(150_000) + program(binary) + noise(1_100_000) + lines(150_000) + program(binary),
+}
+
+
+@pytest.mark.parametrize("level", ["-1", "-2", "-6"])
+@pytest.mark.parametrize("name", CASES)
+def test_never_larger_than_zstd(smll, binary, test_model, name, level):
+    data = CASES[name](binary)
+    archive = smll(level, "--model", test_model, "-c", input=data).stdout
+    assert smll("-dc", "--model", test_model, input=archive).stdout == data
+    assert len(archive) <= others(data) + HEADERS
+
+
+def test_data_without_repeats_has_frames_as_ever(smll):
+    data = noise(2_500_000)
+    archive = smll("-2", "-c", input=data).stdout
+    frames = [line.split("bytes ")[1].split()[0] for line in smll("-lv", input=archive).stdout.decode().splitlines()[2:]]
+    assert frames == ["0..1048576", "1048576..2097152", "2097152..2500000"]
+
+
+def test_a_frame_size_is_kept(smll):
+    """Who asks for small frames gets no large one, whatever repeats."""
+    data = noise(300_000) * 2
+    archive = smll("-1", "--frame-size", "200000", "-c", input=data).stdout
+    assert smll("-l", input=archive).stdout.split()[-4] == b"3"
