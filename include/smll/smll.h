@@ -83,7 +83,8 @@ class Compressor {
 // Largest data, in bytes, that Compressor::compress gives the compact form.
 inline constexpr std::size_t kCompactLimit = (std::size_t{1} << 16) - 1;
 
-// Writes one archive to `sink`, frame by frame, with bounded memory. One thread at a time.
+// Writes one archive to `sink`, frame by frame, with bounded memory. One thread at a time. Once a
+// call has thrown, every later one throws the same, and the archive stays incomplete.
 class Writer {
  public:
   // `sink` must outlive the writer.
@@ -93,7 +94,7 @@ class Writer {
   void write(ByteView data);
   // Makes everything written so far readable at the other end, at the cost of a shorter frame.
   void flush();
-  // Ends the archive. Must be the last call.
+  // Ends the archive. Calls after it throw Error(kUsage).
   void finish();
 
   const Stats& stats() const;
@@ -103,7 +104,8 @@ class Writer {
   std::unique_ptr<State> state_;
 };
 
-// Reads archives, one after another where several were concatenated. One thread at a time.
+// Reads archives, one after another where several were concatenated. One thread at a time. Once a
+// read has thrown, every later one throws the same.
 class Reader {
  public:
   // `source` must outlive the reader. Where it is seekable and has an index, a range or a damaged

@@ -2,6 +2,7 @@
 #include <memory>
 #include <optional>
 
+#include "api/failure.h"
 #include "api/frame_progress.h"
 #include "api/frame_queue.h"
 #include "api/model_source.h"
@@ -108,6 +109,27 @@ struct Writer::State {
     while (!queue.empty()) finish_one();
   }
 
+  // One of the caller's calls, none of which may follow finish().
+  template <class Work>
+  void work(Work&& call) {
+    if (finished) {
+      throw Error(ErrorKind::kUsage, "the archive is finished: nothing can be added to it");
+    }
+    failure.keep(call);
+  }
+
+  void write_all() {
+    cutter.flush();
+    drain();
+  }
+
+  void finish() {
+    write_all();
+    archive.finish();
+    stats.archive_bytes = archive.archive_bytes();
+    finished = true;
+  }
+
   codec::Progress frame_progress() { return api::frame_progress(options.progress, stats); }
 
   void add(const codec::Frame& frame, ByteView raw, const codec::FrameStats& frame_stats) {
@@ -126,6 +148,8 @@ struct Writer::State {
   std::optional<archive::ModelRecord> record;
   std::optional<codec::FrameCodec> codec;  // with the model
   Stats stats;
+  api::Failure failure;
+  bool finished = false;
   api::FrameQueue<std::shared_ptr<Coded>> queue;
 };
 
@@ -135,21 +159,21 @@ Writer::Writer(Model model, WriteOptions options, Sink& sink)
 Writer::~Writer() = default;
 
 void Writer::write(ByteView data) {
-  state_->cutter.write(data);
-  state_->write_ready();
+  state_->work([&] {
+    state_->cutter.write(data);
+    state_->write_ready();
+  });
 }
 
 void Writer::flush() {
-  state_->cutter.flush();
-  state_->drain();
-  if (state_->archive.frames() != 0) state_->archive.flush();
+  state_->work([&] {
+    state_->write_all();
+    if (state_->archive.frames() != 0) state_->archive.flush();
+  });
 }
 
 void Writer::finish() {
-  state_->cutter.flush();
-  state_->drain();
-  state_->archive.finish();
-  state_->stats.archive_bytes = state_->archive.archive_bytes();
+  state_->work([&] { state_->finish(); });
 }
 
 const Stats& Writer::stats() const { return state_->stats; }
