@@ -137,6 +137,7 @@ struct ArchiveInfo {
   std::uint64_t archives = 0;  // concatenated ones
   std::uint64_t raw_size = 0;
   std::uint64_t archive_size = 0;
+  std::uint64_t padding = 0;  // bytes of the size that are zeros behind archives
   bool needs_model = false;
   std::string model_name;  // of the last model record; these four are set when needs_model
   std::uint64_t fingerprint = 0;

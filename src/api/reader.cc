@@ -80,6 +80,7 @@ struct Reader::State {
     }
     done = true;
     stats.archive_bytes = parser.position();
+    stats.padding = parser.padding();
     return false;
   }
 
@@ -272,6 +273,7 @@ ArchiveInfo list(Source& source) {
   }
   info.archives = parser.archives();
   info.archive_size = parser.position();
+  info.padding = parser.padding();
   return info;
 }
 

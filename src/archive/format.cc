@@ -37,8 +37,9 @@ codec::Method checked_method(std::uint8_t value) {
 }
 
 std::size_t checked_raw_size(std::uint64_t size, codec::Method method) {
-  const std::size_t limit = codec::needs_model(method) ? codec::kMaxModelFrame : codec::kMaxFrame;
-  if (size > limit) throw Error(ErrorKind::kData, "a frame's size is over the format's limit");
+  if (size > codec::max_frame(method)) {
+    throw Error(ErrorKind::kData, "a frame's size is over the format's limit");
+  }
   return size;
 }
 

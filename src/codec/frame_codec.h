@@ -30,9 +30,15 @@ inline bool is_method(std::uint8_t value) { return value < kMethods && value != 
 
 inline bool needs_model(Method m) { return m == Method::kLlm || m == Method::kMixed; }
 
-// Largest frame of each kind, in bytes; readers refuse larger ones, so memory stays bounded.
+// Largest frames, in bytes; readers refuse larger ones, so memory and time stay bounded. The second
+// is for methods with a language model or all context models, the first for the others.
 inline constexpr std::size_t kMaxFrame = std::size_t{16} << 20;
 inline constexpr std::size_t kMaxModelFrame = std::size_t{1} << 20;
+
+inline std::size_t max_frame(Method m) {
+  return m == Method::kStored || m == Method::kZstd || m == Method::kCmFast ? kMaxFrame
+                                                                            : kMaxModelFrame;
+}
 inline constexpr int kMaxLanes = 32;
 // A lane is not made shorter than this unless the caller sets the number of lanes.
 inline constexpr std::size_t kMinLaneBytes = 8192;

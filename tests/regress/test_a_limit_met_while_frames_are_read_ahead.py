@@ -19,7 +19,7 @@ import sys
 import smll
 archive = sys.stdin.buffer.read()
 compressor = smll.Compressor(threads=4, level=1)
-for _ in range(40):
+for _ in range(15):
     try:
         compressor.decompress_bytes(archive, max_bytes=60_000)
     except smll.Error as error:
