@@ -7,7 +7,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace smll;
   const ByteView bytes(data, size);
   MemorySource source(bytes);
-  archive::load_index(source);
+  archive::ArchiveIndex index(source);
+  for (std::uint64_t at = 0; const auto frame = index.next_behind(at);) at = frame->offset;
   source.seek(0);
   archive::ArchiveParser parser(source);
   Bytes payload;

@@ -133,6 +133,20 @@ smll::WriteOptions make_write_options(const std::string& experts, int lanes) {
   return options;
 }
 
+// Calls smll without the interpreter's lock. What Python code raises on the way is kept by readers
+// and writers, to be thrown by later calls as well; pybind11 hands a C++ exception over only once,
+// so each call gets one of its own.
+template <class Call>
+auto without_lock(Call&& call) {
+  try {
+    const py::gil_scoped_release released;
+    return call();
+  } catch (const py::error_already_set& raised) {
+    PyErr_SetObject(raised.type().ptr(), raised.value().ptr());
+    throw py::error_already_set();
+  }
+}
+
 // A writer and the sink that it needs to outlive it.
 class PythonWriter {
  public:
@@ -141,16 +155,13 @@ class PythonWriter {
 
   void write(const py::object& data) {
     const BufferView bytes(data);
-    const py::gil_scoped_release released;
-    writer_.write(bytes.view());
+    without_lock([&] { writer_.write(bytes.view()); });
   }
   void flush() {
-    const py::gil_scoped_release released;
-    writer_.flush();
+    without_lock([&] { writer_.flush(); });
   }
   void finish() {
-    const py::gil_scoped_release released;
-    writer_.finish();
+    without_lock([&] { writer_.finish(); });
   }
 
  private:
@@ -165,11 +176,7 @@ class PythonReader {
 
   py::bytes read(std::size_t size) {
     smll::Bytes out(size);
-    std::size_t got = 0;
-    {
-      const py::gil_scoped_release released;
-      got = reader_.read(out);
-    }
+    const std::size_t got = without_lock([&] { return reader_.read(out); });
     return to_python(smll::ByteView(out).first(got));
   }
 

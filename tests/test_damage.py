@@ -46,5 +46,5 @@ def test_garbage_is_no_archive(smll):
 
 def test_trailing_garbage_is_noticed(smll):
     archive = smll("-1", input=b"data").stdout
-    result = smll("-d", input=archive + b"\0", status=1)
+    result = smll("-d", input=archive + b"\0x", status=1)
     assert b"follow the archive" in result.stderr

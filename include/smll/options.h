@@ -55,6 +55,7 @@ struct Stats {
   std::uint64_t tokens = 0;         // coded with the model
   std::uint64_t frames = 0;
   std::uint64_t damaged_frames = 0;              // left out with ReadOptions::keep_going
+  std::uint64_t padding = 0;                     // zero bytes passed over behind archives read
   double model_seconds = 0;                      // wall time inside the model
   int lanes = 0;                                 // the most that a frame had
   std::map<std::string, std::uint64_t> methods;  // frames of each method

@@ -83,7 +83,8 @@ class Compressor {
 // Largest data, in bytes, that Compressor::compress gives the compact form.
 inline constexpr std::size_t kCompactLimit = (std::size_t{1} << 16) - 1;
 
-// Writes one archive to `sink`, frame by frame, with bounded memory. One thread at a time.
+// Writes one archive to `sink`, frame by frame, with bounded memory. One thread at a time. Once a
+// call has thrown, every later one throws the same, and the archive stays incomplete.
 class Writer {
  public:
   // `sink` must outlive the writer.
@@ -96,7 +97,7 @@ class Writer {
   void catch_up();
   // Makes everything written so far readable at the other end, at the cost of a shorter frame.
   void flush();
-  // Ends the archive. Must be the last call.
+  // Ends the archive. Calls after it throw Error(kUsage).
   void finish();
 
   const Stats& stats() const;
@@ -106,7 +107,8 @@ class Writer {
   std::unique_ptr<State> state_;
 };
 
-// Reads archives, one after another where several were concatenated. One thread at a time.
+// Reads archives, one after another where several were concatenated. One thread at a time. Once a
+// read has thrown, every later one throws the same.
 class Reader {
  public:
   // `source` must outlive the reader. Where it is seekable and has an index, a range or a damaged
@@ -138,6 +140,7 @@ struct ArchiveInfo {
   std::uint64_t archives = 0;  // concatenated ones
   std::uint64_t raw_size = 0;
   std::uint64_t archive_size = 0;
+  std::uint64_t padding = 0;  // bytes of the size that are zeros behind archives
   bool needs_model = false;
   std::string model_name;  // of the last model record; these four are set when needs_model
   std::uint64_t fingerprint = 0;

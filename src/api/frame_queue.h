@@ -19,7 +19,8 @@
 namespace smll::api {
 
 // Runs work on frames in threads of their own and gives the results in the order of the starts, so
-// what comes of it does not depend on the number of threads. For one calling thread.
+// what comes of it does not depend on the number of threads. For one calling thread. A thread
+// shares nothing with the queue or its caller but what `work` owns and the two numbers below.
 template <class Result>
 class FrameQueue {
  public:
@@ -32,7 +33,7 @@ class FrameQueue {
     limit_ = std::clamp<std::size_t>(wanted, 1, kMaxJobs);
   }
   // What runs is told to stop; a future of std::async waits for it.
-  ~FrameQueue() { cancelled_ = true; }
+  ~FrameQueue() { *cancelled_ = true; }
   FrameQueue(const FrameQueue&) = delete;
   FrameQueue& operator=(const FrameQueue&) = delete;
 
@@ -41,34 +42,35 @@ class FrameQueue {
   bool full() const { return jobs_.size() >= limit_ || bytes_ >= kMaxBytes; }
   // True when finish() would not wait.
   bool ready() const {
-    return !jobs_.empty() && jobs_.front()->future.valid() &&
-           jobs_.front()->future.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+    return !jobs_.empty() && jobs_.front().future.valid() &&
+           jobs_.front().future.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
   }
 
+  // `work` must own all that it works on: it may still run when its caller has failed.
   void start(std::size_t bytes, Work work) {
-    auto job = std::make_unique<Job>();
-    job->bytes = bytes;
-    job->work = std::move(work);
-    if (limit_ > 1 && bytes >= kWorthAThread) launch(*job);
-    jobs_.push_back(std::move(job));
+    Job& job = jobs_.emplace_back();
+    job.bytes = bytes;
+    job.work = std::move(work);
     bytes_ += bytes;
+    if (limit_ > 1 && bytes >= kWorthAThread) launch(job);
   }
 
-  // The result of what was started first, or its exception. `progress` is called from here only.
+  // The result of what was started first, or its exception. `progress` is called from here only;
+  // where it throws, all jobs are cancelled.
   Result finish(const codec::Progress& progress) {
-    const std::unique_ptr<Job> job = std::move(jobs_.front());
+    Job job = std::move(jobs_.front());
     jobs_.pop_front();
-    bytes_ -= job->bytes;
-    if (!job->future.valid()) return job->work(progress);
+    bytes_ -= job.bytes;
+    if (!job.future.valid()) return job.work(progress);
     try {
-      while (job->future.wait_for(kTick) != std::future_status::ready) {
-        if (progress) progress(job->done, 0);
+      while (job.future.wait_for(kTick) != std::future_status::ready) {
+        if (progress) progress(*job.done, 0);
       }
     } catch (...) {
-      cancelled_ = true;
+      *cancelled_ = true;
       throw;
     }
-    return job->future.get();
+    return job.future.get();
   }
 
  private:
@@ -81,18 +83,20 @@ class FrameQueue {
   struct Job {
     std::size_t bytes = 0;
     Work work;
-    std::atomic<std::size_t> done{0};
+    std::shared_ptr<std::atomic<std::size_t>> done;
     std::future<Result> future;  // not valid: finish() does the work
   };
 
   void launch(Job& job) {
+    job.done = std::make_shared<std::atomic<std::size_t>>(0);
     try {
-      job.future = std::async(std::launch::async, [this, &job] {
-        return job.work([this, &job](std::size_t bytes, std::uint64_t) {
-          if (cancelled_) throw Error(ErrorKind::kIo, "cancelled");
-          job.done = bytes;
-        });
-      });
+      job.future = std::async(std::launch::async,
+                              [work = job.work, done = job.done, cancelled = cancelled_] {
+                                return work([&](std::size_t bytes, std::uint64_t) {
+                                  if (*cancelled) throw Error(ErrorKind::kIo, "cancelled");
+                                  *done = bytes;
+                                });
+                              });
     } catch (const std::system_error&) {
       // The machine gives no more threads.
     }
@@ -100,8 +104,8 @@ class FrameQueue {
 
   std::size_t limit_;
   std::size_t bytes_ = 0;
-  std::atomic<bool> cancelled_{false};
-  std::deque<std::unique_ptr<Job>> jobs_;
+  const std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);
+  std::deque<Job> jobs_;
 };
 
 }  // namespace smll::api

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "api/failure.h"
 #include "api/frame_progress.h"
 #include "api/frame_queue.h"
 #include "api/model_source.h"
@@ -21,14 +22,26 @@ std::uint64_t range_end(const Range& range) {
   return range.length > UINT64_MAX - range.start ? UINT64_MAX : range.start + range.length;
 }
 
-// A frame whose payload has been read, and what it decodes to.
+// The part of a range that a frame's bytes [start, start + size) hold.
+ByteView part_of(const Range& range, std::uint64_t start, ByteView raw) {
+  const std::uint64_t end = start + raw.size();
+  const std::uint64_t first = std::clamp(range.start, start, end);
+  const std::uint64_t last = std::clamp(range_end(range), first, end);
+  return raw.subspan(first - start, last - first);
+}
+
+// A frame whose payload has been read.
 struct Pending {
   archive::FrameHeader frame;
   std::uint64_t number = 0;
   std::string place;
   std::uint64_t start = 0;        // of its data in the uncompressed data
   std::uint64_t archive_end = 0;  // where its record ends in the source
-  Bytes payload;
+  // Shared with the thread that decodes it.
+  std::shared_ptr<const Bytes> payload;
+};
+
+struct Decoded {
   Bytes raw;
   codec::FrameStats stats;
 };
@@ -44,33 +57,38 @@ struct Reader::State {
     if (options.range) range = *options.range;
   }
 
+  // The next bytes to give, as many as fit.
+  std::size_t read(std::span<std::uint8_t> out) {
+    if (ready.empty() && !advance()) return 0;
+    const std::size_t part = std::min(out.size(), ready.size());
+    std::memcpy(out.data(), ready.data(), part);
+    ready = ready.subspan(part);
+    return part;
+  }
+
   // Makes `ready` the next bytes to give; false at the end.
   bool advance() {
     while (true) {
       read_ahead();
       if (pending.empty()) break;
-      const std::unique_ptr<Pending> next = std::move(pending.front());
+      const Pending next = std::move(pending.front());
       pending.pop_front();
-      if (!decode(*next)) continue;
-      const std::uint64_t start = next->start;
-      const std::uint64_t first = std::max(start, range.start) - start;
-      const std::uint64_t last =
-          std::min<std::uint64_t>(start + next->raw.size(), range_end(range)) - start;
-      raw = std::move(next->raw);
-      ready = ByteView(raw).subspan(first, last - first);
-      count_given(next->archive_end);
+      if (!decode(next)) continue;
+      ready = part_of(range, next.start, raw);
+      count_given(next.archive_end);
       if (!ready.empty()) return true;
     }
     done = true;
     stats.archive_bytes = parser.position();
+    stats.padding = parser.padding();
     return false;
   }
 
   // Reads the next frame to decode and, where that costs no waiting, some of those behind it.
   void read_ahead() {
-    while (!ended && !failed) {
+    while (!ended && !met) {
       const bool first = pending.empty();
-      if (!first && (queue.full() || codec::needs_model(pending.back()->frame.method) ||
+      if (!first && (queue.full() || codec::needs_model(pending.back().frame.method) ||
                      !parser.frame_follows())) {
         return;
       }
@@ -78,10 +96,10 @@ struct Reader::State {
         ended = !read_frame();
       } catch (...) {
         // The frames before come first.
-        failed = std::current_exception();
+        met = std::current_exception();
       }
     }
-    if (failed && pending.empty()) std::rethrow_exception(failed);
+    if (met && pending.empty()) std::rethrow_exception(met);
   }
 
   // Takes one frame from the source: to be decoded, or left out; false when no more is needed.
@@ -95,14 +113,16 @@ struct Reader::State {
       attempt([&] { parser.skip_payload(); });
       return true;
     }
-    auto next = std::make_unique<Pending>();
-    next->frame = parser.frame();
-    next->number = parser.frame_number();
-    next->place = parser.place();
-    next->start = start;
-    if (!attempt([&] { parser.read_payload(next->payload); })) return true;
-    next->archive_end = parser.position();
-    if (!codec::needs_model(next->frame.method)) start_decoding(*next);
+    Pending next;
+    next.frame = parser.frame();
+    next.number = parser.frame_number();
+    next.place = parser.place();
+    next.start = start;
+    Bytes payload;
+    if (!attempt([&] { parser.read_payload(payload); })) return true;
+    next.payload = std::make_shared<const Bytes>(std::move(payload));
+    next.archive_end = parser.position();
+    if (!codec::needs_model(next.frame.method)) start_decoding(next);
     pending.push_back(std::move(next));
     return true;
   }
@@ -130,17 +150,18 @@ struct Reader::State {
     }
   }
 
-  void start_decoding(Pending& next) {
-    queue.start(next.frame.raw_size, [&next](const codec::Progress& progress) {
-      codec::FrameCodec codec(nullptr);
-      next.raw =
-          codec.decode(next.frame.method, next.frame.raw_size, next.payload, &next.stats, progress);
-      return true;
-    });
+  void start_decoding(const Pending& next) {
+    queue.start(next.frame.raw_size,
+                [frame = next.frame, payload = next.payload](const codec::Progress& progress) {
+                  Decoded decoded;
+                  decoded.raw = codec::FrameCodec(nullptr).decode(
+                      frame.method, frame.raw_size, *payload, &decoded.stats, progress);
+                  return decoded;
+                });
   }
 
-  // False when the frame is damaged and left out.
-  bool decode(Pending& next) {
+  // Makes `raw` the frame's data; false when it is damaged and left out.
+  bool decode(const Pending& next) {
     // Of a range only part of a frame may be given.
     if (!options.range) check_limit(stats.raw_bytes + next.frame.raw_size);
     return attempt([&] {
@@ -152,17 +173,19 @@ struct Reader::State {
     });
   }
 
-  void decode_payload(Pending& next) {
+  void decode_payload(const Pending& next) {
     const archive::FrameHeader& frame = next.frame;
     const codec::Progress progress = api::frame_progress(options.progress, stats);
+    Decoded decoded;
     if (codec::needs_model(frame.method)) {
-      next.raw = codec_with_model().decode(frame.method, frame.raw_size, next.payload, &next.stats,
-                                           progress);
+      decoded.raw = codec_with_model().decode(frame.method, frame.raw_size, *next.payload,
+                                              &decoded.stats, progress);
     } else {
-      queue.finish(progress);
+      decoded = queue.finish(progress);
     }
-    parser.check_content(frame, next.number, next.raw, next.payload);
-    api::count_frame(frame.method, next.stats, stats);
+    parser.check_content(frame, next.number, decoded.raw, *next.payload);
+    raw = std::move(decoded.raw);
+    api::count_frame(frame.method, decoded.stats, stats);
   }
 
   codec::FrameCodec& codec_with_model() {
@@ -205,15 +228,16 @@ struct Reader::State {
   Range range;
   api::LoadedModelPtr loaded;
   std::optional<codec::FrameCodec> codec;  // with the model
-  std::deque<std::unique_ptr<Pending>> pending;
-  std::exception_ptr failed;  // what reading ahead met
+  std::deque<Pending> pending;
+  std::exception_ptr met;  // by reading ahead; what was read before it comes first
   bool ended = false;
   Bytes raw;
   ByteView ready;  // the part of `raw` that has not been given yet
   std::uint64_t raw_position = 0;
   bool done = false;
+  api::Failure failure;
   Stats stats;
-  api::FrameQueue<bool> queue;  // of those pending that need no model, in their order
+  api::FrameQueue<Decoded> queue;  // of those pending that need no model, in their order
 };
 
 Reader::Reader(Model model, ReadOptions options, Source& source)
@@ -222,13 +246,8 @@ Reader::Reader(Model model, ReadOptions options, Source& source)
 Reader::~Reader() = default;
 
 std::size_t Reader::read(std::span<std::uint8_t> out) {
-  State& state = *state_;
-  if (out.empty() || state.done) return 0;
-  if (state.ready.empty() && !state.advance()) return 0;
-  const std::size_t part = std::min(out.size(), state.ready.size());
-  std::memcpy(out.data(), state.ready.data(), part);
-  state.ready = state.ready.subspan(part);
-  return part;
+  return state_->failure.keep(
+      [&] { return out.empty() || state_->done ? std::size_t{0} : state_->read(out); });
 }
 
 const Stats& Reader::stats() const { return state_->stats; }
@@ -254,6 +273,7 @@ ArchiveInfo list(Source& source) {
   }
   info.archives = parser.archives();
   info.archive_size = parser.position();
+  info.padding = parser.padding();
   return info;
 }
 

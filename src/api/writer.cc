@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/failure.h"
 #include "api/frame_progress.h"
 #include "api/frame_queue.h"
 #include "api/model_source.h"
@@ -185,6 +186,27 @@ struct Writer::State {
     while (!queue.empty()) finish_one();
   }
 
+  // One of the caller's calls, none of which may follow finish().
+  template <class Work>
+  void work(Work&& call) {
+    if (finished) {
+      throw Error(ErrorKind::kUsage, "the archive is finished: nothing can be added to it");
+    }
+    failure.keep(call);
+  }
+
+  void write_all() {
+    catch_up();
+    end_frames();
+  }
+
+  void finish() {
+    write_all();
+    archive.finish();
+    stats.archive_bytes = archive.archive_bytes();
+    finished = true;
+  }
+
   codec::Progress frame_progress() { return api::frame_progress(options.progress, stats); }
 
   void add(const codec::Frame& frame, ByteView raw, const codec::FrameStats& frame_stats) {
@@ -209,6 +231,8 @@ struct Writer::State {
   std::optional<archive::ModelRecord> record;
   std::optional<codec::FrameCodec> codec;  // with the model
   Stats stats;
+  api::Failure failure;
+  bool finished = false;
   api::FrameQueue<std::shared_ptr<Coded>> queue;
 };
 
@@ -218,26 +242,28 @@ Writer::Writer(Model model, WriteOptions options, Sink& sink)
 Writer::~Writer() = default;
 
 void Writer::write(ByteView data) {
-  state_->write(data);
-  state_->write_ready();
+  state_->work([&] {
+    state_->write(data);
+    state_->write_ready();
+  });
 }
 
 void Writer::catch_up() {
-  state_->catch_up();
-  state_->write_ready();
+  state_->work([&] {
+    state_->catch_up();
+    state_->write_ready();
+  });
 }
 
 void Writer::flush() {
-  state_->catch_up();
-  state_->end_frames();
-  if (state_->archive.frames() != 0) state_->archive.flush();
+  state_->work([&] {
+    state_->write_all();
+    if (state_->archive.frames() != 0) state_->archive.flush();
+  });
 }
 
 void Writer::finish() {
-  state_->catch_up();
-  state_->end_frames();
-  state_->archive.finish();
-  state_->stats.archive_bytes = state_->archive.archive_bytes();
+  state_->work([&] { state_->finish(); });
 }
 
 const Stats& Writer::stats() const { return state_->stats; }

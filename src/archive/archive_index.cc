@@ -1,6 +1,7 @@
 #include "archive/archive_index.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "archive/byte_io.h"
 #include "archive/stream_hash.h"
@@ -8,8 +9,10 @@
 namespace smll::archive {
 namespace {
 
-// Far above what any archive has, so that a damaged size costs little memory.
-constexpr std::uint32_t kMaxEndRecord = std::uint32_t{256} << 20;
+// Above what archives have: 10 million frames, 10 TB at the usual size. Keeps memory small.
+constexpr std::uint32_t kMaxEndRecord = std::uint32_t{64} << 20;
+// The same of archives that are joined.
+constexpr std::size_t kMaxArchives = std::size_t{1} << 20;
 
 bool read_at(Source& source, std::uint64_t offset, std::size_t size, Bytes& out) {
   source.seek(offset);
@@ -21,6 +24,20 @@ bool read_at(Source& source, std::uint64_t offset, std::size_t size, Bytes& out)
     done += got;
   }
   return true;
+}
+
+// `end` without the zero bytes in front of it.
+std::uint64_t before_padding(Source& source, std::uint64_t end) {
+  Bytes block;
+  for (std::size_t most = 16; end != 0; most = std::min<std::size_t>(most * 2, 65536)) {
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(end, most));
+    if (!read_at(source, end - size, size, block)) return 0;
+    const auto last =
+        std::find_if(block.rbegin(), block.rend(), [](auto byte) { return byte != 0; });
+    end -= static_cast<std::uint64_t>(last - block.rbegin());
+    if (last != block.rend()) break;
+  }
+  return end;
 }
 
 // The end record that ends at `end` (its trailer included), without trailer and check; empty when
@@ -40,54 +57,66 @@ Bytes end_record_before(Source& source, std::uint64_t end) {
   return bytes;
 }
 
-// Adds an archive's frames in order and returns where the archive starts. Throws Error(kData) when
-// the record lies about them.
-std::uint64_t add_frames(const Bytes& record, std::uint64_t archive_end,
-                         std::vector<IndexedFrame>& frames) {
-  std::size_t next = 1;
-  const NextByte next_byte = [&] {
-    if (next == record.size()) throw Error(ErrorKind::kData, "the index is too short");
-    return record[next++];
-  };
-  read_varint(next_byte);  // the body's size
-  const std::uint64_t count = read_varint(next_byte);
-  std::vector<IndexedFrame> added;
-  std::uint64_t offset = 0;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const FrameEntry entry = read_entry(next_byte);
-    if (entry.stored_size > archive_end - offset) throw Error(ErrorKind::kData, "the index lies");
-    added.push_back({offset, i, std::nullopt});
-    offset += entry.stored_size;
-  }
-  std::optional<ModelRecord> model;
-  if (record.size() - next > 8) {
-    const std::uint8_t tag = next_byte();
-    if (tag & kTagModel) model = read_model_record(tag, next_byte);
-  }
-  const std::uint64_t start = archive_end - offset;
-  for (IndexedFrame& frame : added) {
-    frame.offset += start;
-    frame.model = model;
-  }
-  frames.insert(frames.begin(), added.begin(), added.end());
-  return start;
-}
-
 }  // namespace
 
-std::vector<IndexedFrame> load_index(Source& source) {
-  std::vector<IndexedFrame> frames;
+FrameList::FrameList(Bytes record) : record_(std::move(record)), next_(1) {
+  const NextByte next_byte = [this] {
+    if (next_ >= record_.size()) throw Error(ErrorKind::kData, "the index is too short");
+    return record_[next_++];
+  };
+  read_varint(next_byte);  // the body's size
+  count_ = read_varint(next_byte);
+  entries_ = next_;
+  for (std::uint64_t i = 0; i < count_; ++i) {
+    const std::uint64_t size = read_entry(next_byte).stored_size;
+    if (size > UINT64_MAX - total_) throw Error(ErrorKind::kData, "the index lies");
+    total_ += size;
+  }
+  if (record_.size() - next_ > 8) {
+    const std::uint8_t tag = next_byte();
+    if (tag & kTagModel) model_ = read_model_record(tag, next_byte);
+  }
+  next_ = entries_;
+}
+
+void FrameList::pass() {
+  offset_ += read_entry([this] { return record_[next_++]; }).stored_size;
+  ++number_;
+}
+
+ArchiveIndex::ArchiveIndex(Source& source) : source_(source) {
   std::uint64_t end = source.size();
   try {
-    while (end != 0) {
-      const Bytes record = end_record_before(source, end);
-      if (record.empty()) break;
-      end = add_frames(record, end - kTrailerSize - record.size() - 8, frames);
+    while (archives_.size() < kMaxArchives) {
+      end = before_padding(source, end);
+      Bytes bytes = end_record_before(source, end);
+      if (bytes.empty()) break;
+      const std::uint64_t record = end - kTrailerSize - bytes.size() - 8;
+      const std::uint64_t frames = FrameList(std::move(bytes)).total();
+      if (frames > record) break;
+      archives_.push_back({record - frames, record, end});
+      empty_ = false;
+      end = record - frames;
     }
-  } catch (const Error&) {
-    // What was found behind the broken record still serves.
+  } catch (const Error& error) {
+    // What was found behind a broken record still serves.
+    if (error.kind() != ErrorKind::kData) throw;
   }
-  return frames;
+}
+
+std::optional<IndexedFrame> ArchiveIndex::next_behind(std::uint64_t position) {
+  for (; !archives_.empty(); archives_.pop_back(), loaded_ = false) {
+    const Archive& archive = archives_.back();
+    if (archive.record <= position) continue;
+    if (!std::exchange(loaded_, true)) {
+      frames_ = FrameList(end_record_before(source_, archive.end));
+    }
+    for (; !frames_.at_end(); frames_.pass()) {
+      const std::uint64_t offset = archive.start + frames_.offset();
+      if (offset > position) return IndexedFrame{offset, frames_.number(), frames_.model()};
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace smll::archive

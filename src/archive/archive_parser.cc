@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "archive/archive_index.h"
 #include "archive/byte_io.h"
 #include "archive/frame_scan.h"
 
@@ -27,8 +26,8 @@ std::uint8_t ArchiveParser::header_byte() {
 bool ArchiveParser::next_frame() {
   while (true) {
     if (!in_archive_) {
-      if (input_.at_end() && archives_ != 0) return false;
-      if (!start_archive()) return false;
+      if (archives_ != 0 && !skip_padding()) return false;
+      start_archive();
     }
     if (number_ != 0 && single_) {
       in_archive_ = false;
@@ -57,8 +56,17 @@ bool ArchiveParser::frame_follows() {
   return input_.ready() && !input_.at_end() && input_.peek() != kTagEnd;
 }
 
-// Reads a file header; false at the end of the source.
-bool ArchiveParser::start_archive() {
+bool ArchiveParser::skip_padding() {
+  while (!input_.at_end()) {
+    if (input_.peek() != 0) return true;
+    input_.skip(1);
+    ++padding_;
+  }
+  return false;
+}
+
+// Reads a file header.
+void ArchiveParser::start_archive() {
   region_start_ = input_.position();
   number_ = 0;
   header_.clear();
@@ -90,7 +98,6 @@ bool ArchiveParser::start_archive() {
   content_.reset();
   entries_.reset();
   entries_size_ = 0;
-  return true;
 }
 
 void ArchiveParser::read_frame_records(std::uint8_t tag) {
@@ -241,25 +248,23 @@ void ArchiveParser::read_trailer(std::uint64_t end_size) {
 }
 
 bool ArchiveParser::resume_after_damage() {
-  bool has_index = false;
-  if (input_.source().seekable()) {
-    const std::uint64_t position = input_.position();
-    if (resume_by_index(has_index)) return true;
-    input_.seek(has_index ? input_.source().size() : position);
-  }
-  if (!has_index && resume_by_scan()) return true;
+  if (input_.source().seekable()) load_index();
+  if (index_ && !index_->empty() ? resume_by_index() : resume_by_scan()) return true;
   in_archive_ = false;
   return false;
 }
 
-bool ArchiveParser::resume_by_index(bool& has_index) {
-  const std::vector<IndexedFrame> frames = load_index(input_.source());
-  has_index = !frames.empty();
-  const auto next = std::find_if(frames.begin(), frames.end(), [this](const IndexedFrame& frame) {
-    return frame.offset > region_start_;
-  });
-  if (next == frames.end()) return false;
-  input_.seek(next->offset);
+// Once: what it finds does not depend on where the damage is.
+void ArchiveParser::load_index() {
+  if (index_) return;
+  index_.emplace(input_.source());
+  input_.seek(input_.position());
+}
+
+bool ArchiveParser::resume_by_index() {
+  const std::optional<IndexedFrame> next = index_->next_behind(region_start_);
+  input_.seek(next ? next->offset : input_.source().size());
+  if (!next) return false;
   resume_at(next->number, next->model);
   return true;
 }

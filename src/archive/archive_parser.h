@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 
+#include "archive/archive_index.h"
 #include "archive/buffered_input.h"
 #include "archive/format.h"
 #include "archive/stream_hash.h"
@@ -33,6 +34,8 @@ class ArchiveParser {
   std::uint64_t frame_offset() const { return region_start_; }
   std::uint64_t position() const { return input_.position(); }
   std::uint64_t archives() const { return archives_; }
+  // Zero bytes passed over behind archives.
+  std::uint64_t padding() const { return padding_; }
   // The model record of this archive, once a frame needed it.
   const std::optional<ModelRecord>& model() const { return model_; }
 
@@ -54,9 +57,12 @@ class ArchiveParser {
  private:
   // Where a frame was found again, and what its archive's index says of the model.
   void resume_at(std::uint64_t number, const std::optional<ModelRecord>& model);
-  bool resume_by_index(bool& has_index);
+  bool resume_by_index();
   bool resume_by_scan();
-  bool start_archive();
+  void load_index();
+  // Passes over zero bytes behind an archive; false at the end of the source.
+  bool skip_padding();
+  void start_archive();
   void read_frame_records(std::uint8_t tag);
   void end_frame();
   void read_end_record();
@@ -70,6 +76,7 @@ class ArchiveParser {
   std::uint64_t number_ = 0;
   std::uint64_t region_start_ = 0;
   std::uint64_t archives_ = 0;
+  std::uint64_t padding_ = 0;
   bool in_archive_ = false;
   bool single_ = false;
   bool frame_open_ = false;  // a frame's header has been read and its payload has not been ended
@@ -86,6 +93,7 @@ class ArchiveParser {
   StreamHash content_;
   StreamHash entries_;
   std::uint64_t entries_size_ = 0;
+  std::optional<ArchiveIndex> index_;  // of a seekable source, from the first damage on
 };
 
 }  // namespace smll::archive

@@ -42,6 +42,17 @@ Bytes archive_of(const std::vector<Bytes>& frames) {
   return sink.take();
 }
 
+// What the index tells of all frames but the first.
+std::vector<IndexedFrame> indexed_frames(const Bytes& archive) {
+  MemorySource source(archive);
+  ArchiveIndex index(source);
+  std::vector<IndexedFrame> frames;
+  while (const auto frame = index.next_behind(frames.empty() ? 0 : frames.back().offset)) {
+    frames.push_back(*frame);
+  }
+  return frames;
+}
+
 // Content of all frames, with every check made. Stored frames only.
 Bytes content_of(const Bytes& archive) {
   MemorySource source(archive);
@@ -135,10 +146,9 @@ TEST(Archive, EveryFlippedBitIsNoticed) {
 
 TEST(Archive, SwappedFramesAreNoticed) {
   const Bytes archive = archive_of({some_bytes(5, 1), some_bytes(50, 2), some_bytes(50, 3)});
-  MemorySource source(archive);
-  const std::vector<IndexedFrame> index = load_index(source);
-  ASSERT_EQ(index.size(), 3u);
-  const std::size_t second = index[1].offset, third = index[2].offset, size = third - second;
+  const std::vector<IndexedFrame> index = indexed_frames(archive);
+  ASSERT_EQ(index.size(), 2u);
+  const std::size_t second = index[0].offset, third = index[1].offset, size = third - second;
   Bytes swapped = archive;
   std::swap_ranges(swapped.begin() + static_cast<std::ptrdiff_t>(second),
                    swapped.begin() + static_cast<std::ptrdiff_t>(third),
@@ -198,9 +208,7 @@ TEST(Archive, FlushMakesTheFirstFrameReadable) {
 
 TEST(Archive, RecoversBehindADamagedHeader) {
   Bytes archive = archive_of({some_bytes(50, 1), some_bytes(60, 2), some_bytes(70, 3)});
-  MemorySource whole(archive);
-  const std::vector<IndexedFrame> index = load_index(whole);
-  archive[index[1].offset + 1] ^= 0x55;
+  archive[indexed_frames(archive)[0].offset + 1] ^= 0x55;
   MemorySource source(archive);
   ArchiveParser parser(source);
   ASSERT_TRUE(parser.next_frame());
@@ -220,12 +228,28 @@ TEST(Archive, TheIndexReachesBackOverConcatenatedArchives) {
   const std::size_t first_size = both.size();
   const Bytes second = archive_of({some_bytes(8, 2), some_bytes(7, 3)});
   both.insert(both.end(), second.begin(), second.end());
-  MemorySource source(both);
-  const std::vector<IndexedFrame> index = load_index(source);
-  ASSERT_EQ(index.size(), 4u);
-  EXPECT_EQ(index[0].offset, 0u);
-  EXPECT_EQ(index[2].offset, first_size);
-  EXPECT_EQ(index[3].number, 1u);
+  const std::vector<IndexedFrame> index = indexed_frames(both);
+  ASSERT_EQ(index.size(), 3u);
+  EXPECT_EQ(index[0].number, 1u);
+  EXPECT_EQ(index[1].offset, first_size);
+  EXPECT_EQ(index[2].number, 1u);
+}
+
+TEST(Format, LargeFramesAreOfFewMethods) {
+  const std::size_t large = codec::kMaxModelFrame + 1;
+  for (const codec::Method method :
+       {codec::Method::kStored, codec::Method::kZstd, codec::Method::kCmFast, codec::Method::kCm,
+        codec::Method::kLlm, codec::Method::kCmEnglish, codec::Method::kMixed}) {
+    Bytes bytes;
+    put_frame_header(bytes, {method, large, 1, 0});
+    std::size_t next = 1;
+    const auto read = [&] { return read_frame_header(bytes[0], [&] { return bytes.at(next++); }); };
+    if (method <= codec::Method::kCmFast) {
+      EXPECT_EQ(read().raw_size, large);
+    } else {
+      EXPECT_THROW(read(), Error) << method_name(method);
+    }
+  }
 }
 
 TEST(Format, ModelRecordsComeBack) {

@@ -9,7 +9,7 @@ namespace smll::archive {
 
 bool BufferedInput::refill() {
   next_ = 0;
-  filled_ = source_.read(buffer_);
+  filled_ = source_.read(std::span(buffer_).first(kBufferSize));
   return filled_ != 0;
 }
 
@@ -22,13 +22,8 @@ std::uint8_t BufferedInput::next_byte() {
 }
 
 ByteView BufferedInput::window(std::size_t size) {
-  if (available() < size) {
-    std::copy(buffer_.begin() + next_, buffer_.begin() + filled_, buffer_.begin());
-    filled_ -= next_;
-    next_ = 0;
-    if (buffer_.size() < size) buffer_.resize(size);
-  }
   while (available() < size) {
+    if (filled_ == buffer_.size()) make_room(size);
     const std::size_t got = source_.read(std::span(buffer_).subspan(filled_));
     if (got == 0) break;
     filled_ += got;
@@ -36,7 +31,24 @@ ByteView BufferedInput::window(std::size_t size) {
   return ByteView(buffer_).subspan(next_, available());
 }
 
+// Moves no more bytes than were read since they were moved before, so that windows on all places of
+// a source take time for its size alone; and takes no more memory than arrives.
+void BufferedInput::make_room(std::size_t size) {
+  if (next_ > available()) {
+    std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(next_), buffer_.end(), buffer_.begin());
+    filled_ -= std::exchange(next_, 0);
+  } else {
+    buffer_.resize(2 * std::min(buffer_.size(), size));
+  }
+}
+
 void BufferedInput::put_back(ByteView bytes) {
+  position_ -= bytes.size();
+  if (next_ >= bytes.size()) {
+    next_ -= bytes.size();
+    return;
+  }
+  // Some of them came before the buffer was filled again.
   const ByteView rest = ByteView(buffer_).subspan(next_, available());
   Bytes joined(bytes.begin(), bytes.end());
   joined.insert(joined.end(), rest.begin(), rest.end());
@@ -44,7 +56,6 @@ void BufferedInput::put_back(ByteView bytes) {
   filled_ = joined.size();
   joined.resize(std::max(joined.size(), kBufferSize));
   buffer_ = std::move(joined);
-  position_ -= bytes.size();
 }
 
 void BufferedInput::read(std::size_t size, Bytes& out) {
@@ -74,9 +85,15 @@ void BufferedInput::skip(std::uint64_t size) {
 }
 
 void BufferedInput::seek(std::uint64_t offset) {
-  source_.seek(offset);
+  const std::uint64_t begin = position_ - next_, end = position_ + available();
+  if (offset >= begin && offset <= end) {
+    source_.seek(end);
+    next_ = static_cast<std::size_t>(offset - begin);
+  } else {
+    source_.seek(offset);
+    next_ = filled_ = 0;
+  }
   position_ = offset;
-  next_ = filled_ = 0;
 }
 
 void BufferedInput::throw_truncated() const {

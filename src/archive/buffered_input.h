@@ -22,12 +22,12 @@ class BufferedInput {
   std::uint8_t next_byte();
   // The next bytes, which stay: at least `size`, or all that are left. Holds them in memory.
   ByteView window(std::size_t size);
-  // Gives back what was read last.
+  // Gives back what was read last, and nothing was sought since.
   void put_back(ByteView bytes);
   // Appends exactly `size` bytes to `out`; allocates no more than arrives, whatever `size` claims.
   void read(std::size_t size, Bytes& out);
   void skip(std::uint64_t size);
-  // Only where the source is seekable.
+  // Only where the source is seekable. What others did to the source's position does not matter.
   void seek(std::uint64_t offset);
 
   Source& source() { return source_; }
@@ -36,6 +36,8 @@ class BufferedInput {
   static constexpr std::size_t kBufferSize = std::size_t{64} << 10;
   std::size_t available() const { return filled_ - next_; }
   bool refill();
+  // For more bytes behind those that are there.
+  void make_room(std::size_t size);
   [[noreturn]] void throw_truncated() const;
 
   Source& source_;

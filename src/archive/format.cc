@@ -37,8 +37,9 @@ codec::Method checked_method(std::uint8_t value) {
 }
 
 std::size_t checked_raw_size(std::uint64_t size, codec::Method method) {
-  if (size > codec::max_raw_size(method))
+  if (size > codec::max_frame(method)) {
     throw Error(ErrorKind::kData, "a frame's size is over the format's limit");
+  }
   return size;
 }
 

@@ -259,6 +259,13 @@ void Session::decode(Source& source, Sink& sink, const std::string& name) {
   Bytes buffer(kBuffer);
   while (const std::size_t got = reader.read(buffer)) sink.write(ByteView(buffer).first(got));
   last_ = reader.stats();
+  bar.clear();
+  note_padding(name, last_.padding);
+}
+
+void Session::note_padding(const std::string& name, std::uint64_t bytes) const {
+  if (bytes == 0 || args_.verbosity < 0) return;
+  say(fmt::format("{}: {} zero bytes behind the archive are ignored", shown(name), bytes));
 }
 
 void Session::list_archive(FileSource& source, const std::string& name) {
@@ -267,6 +274,7 @@ void Session::list_archive(FileSource& source, const std::string& name) {
   listed_ = true;
   print_list_line(name, info);
   if (args_.verbosity > 0) print_list_frames(info);
+  note_padding(name, info.padding);
 }
 
 void Session::report_done(const std::string& path, const Stats& stats, const std::string& target) {

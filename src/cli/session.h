@@ -35,6 +35,7 @@ class Session {
   void transform(FileSource& source, Sink& sink, const std::string& path);
   void check_not_same(const FileSource& source, const std::string& target) const;
   void report_done(const std::string& path, const Stats& stats, const std::string& target);
+  void note_padding(const std::string& name, std::uint64_t bytes) const;
   void skip(const std::string& message);
   void fail(const std::string& path, const Error& error);
   bool shows_progress() const;

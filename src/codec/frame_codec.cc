@@ -103,11 +103,6 @@ void encode_plain(std::span<const std::uint8_t> data, bool hurry, Frame& best,
 
 }  // namespace
 
-std::size_t max_raw_size(Method method) {
-  if (needs_model(method)) return kMaxModelFrame;
-  return method == Method::kZstd ? kMaxZstdFrame : kMaxFrame;
-}
-
 // Of a frame with the model.
 struct Estimate {
   std::size_t bytes = 0;
@@ -254,7 +249,7 @@ std::vector<std::uint8_t> FrameCodec::decode(Method method, std::size_t raw_size
                                              std::span<const std::uint8_t> payload,
                                              FrameStats* stats, const Progress& progress) {
   if (stats) *stats = {};
-  if (raw_size > max_raw_size(method)) {
+  if (raw_size > max_frame(method)) {
     throw Error(ErrorKind::kData,
                 "the archive is damaged: a frame is larger than the format allows");
   }

@@ -30,14 +30,17 @@ inline bool is_method(std::uint8_t value) { return value < kMethods && value != 
 
 inline bool needs_model(Method m) { return m == Method::kLlm || m == Method::kMixed; }
 
-// Bytes that a frame of this method may have at most.
-std::size_t max_raw_size(Method method);
-
-// Largest frame of each kind, in bytes; readers refuse larger ones, so memory stays bounded.
+// Largest frames, in bytes; readers refuse larger ones, so memory and time stay bounded. The second
+// is for methods with a language model or all context models; the third for zstd, whose matches may
+// lie far apart; the first for the others.
 inline constexpr std::size_t kMaxFrame = std::size_t{16} << 20;
 inline constexpr std::size_t kMaxModelFrame = std::size_t{1} << 20;
-// Of kZstd alone, whose matches may lie far apart.
 inline constexpr std::size_t kMaxZstdFrame = std::size_t{64} << 20;
+
+inline std::size_t max_frame(Method m) {
+  if (m == Method::kZstd) return kMaxZstdFrame;
+  return m == Method::kStored || m == Method::kCmFast ? kMaxFrame : kMaxModelFrame;
+}
 inline constexpr int kMaxLanes = 32;
 // A lane is not made shorter than this unless the caller sets the number of lanes.
 inline constexpr std::size_t kMinLaneBytes = 8192;
