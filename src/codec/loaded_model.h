@@ -22,11 +22,14 @@ struct ModelOptions {
   bool learns = false;  // kExact: from the text that it codes (exact/learner.h), with one lane
 };
 
+struct ModelFile;
+
 // Immutable after load(); may be shared by threads. Predictors made from it may not.
 class LoadedModel {
  public:
-  // Reads the GGUF file at `path`. Throws Error(kModel) when it is missing, damaged or not
-  // supported.
+  // Reads the GGUF file at `path`, unless the process has a model of the same file and backend:
+  // then they share what was read. The file is not needed any more afterwards. Throws Error(kModel)
+  // when it is missing, damaged or not supported, or changes while it is read.
   static std::shared_ptr<const LoadedModel> load(const std::string& path,
                                                  const ModelOptions& options);
   virtual ~LoadedModel() = default;
@@ -47,14 +50,16 @@ class LoadedModel {
   const std::string& path() const { return path_; }
   const std::string& name() const { return name_; }  // general.name of the GGUF, or the file's name
   const ModelOptions& options() const { return options_; }
-  const text::Vocabulary& vocabulary() const { return *vocabulary_; }
-  const text::Tokenizer& tokenizer() const { return *tokenizer_; }
+  const text::Vocabulary& vocabulary() const;
+  const text::Tokenizer& tokenizer() const;
 
  protected:
+  LoadedModel(const std::string& path, const ModelOptions& options,
+              std::shared_ptr<const ModelFile> file);
+
   std::string path_, name_;
   ModelOptions options_;
-  std::unique_ptr<text::Vocabulary> vocabulary_;
-  std::unique_ptr<text::Tokenizer> tokenizer_;
+  std::shared_ptr<const ModelFile> file_;
 };
 
 }  // namespace smll::codec
