@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <future>
 #include <map>
+#include <system_error>
 #include <utility>
 
 #include "codec/model_coder.h"
@@ -89,6 +90,16 @@ void encode_plain(std::span<const std::uint8_t> data, bool hurry, Frame& best,
       best.method == Method::kZstd && best.payload.size() * 100 <= cm.payload.size() * kZstdIsNear;
   keep_smaller(best, cm.method, std::move(cm.payload));
   if (hurry && near) keep_smaller(best, Method::kZstd, encode_zstd(data, kZstdLevel));
+}
+
+// Does the work in a thread of its own; when its result is asked for where there is none.
+std::future<std::size_t> start(bool thread, const std::function<std::size_t()>& work) {
+  try {
+    if (thread) return std::async(std::launch::async, work);
+  } catch (const std::system_error&) {
+    // The machine gives no more threads.
+  }
+  return std::async(std::launch::deferred, work);
 }
 
 }  // namespace
@@ -213,8 +224,8 @@ Frame FrameCodec::encode(std::span<const std::uint8_t> data, const FrameOptions&
     FrameStats estimate_stats;
     std::future<std::size_t> estimate;
     if (model && data.size() > kSampleAbove) {
-      estimate = std::async(state_->has_threads() ? std::launch::async : std::launch::deferred,
-                            [&] { return state_->estimate(data, estimate_stats); });
+      estimate =
+          start(state_->has_threads(), [&] { return state_->estimate(data, estimate_stats); });
     }
     encode_plain(data, hurry, best, model ? Progress{} : progress);
     if (estimate.valid()) {
