@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <future>
-#include <map>
 #include <system_error>
 #include <utility>
 
@@ -106,9 +105,14 @@ std::future<std::size_t> start(bool thread, const std::function<std::size_t()>& 
 
 struct FrameCodec::State {
   std::shared_ptr<const LoadedModel> model;
-  // By how many they are, and whether they may learn: predictors that share the threads and a
-  // frame's lanes.
-  std::map<std::pair<int, bool>, std::vector<std::unique_ptr<Predictor>>> predictors;
+  // Kept for later frames, those used last at the end. All together have no more threads than one
+  // that has them all, however many numbers of lanes come.
+  struct Kept {
+    std::unique_ptr<Predictor> predictor;
+    int threads;
+    bool learns;
+  };
+  std::vector<Kept> predictors;
 
   void need_model() const {
     if (model) return;
@@ -118,16 +122,40 @@ struct FrameCodec::State {
 
   bool has_threads() const { return model && model->free_threads() > 1; }
 
-  std::vector<Predictor*> share_threads(int count, bool may_learn = true) {
-    need_model();
-    auto& shared = predictors[{count, may_learn && model->options().learns}];
-    const int threads = model->free_threads();
-    for (int i = static_cast<int>(shared.size()); i < count; ++i) {
-      shared.push_back(model->make_predictor(
-          threads * (count - i) / count - threads * (count - i - 1) / count, may_learn));
+  // `count` predictors that share the threads.
+  std::vector<Predictor*> share_threads(int count) {
+    std::vector<int> threads;
+    const int all = model->free_threads();
+    for (int i = count; i > 0; --i) threads.push_back(all * i / count - all * (i - 1) / count);
+    return take(threads, model->options().learns);
+  }
+
+  // A predictor with each of these numbers of threads, not more than there are in all.
+  std::vector<Predictor*> take(const std::vector<int>& threads, bool learns) {
+    std::vector<Kept> taken(threads.size());
+    int used = 0;
+    for (std::size_t i = 0; i < threads.size(); ++i) {
+      used += threads[i];
+      const auto fits = std::find_if(predictors.begin(), predictors.end(), [&](const Kept& kept) {
+        return kept.threads == threads[i] && kept.learns == learns;
+      });
+      if (fits == predictors.end()) continue;
+      taken[i] = std::move(*fits);
+      predictors.erase(fits);
+    }
+    for (const Kept& kept : predictors) used += kept.threads;
+    while (!predictors.empty() && used > model->free_threads()) {
+      used -= predictors.front().threads;
+      predictors.erase(predictors.begin());
     }
     std::vector<Predictor*> result;
-    for (const auto& predictor : shared) result.push_back(predictor.get());
+    for (std::size_t i = 0; i < threads.size(); ++i) {
+      if (!taken[i].predictor) {
+        taken[i] = {model->make_predictor(threads[i], learns), threads[i], learns};
+      }
+      result.push_back(taken[i].predictor.get());
+      predictors.push_back(std::move(taken[i]));
+    }
     return result;
   }
 
@@ -168,8 +196,8 @@ struct FrameCodec::State {
   std::size_t estimate(std::span<const std::uint8_t> data, FrameStats& stats) {
     const std::vector<std::uint8_t> sample = sample_of(data, kSamples, kSampleBytes);
     ModelledFrame frame = cut_frame(sample, 1, *model);
-    Predictor* predictor = share_threads(std::min(model->free_threads(), 2), false).back();
-    codec::run_model(frame, *model, {&predictor, 1}, &stats, {});
+    const std::vector<Predictor*> one = take({std::max(1, model->free_threads() / 2)}, false);
+    codec::run_model(frame, *model, one, &stats, {});
     const std::size_t size = encode(frame, Method::kLlm, false).size();
     return size * 100 / kColdStart * data.size() / sample.size();
   }
@@ -179,8 +207,7 @@ struct FrameCodec::State {
     const bool only_model = options.experts == Experts::kLlm;
     const int lanes =
         options.lanes > 0 ? std::min(options.lanes, kMaxLanes) : lanes_for(data.size());
-    const int most = predictors_for(lanes).front()->max_lanes();
-    ModelledFrame frame = cut_frame(data, std::min(lanes, most), *model);
+    ModelledFrame frame = cut_frame(data, std::min(lanes, model->max_lanes()), *model);
     if (only_model) {
       run_model(frame, stats, progress);
       return keep_smaller(best, Method::kLlm, encode(frame, Method::kLlm, false));

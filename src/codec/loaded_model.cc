@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "codec/frame_codec.h"
 #include "exact/engine.h"
 #include "llama/llama_predictor.h"
 #include "llama/llama_vocabulary.h"
@@ -135,7 +136,7 @@ class ExactModel : public LoadedModel {
   ExactModel(const std::string& path, const ModelOptions& options,
              std::shared_ptr<const ModelFile> file)
       : LoadedModel(path, options, std::move(file)) {
-    engine_options_.isa = exact::isa_from_name(options.isa.empty() ? "auto" : options.isa);
+    engine_options_.isa = instruction_set_;
     engine_options_.threads = options.threads;
     engine_options_.window = options.window;
   }
@@ -148,8 +149,8 @@ class ExactModel : public LoadedModel {
     return options_.learns ? exact::kLearningVersion : exact::kArithmeticVersion;
   }
   std::string isa() const override {
-    const bool chosen = engine_options_.isa == exact::Isa::kAuto;
-    return exact::isa_name(chosen ? exact::supported_isas().front() : engine_options_.isa);
+    const bool chosen = instruction_set_ == exact::Isa::kAuto;
+    return exact::isa_name(chosen ? exact::supported_isas().front() : instruction_set_);
   }
   std::string set_up() const override { return {}; }
   int free_threads() const override { return exact::thread_count(engine_options_.threads); }
@@ -168,8 +169,15 @@ class ExactModel : public LoadedModel {
 
 LoadedModel::LoadedModel(const std::string& path, const ModelOptions& options,
                          std::shared_ptr<const ModelFile> file)
-    : path_(path), options_(options), file_(std::move(file)) {
+    : path_(path),
+      options_(options),
+      instruction_set_(exact::isa_from_name(options.isa.empty() ? "auto" : options.isa)),
+      file_(std::move(file)) {
   name_ = !file_->name.empty() ? file_->name : std::filesystem::path(path).filename().string();
+}
+
+int LoadedModel::max_lanes() const {
+  return options_.backend == Backend::kLlama || options_.learns ? 1 : kMaxLanes;
 }
 
 const text::Vocabulary& LoadedModel::vocabulary() const { return file_->vocabulary; }

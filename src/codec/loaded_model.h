@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "exact/isa.h"
 #include "predictor/predictor.h"
 #include "text/tokenizer.h"
 #include "text/vocabulary.h"
@@ -39,10 +40,14 @@ class LoadedModel {
   virtual std::uint64_t fingerprint() const = 0;
   virtual std::uint32_t arithmetic_version() const = 0;
   virtual std::string isa() const = 0;  // the instruction set in use, for statistics
+  // Of the kernels that smll's own arithmetic uses, with either backend.
+  exact::Isa instruction_set() const { return instruction_set_; }
   virtual std::string set_up()
       const = 0;  // build and threads; "" where results do not depend on them
   // Threads that a predictor uses where its results do not depend on them; else 1.
   virtual int free_threads() const = 0;
+  // Lanes that a frame may have.
+  int max_lanes() const;
   // `threads`: 0 means as the options say. `may_learn`: if the options say so.
   virtual std::unique_ptr<Predictor> make_predictor(int threads = 0,
                                                     bool may_learn = true) const = 0;
@@ -59,6 +64,7 @@ class LoadedModel {
 
   std::string path_, name_;
   ModelOptions options_;
+  exact::Isa instruction_set_;
   std::shared_ptr<const ModelFile> file_;
 };
 
