@@ -11,11 +11,12 @@ namespace smll::codec {
 
 LaneDecoder::LaneDecoder(coder::Decoder& coder, std::span<const mix::LaneExtent> extents,
                          bool escapes, mix::FrameMixer& mixer, const text::Vocabulary& vocabulary,
-                         std::span<Predictor* const> predictors)
+                         std::span<Predictor* const> predictors, exact::Isa isa)
     : coder_(coder),
       units_(coder, mixer, escapes),
       vocabulary_(vocabulary),
       predictors_(predictors),
+      isa_(isa),
       lanes_(extents.size()) {
   for (std::size_t i = 0; i < lanes_.size(); ++i) lanes_[i].room = extents[i].size;
 }
@@ -76,7 +77,7 @@ bool LaneDecoder::feed(Group& group) {
   group.predictor->feed(group.batch,
                         [&](std::size_t input, std::size_t, std::span<const float> logits) {
                           const auto lane = static_cast<std::size_t>(group.batch[input].lane);
-                          lanes_[group.begin + lane].distribution.assign(logits);
+                          lanes_[group.begin + lane].distribution.assign(logits, isa_);
                         });
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
   group.model_seconds += time.count();

@@ -11,8 +11,12 @@ namespace smll::codec {
 
 LaneRecorder::LaneRecorder(std::span<const Lane> lanes, std::span<std::vector<RecordedPath>> paths,
                            const text::Vocabulary& vocabulary,
-                           std::span<Predictor* const> predictors)
-    : vocabulary_(vocabulary), predictors_(predictors), paths_(paths), feeds_(lanes.size()) {
+                           std::span<Predictor* const> predictors, exact::Isa isa)
+    : vocabulary_(vocabulary),
+      predictors_(predictors),
+      isa_(isa),
+      paths_(paths),
+      feeds_(lanes.size()) {
   for (std::size_t i = 0; i < lanes.size(); ++i) {
     Token previous = predictors.front()->start_token();
     for (const text::Unit& unit : lanes[i].units) {
@@ -106,7 +110,7 @@ void LaneRecorder::feed(Group& group, std::span<const LaneTokens> batch) {
   group.predictor->feed(
       batch, [&](std::size_t input, std::size_t position, std::span<const float> logits) {
         thread_local Distribution distribution;
-        distribution.assign(logits);
+        distribution.assign(logits, isa_);
         const std::size_t lane = group.begin + static_cast<std::size_t>(batch[input].lane);
         const std::size_t at = feeds_[lane].done + position;
         paths_[lane][at].record(vocabulary_, distribution, feeds_[lane].rows[at]);

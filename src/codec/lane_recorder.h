@@ -28,11 +28,12 @@ using Meanwhile = std::function<void(std::span<const std::size_t> recorded)>;
 
 class LaneRecorder {
  public:
-  // At least one predictor, all of the same model; no more than there are lanes. Where no threads
-  // can be started for them, the last ones are not used. `paths[i]` are those of lane i's tokens
-  // (escaped units have none), made here.
+  // `isa` is Distribution's. At least one predictor, all of the same model; no more than there are
+  // lanes. Where no threads can be started for them, the last ones are not used. `paths[i]` are
+  // those of lane i's tokens (escaped units have none), made here.
   LaneRecorder(std::span<const Lane> lanes, std::span<std::vector<RecordedPath>> paths,
-               const text::Vocabulary& vocabulary, std::span<Predictor* const> predictors);
+               const text::Vocabulary& vocabulary, std::span<Predictor* const> predictors,
+               exact::Isa isa);
 
   // `frame_bytes` is what `progress` counts to; it is called in the caller's thread. `meanwhile`
   // may be empty; its last call need not come after the last token.
@@ -66,6 +67,7 @@ class LaneRecorder {
 
   const text::Vocabulary& vocabulary_;
   std::span<Predictor* const> predictors_;
+  const exact::Isa isa_;
   std::span<std::vector<RecordedPath>> paths_;
   std::vector<Feed> feeds_;  // of the lanes
   std::vector<Group> groups_;

@@ -4,6 +4,7 @@
 
 #include <mutex>
 
+#include "exact/fp_env.h"
 #include "llama/gguf_check.h"
 #include "smll/error.h"
 
@@ -33,6 +34,7 @@ void start_llama_once() {
 }  // namespace
 
 ModelHandle load_model(const std::string& path, bool vocab_only) {
+  const exact::FpEnv environment;  // for tables that llama.cpp makes once
   start_llama_once();
   check_gguf(path, /*any_tokenizer=*/!vocab_only);
   {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "exact/fp_env.h"
 #include "exact/start_threads.h"
 #include "exact/thread_pool.h"
 #include "llama/llama_vocabulary.h"
@@ -52,12 +53,14 @@ class LlamaPredictor : public Predictor {
 
   void reset(int lanes) override {
     if (lanes != 1) throw Error(ErrorKind::kData, "the llama backend has one lane");
+    const exact::FpEnv environment;
     tokens_.clear();
     if (!context_) make_context();
     llama_memory_clear(llama_get_memory(context_.get()), true);
   }
 
   void feed(std::span<const LaneTokens> batch, const RowSink& sink) override {
+    const exact::FpEnv environment;  // the threads that llama.cpp starts have it from here
     for (std::size_t input = 0; input < batch.size(); ++input) {
       for (std::size_t i = 0; i < batch[input].tokens.size(); ++i) {
         append(batch[input].tokens[i]);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "exact/kernels/half.h"
+#include "exact/kernels/requirements.h"
 #include "ggml.h"
 #include "smll/error.h"
 
