@@ -13,7 +13,8 @@ namespace smll::codec {
 // give equal frequencies on every machine.
 class Distribution {
  public:
-  void assign(std::span<const float> logits);
+  // `isa`: whose kernel to use. Throws Error(kUsage) where it is not supported.
+  void assign(std::span<const float> logits, exact::Isa isa);
 
   // Sum of the frequencies of rows [lo, hi); below 2^47 for vocabularies of up to 2^16 rows, below
   // 2^63 always.

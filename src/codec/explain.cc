@@ -53,10 +53,11 @@ std::vector<std::uint32_t> likeliest(std::span<const float> logits, std::size_t 
   return best;
 }
 
-Opinion opinion_of(std::uint32_t row, std::span<const float> logits,
-                   const text::Vocabulary& vocabulary, std::size_t guesses) {
+Opinion opinion_of(std::uint32_t row, std::span<const float> logits, const LoadedModel& model,
+                   std::size_t guesses) {
+  const text::Vocabulary& vocabulary = model.vocabulary();
   thread_local Distribution distribution;
-  distribution.assign(logits);
+  distribution.assign(logits, model.instruction_set());
   Opinion opinion;
   opinion.path.record(vocabulary, distribution, row);
   opinion.rank = 1 + static_cast<std::uint32_t>(std::count_if(
@@ -92,8 +93,7 @@ Reading read(std::span<const std::uint8_t> data, const LoadedModel& model, std::
     const std::size_t size = std::min(predictor->preferred_batch(), reading.rows.size() - done);
     const LaneTokens batch = {0, std::span(inputs).subspan(done, size)};
     predictor->feed({&batch, 1}, [&](std::size_t, std::size_t at, std::span<const float> logits) {
-      reading.opinions[done + at] =
-          opinion_of(reading.rows[done + at], logits, vocabulary, guesses);
+      reading.opinions[done + at] = opinion_of(reading.rows[done + at], logits, model, guesses);
     });
     done += size;
   }

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <future>
-#include <map>
+#include <system_error>
 #include <utility>
 
 #include "codec/model_coder.h"
@@ -101,19 +101,34 @@ void encode_plain(std::span<const std::uint8_t> data, bool hurry, Frame& best,
   if (hurry && near) keep_smaller(best, Method::kZstd, encode_zstd(data, kZstdLevel));
 }
 
-}  // namespace
-
 // Of a frame with the model.
 struct Estimate {
   std::size_t bytes = 0;
   bool worth_the_time = false;
 };
 
+// Does the work in a thread of its own; when its result is asked for where there is none.
+std::future<Estimate> start(bool thread, const std::function<Estimate()>& work) {
+  try {
+    if (thread) return std::async(std::launch::async, work);
+  } catch (const std::system_error&) {
+    // The machine gives no more threads.
+  }
+  return std::async(std::launch::deferred, work);
+}
+
+}  // namespace
+
 struct FrameCodec::State {
   std::shared_ptr<const LoadedModel> model;
-  // By how many they are, and whether they may learn: predictors that share the threads and a
-  // frame's lanes.
-  std::map<std::pair<int, bool>, std::vector<std::unique_ptr<Predictor>>> predictors;
+  // Kept for later frames, those used last at the end. All together have no more threads than one
+  // that has them all, however many numbers of lanes come.
+  struct Kept {
+    std::unique_ptr<Predictor> predictor;
+    int threads;
+    bool learns;
+  };
+  std::vector<Kept> predictors;
 
   void need_model() const {
     if (model) return;
@@ -123,16 +138,40 @@ struct FrameCodec::State {
 
   bool has_threads() const { return model && model->free_threads() > 1; }
 
-  std::vector<Predictor*> share_threads(int count, bool may_learn = true) {
-    need_model();
-    auto& shared = predictors[{count, may_learn && model->options().learns}];
-    const int threads = model->free_threads();
-    for (int i = static_cast<int>(shared.size()); i < count; ++i) {
-      shared.push_back(model->make_predictor(
-          threads * (count - i) / count - threads * (count - i - 1) / count, may_learn));
+  // `count` predictors that share the threads.
+  std::vector<Predictor*> share_threads(int count) {
+    std::vector<int> threads;
+    const int all = model->free_threads();
+    for (int i = count; i > 0; --i) threads.push_back(all * i / count - all * (i - 1) / count);
+    return take(threads, model->options().learns);
+  }
+
+  // A predictor with each of these numbers of threads, not more than there are in all.
+  std::vector<Predictor*> take(const std::vector<int>& threads, bool learns) {
+    std::vector<Kept> taken(threads.size());
+    int used = 0;
+    for (std::size_t i = 0; i < threads.size(); ++i) {
+      used += threads[i];
+      const auto fits = std::find_if(predictors.begin(), predictors.end(), [&](const Kept& kept) {
+        return kept.threads == threads[i] && kept.learns == learns;
+      });
+      if (fits == predictors.end()) continue;
+      taken[i] = std::move(*fits);
+      predictors.erase(fits);
+    }
+    for (const Kept& kept : predictors) used += kept.threads;
+    while (!predictors.empty() && used > model->free_threads()) {
+      used -= predictors.front().threads;
+      predictors.erase(predictors.begin());
     }
     std::vector<Predictor*> result;
-    for (const auto& predictor : shared) result.push_back(predictor.get());
+    for (std::size_t i = 0; i < threads.size(); ++i) {
+      if (!taken[i].predictor) {
+        taken[i] = {model->make_predictor(threads[i], learns), threads[i], learns};
+      }
+      result.push_back(taken[i].predictor.get());
+      predictors.push_back(std::move(taken[i]));
+    }
     return result;
   }
 
@@ -173,8 +212,8 @@ struct FrameCodec::State {
   Estimate estimate(std::span<const std::uint8_t> data, FrameStats& stats) {
     const std::vector<std::uint8_t> sample = sample_of(data, kSamples, kSampleBytes);
     ModelledFrame frame = cut_frame(sample, 1, *model);
-    Predictor* predictor = share_threads(std::min(model->free_threads(), 2), false).back();
-    codec::run_model(frame, *model, {&predictor, 1}, &stats, {});
+    const std::vector<Predictor*> one = take({std::max(1, model->free_threads() / 2)}, false);
+    codec::run_model(frame, *model, one, &stats, {});
     const std::size_t alone = encode(frame, Method::kLlm, false).size();
     Frame best{Method::kCm, sample.size(), encode_cm(sample, Method::kCm, false, {})};
     keep_if_worth(best, Method::kMixed, encode(frame, Method::kMixed, false), frame.units());
@@ -186,8 +225,7 @@ struct FrameCodec::State {
     const bool only_model = options.experts == Experts::kLlm;
     const int lanes =
         options.lanes > 0 ? std::min(options.lanes, kMaxLanes) : lanes_for(data.size());
-    const int most = predictors_for(lanes).front()->max_lanes();
-    ModelledFrame frame = cut_frame(data, std::min(lanes, most), *model);
+    ModelledFrame frame = cut_frame(data, std::min(lanes, model->max_lanes()), *model);
     if (only_model) {
       run_model(frame, stats, progress);
       return keep_smaller(best, Method::kLlm, encode(frame, Method::kLlm, false));
@@ -231,8 +269,8 @@ Frame FrameCodec::encode(std::span<const std::uint8_t> data, const FrameOptions&
     FrameStats estimate_stats;
     std::future<Estimate> estimate;
     if (model && data.size() > kSampleAbove) {
-      estimate = std::async(state_->has_threads() ? std::launch::async : std::launch::deferred,
-                            [&] { return state_->estimate(data, estimate_stats); });
+      estimate =
+          start(state_->has_threads(), [&] { return state_->estimate(data, estimate_stats); });
     }
     encode_plain(data, hurry, best, model ? Progress{} : progress);
     if (estimate.valid()) {

@@ -2,40 +2,38 @@
 
 #include <algorithm>
 #include <chrono>
-#include <thread>
 
 #include "codec/token_walk.h"
+#include "exact/start_threads.h"
 #include "smll/error.h"
 
 namespace smll::codec {
 
 LaneDecoder::LaneDecoder(coder::Decoder& coder, std::span<const mix::LaneExtent> extents,
                          bool escapes, mix::FrameMixer& mixer, const text::Vocabulary& vocabulary,
-                         std::span<Predictor* const> predictors)
+                         std::span<Predictor* const> predictors, exact::Isa isa)
     : coder_(coder),
       units_(coder, mixer, escapes),
       vocabulary_(vocabulary),
+      predictors_(predictors),
+      isa_(isa),
       lanes_(extents.size()) {
   for (std::size_t i = 0; i < lanes_.size(); ++i) lanes_[i].room = extents[i].size;
-  const std::size_t count = predictors.size();
-  for (std::size_t i = 0; i < count; ++i) {
+}
+
+void LaneDecoder::share_lanes(std::size_t groups) {
+  for (std::size_t i = 0; i < groups; ++i) {
     groups_.push_back(
-        {predictors[i], lanes_.size() * i / count, lanes_.size() * (i + 1) / count, {}});
+        {predictors_[i], lanes_.size() * i / groups, lanes_.size() * (i + 1) / groups, {}});
   }
 }
 
 void LaneDecoder::run(FrameStats* stats, const Progress& progress) {
   if (lanes_.empty() || lanes_[0].room == 0) return;
-  std::vector<std::thread> threads;
-  try {
-    for (std::size_t i = 1; i < groups_.size(); ++i) {
-      threads.emplace_back([this, i] { run_group(i, {}); });
-    }
-    run_group(0, progress);
-  } catch (...) {  // no thread could be started
-    stop(std::current_exception());
-  }
-  for (std::thread& thread : threads) thread.join();
+  const Progress nothing;
+  exact::run_together(
+      predictors_.size(), [&](std::size_t count) { share_lanes(count); },
+      [&](std::size_t index) { run_group(index, index == 0 ? progress : nothing); });
   if (error_) std::rethrow_exception(error_);
   if (!stats) return;
   stats->tokens += tokens_;
@@ -79,7 +77,7 @@ bool LaneDecoder::feed(Group& group) {
   group.predictor->feed(group.batch,
                         [&](std::size_t input, std::size_t, std::span<const float> logits) {
                           const auto lane = static_cast<std::size_t>(group.batch[input].lane);
-                          lanes_[group.begin + lane].distribution.assign(logits);
+                          lanes_[group.begin + lane].distribution.assign(logits, isa_);
                         });
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
   group.model_seconds += time.count();

@@ -24,11 +24,12 @@ namespace smll::codec {
 
 class LaneDecoder {
  public:
-  // `escapes`: as UnitCoder has it. At least one predictor, all of the same model; no more than
-  // there are lanes.
+  // `escapes`: as UnitCoder has it; `isa`: as Distribution. At least one predictor, all of the same
+  // model; no more than there are lanes. Where no threads can be started for them, the last ones
+  // are not used.
   LaneDecoder(coder::Decoder& coder, std::span<const mix::LaneExtent> extents, bool escapes,
               mix::FrameMixer& mixer, const text::Vocabulary& vocabulary,
-              std::span<Predictor* const> predictors);
+              std::span<Predictor* const> predictors, exact::Isa isa);
 
   // The bytes are the mixer's, then. Throws Error(kData) where the code is not valid. `progress` is
   // called in the caller's thread.
@@ -50,6 +51,7 @@ class LaneDecoder {
     bool finished = false;
   };
 
+  void share_lanes(std::size_t groups);
   void run_group(std::size_t index, const Progress& progress);
   bool feed(Group& group);
   void decode_round(const Group& group);
@@ -62,6 +64,8 @@ class LaneDecoder {
   coder::Decoder& coder_;
   UnitCoder<coder::Decoder> units_;
   const text::Vocabulary& vocabulary_;
+  std::span<Predictor* const> predictors_;
+  const exact::Isa isa_;
   std::vector<Lane> lanes_;
   std::vector<Group> groups_;
   std::size_t bytes_ = 0;

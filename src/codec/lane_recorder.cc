@@ -2,17 +2,21 @@
 
 #include <algorithm>
 #include <chrono>
-#include <thread>
 #include <utility>
 
 #include "codec/distribution.h"
+#include "exact/start_threads.h"
 
 namespace smll::codec {
 
 LaneRecorder::LaneRecorder(std::span<const Lane> lanes, std::span<std::vector<RecordedPath>> paths,
                            const text::Vocabulary& vocabulary,
-                           std::span<Predictor* const> predictors)
-    : vocabulary_(vocabulary), paths_(paths), feeds_(lanes.size()), groups_(predictors.size()) {
+                           std::span<Predictor* const> predictors, exact::Isa isa)
+    : vocabulary_(vocabulary),
+      predictors_(predictors),
+      isa_(isa),
+      paths_(paths),
+      feeds_(lanes.size()) {
   for (std::size_t i = 0; i < lanes.size(); ++i) {
     Token previous = predictors.front()->start_token();
     for (const text::Unit& unit : lanes[i].units) {
@@ -22,37 +26,34 @@ LaneRecorder::LaneRecorder(std::span<const Lane> lanes, std::span<std::vector<Re
       previous = vocabulary.token(unit.row);
     }
     paths_[i].resize(feeds_[i].inputs.size());
+    tokens_ += feeds_[i].inputs.size();
   }
-  const std::size_t count = predictors.size();
-  for (std::size_t g = 0; g < count; ++g) {
+}
+
+void LaneRecorder::share_lanes(std::size_t groups) {
+  groups_ = std::vector<Group>(groups);
+  for (std::size_t g = 0; g < groups; ++g) {
     Group& group = groups_[g];
-    group.predictor = predictors[g];
-    group.begin = lanes.size() * g / count;
-    group.end = lanes.size() * (g + 1) / count;
+    group.predictor = predictors_[g];
+    group.begin = feeds_.size() * g / groups;
+    group.end = feeds_.size() * (g + 1) / groups;
     for (std::size_t i = group.begin; i < group.end; ++i) group.tokens += feeds_[i].inputs.size();
-    tokens_ += group.tokens;
   }
 }
 
 void LaneRecorder::run(std::size_t frame_bytes, FrameStats* stats, const Progress& progress,
                        const Meanwhile& meanwhile) {
-  const auto show = [&] {
+  const std::function<void()> show = [&] {
     const std::size_t done = done_;
     if (progress) progress(frame_bytes * done / tokens_, done);
   };
-  std::vector<std::thread> threads;
-  try {
-    for (std::size_t g = 1; g < groups_.size(); ++g) {
-      threads.emplace_back([this, g, &meanwhile] {
+  const std::function<void()> nothing = [] {};
+  exact::run_together(
+      predictors_.size(), [&](std::size_t count) { share_lanes(count); },
+      [&](std::size_t g) {
         run_group(
-            groups_[g], [] {}, meanwhile);
+            groups_[g], g == 0 ? std::function<void()>(show) : [] {}, meanwhile);
       });
-    }
-  } catch (...) {  // no thread could be started
-    stop(std::current_exception());
-  }
-  run_group(groups_[0], show, meanwhile);
-  for (std::thread& thread : threads) thread.join();
   if (error_) std::rethrow_exception(error_);
   if (!stats) return;
   stats->tokens += tokens_;
@@ -109,7 +110,7 @@ void LaneRecorder::feed(Group& group, std::span<const LaneTokens> batch) {
   group.predictor->feed(
       batch, [&](std::size_t input, std::size_t position, std::span<const float> logits) {
         thread_local Distribution distribution;
-        distribution.assign(logits);
+        distribution.assign(logits, isa_);
         const std::size_t lane = group.begin + static_cast<std::size_t>(batch[input].lane);
         const std::size_t at = feeds_[lane].done + position;
         paths_[lane][at].record(vocabulary_, distribution, feeds_[lane].rows[at]);

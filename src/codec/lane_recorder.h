@@ -28,10 +28,12 @@ using Meanwhile = std::function<void(std::span<const std::size_t> recorded)>;
 
 class LaneRecorder {
  public:
-  // At least one predictor, all of the same model; no more than there are lanes. `paths[i]` are
+  // `isa` is Distribution's. At least one predictor, all of the same model; no more than there are
+  // lanes. Where no threads can be started for them, the last ones are not used. `paths[i]` are
   // those of lane i's tokens (escaped units have none), made here.
   LaneRecorder(std::span<const Lane> lanes, std::span<std::vector<RecordedPath>> paths,
-               const text::Vocabulary& vocabulary, std::span<Predictor* const> predictors);
+               const text::Vocabulary& vocabulary, std::span<Predictor* const> predictors,
+               exact::Isa isa);
 
   // `frame_bytes` is what `progress` counts to; it is called in the caller's thread. `meanwhile`
   // may be empty; its last call need not come after the last token.
@@ -54,6 +56,7 @@ class LaneRecorder {
     double model_seconds = 0;
   };
 
+  void share_lanes(std::size_t groups);
   void run_group(Group& group, const std::function<void()>& progress, const Meanwhile& meanwhile);
   std::vector<LaneTokens> next_batch(const Group& group) const;
   void feed(Group& group, std::span<const LaneTokens> batch);
@@ -63,6 +66,8 @@ class LaneRecorder {
   void announce();
 
   const text::Vocabulary& vocabulary_;
+  std::span<Predictor* const> predictors_;
+  const exact::Isa isa_;
   std::span<std::vector<RecordedPath>> paths_;
   std::vector<Feed> feeds_;  // of the lanes
   std::vector<Group> groups_;

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <stdexcept>
+
+#include "smll/error.h"
 
 namespace smll::codec {
 namespace {
@@ -56,8 +59,8 @@ std::vector<Lane> lanes() {
 
 using Paths = std::vector<std::vector<RecordedPath>>;
 
-Paths record(std::size_t predictors, const Meanwhile& meanwhile,
-             std::size_t fail_after = SIZE_MAX) {
+Paths record(std::size_t predictors, const Meanwhile& meanwhile, std::size_t fail_after = SIZE_MAX,
+             exact::Isa isa = exact::Isa::kAuto) {
   std::vector<Alphabet> alphabets(predictors);
   alphabets.back() = Alphabet(fail_after);
   std::vector<Predictor*> pointers;
@@ -66,7 +69,7 @@ Paths record(std::size_t predictors, const Meanwhile& meanwhile,
   Paths paths(all.size());
   const text::Vocabulary vocabulary = letters();
   FrameStats stats;
-  LaneRecorder(all, paths, vocabulary, pointers).run(1000, &stats, {}, meanwhile);
+  LaneRecorder(all, paths, vocabulary, pointers, isa).run(1000, &stats, {}, meanwhile);
   EXPECT_EQ(stats.tokens, 29u + 36 + 43 + 50 + 57);
   return paths;
 }
@@ -108,6 +111,17 @@ TEST(LaneRecorder, AnyFailureEndsAll) {
     EXPECT_THROW(record(predictors, {}, 20), std::runtime_error);
     EXPECT_THROW(record(predictors, [](auto) { throw std::logic_error("meanwhile failed"); }),
                  std::logic_error);
+  }
+}
+
+TEST(LaneRecorder, TheInstructionSetReachesTheFrequencies) {
+  const std::vector<exact::Isa>& here = exact::supported_isas();
+  for (const exact::Isa isa : {exact::Isa::kScalar, exact::Isa::kAvx2, exact::Isa::kNeon}) {
+    if (std::ranges::find(here, isa) == here.end()) {
+      EXPECT_THROW(record(1, {}, SIZE_MAX, isa), Error);
+    } else {
+      EXPECT_EQ(record(1, {}, SIZE_MAX, isa)[2].size(), 43u);
+    }
   }
 }
 

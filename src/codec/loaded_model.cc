@@ -4,22 +4,42 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <mutex>
 #include <utility>
 #include <vector>
 
+#include "codec/frame_codec.h"
 #include "exact/engine.h"
 #include "llama/llama_predictor.h"
 #include "llama/llama_vocabulary.h"
+#include "model/file_identity.h"
 #include "smll/error.h"
 
 namespace smll::codec {
-namespace {
 
-std::string model_name(const llama_model& model, const std::string& path) {
-  char name[256];
-  const int length = llama_model_meta_val_str(&model, "general.name", name, sizeof name);
-  return length > 0 ? std::string(name) : std::filesystem::path(path).filename().string();
-}
+// What is read from a model's file: all that models of one file and backend have in common.
+// Immutable.
+struct ModelFile {
+  llama::ModelHandle handle;  // kExact: the vocabulary alone
+  std::string name;           // general.name; may be ""
+  text::Vocabulary vocabulary;
+  text::Tokenizer tokenizer;
+  std::shared_ptr<const model::Model> weights;  // kExact
+  std::uint64_t hash = 0;                       // kLlama: of the file
+
+  explicit ModelFile(llama::ModelHandle handle_in)
+      : handle(std::move(handle_in)),
+        vocabulary(llama::read_vocabulary(*handle)),
+        tokenizer(vocabulary, llama::raw_tokenizer(*handle)) {
+    char value[256];
+    if (llama_model_meta_val_str(handle.get(), "general.name", value, sizeof value) > 0) {
+      name = value;
+    }
+  }
+};
+
+namespace {
 
 std::uint64_t hash_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -39,64 +59,98 @@ std::uint64_t combine(std::initializer_list<std::uint64_t> parts) {
   return XXH3_64bits(parts.begin(), parts.size() * sizeof(std::uint64_t));
 }
 
-// What both backends take from llama.cpp: names, vocabulary and tokenizer.
-class TextModel : public LoadedModel {
- protected:
-  TextModel(const std::string& path, const ModelOptions& options, llama::ModelHandle handle)
-      : handle_(std::move(handle)) {
-    path_ = path;
-    options_ = options;
-    name_ = model_name(*handle_, path);
-    vocabulary_ = std::make_unique<text::Vocabulary>(llama::read_vocabulary(*handle_));
-    if (vocabulary_->rows() == 0)
-      throw Error(ErrorKind::kModel, path + ": no token stands for text");
-    tokenizer_ = std::make_unique<text::Tokenizer>(*vocabulary_, llama::raw_tokenizer(*handle_));
+std::shared_ptr<const ModelFile> read_file(const std::string& path, const ModelOptions& options) {
+  const bool exact = options.backend == Backend::kExact;
+  auto file = std::make_shared<ModelFile>(llama::load_model(path, /*vocab_only=*/exact));
+  if (file->vocabulary.rows() == 0)
+    throw Error(ErrorKind::kModel, path + ": no token stands for text");
+  if (exact) {
+    file->weights = model::Model::load(path, file->vocabulary.row_order(), options.threads);
+  } else {
+    file->hash = hash_file(path);
+  }
+  return file;
+}
+
+// Files in use, in the whole process: each is read once.
+class FileTable {
+ public:
+  std::shared_ptr<const ModelFile> get(const std::string& path, const ModelOptions& options) {
+    const Key key{model::identity_of(path), options.backend};
+    if (auto file = find(key)) return file;
+    // Not under the lock: it may take long, and a process that forks meanwhile must not inherit it
+    // locked.
+    std::shared_ptr<const ModelFile> file = read_file(path, options);
+    // The file is opened and read several times, and all must have seen the same.
+    if (model::identity_of(path) != key.first) {
+      throw Error(ErrorKind::kModel,
+                  path + ": the model's file was changed while it was read; try again");
+    }
+    const std::lock_guard lock(mutex_);
+    std::erase_if(files_, [](const auto& entry) { return entry.second.expired(); });
+    std::weak_ptr<const ModelFile>& kept = files_[key];
+    if (auto first = kept.lock()) return first;  // another thread was faster
+    kept = file;
+    return file;
   }
 
-  std::shared_ptr<const llama_model> handle_;
+ private:
+  using Key = std::pair<model::FileIdentity, Backend>;
+
+  std::shared_ptr<const ModelFile> find(const Key& key) {
+    const std::lock_guard lock(mutex_);
+    const auto found = files_.find(key);
+    return found == files_.end() ? nullptr : found->second.lock();
+  }
+
+  std::mutex mutex_;
+  std::map<Key, std::weak_ptr<const ModelFile>> files_;
 };
 
-class LlamaModel : public TextModel {
- public:
-  LlamaModel(const std::string& path, const ModelOptions& options)
-      : TextModel(path, options, llama::load_model(path, /*vocab_only=*/false)),
-        fingerprint_(combine(
-            {hash_file(path), vocabulary_->hash(), static_cast<std::uint64_t>(options.window)})) {}
+std::shared_ptr<const ModelFile> shared_file(const std::string& path, const ModelOptions& options) {
+  static FileTable table;
+  return table.get(path, options);
+}
 
-  std::uint64_t fingerprint() const override { return fingerprint_; }
+class LlamaModel : public LoadedModel {
+ public:
+  LlamaModel(const std::string& path, const ModelOptions& options,
+             std::shared_ptr<const ModelFile> file)
+      : LoadedModel(path, options, std::move(file)) {}
+
+  std::uint64_t fingerprint() const override {
+    return combine({file_->hash, vocabulary().hash(), static_cast<std::uint64_t>(options_.window)});
+  }
   std::uint32_t arithmetic_version() const override { return 0; }
   std::string isa() const override { return "llama.cpp"; }
   std::string set_up() const override { return llama::set_up(options_.threads); }
   int free_threads() const override { return 1; }
   std::unique_ptr<Predictor> make_predictor(int /*threads*/, bool /*may_learn*/) const override {
-    return llama::make_predictor(handle_, vocabulary_->row_order(), options_.window,
-                                 options_.threads);
+    return llama::make_predictor({file_, file_->handle.get()}, vocabulary().row_order(),
+                                 options_.window, options_.threads);
   }
-
- private:
-  std::uint64_t fingerprint_;
 };
 
-class ExactModel : public TextModel {
+class ExactModel : public LoadedModel {
  public:
-  ExactModel(const std::string& path, const ModelOptions& options)
-      : TextModel(path, options, llama::load_model(path, /*vocab_only=*/true)) {
-    engine_options_.isa = exact::isa_from_name(options.isa.empty() ? "auto" : options.isa);
+  ExactModel(const std::string& path, const ModelOptions& options,
+             std::shared_ptr<const ModelFile> file)
+      : LoadedModel(path, options, std::move(file)) {
+    engine_options_.isa = instruction_set_;
     engine_options_.threads = options.threads;
     engine_options_.window = options.window;
-    weights_ = model::Model::load(path, vocabulary_->row_order(), options.threads);
   }
 
   std::uint64_t fingerprint() const override {
-    return combine({weights_->fingerprint(), vocabulary_->hash(),
+    return combine({file_->weights->fingerprint(), vocabulary().hash(),
                     static_cast<std::uint64_t>(options_.window)});
   }
   std::uint32_t arithmetic_version() const override {
     return options_.learns ? exact::kLearningVersion : exact::kArithmeticVersion;
   }
   std::string isa() const override {
-    const bool chosen = engine_options_.isa == exact::Isa::kAuto;
-    return exact::isa_name(chosen ? exact::supported_isas().front() : engine_options_.isa);
+    const bool chosen = instruction_set_ == exact::Isa::kAuto;
+    return exact::isa_name(chosen ? exact::supported_isas().front() : instruction_set_);
   }
   std::string set_up() const override { return {}; }
   int free_threads() const override { return exact::thread_count(engine_options_.threads); }
@@ -104,15 +158,30 @@ class ExactModel : public TextModel {
     exact::EngineOptions options = engine_options_;
     if (threads > 0) options.threads = threads;
     options.learns = options_.learns && may_learn;
-    return std::make_unique<exact::Engine>(weights_, options);
+    return std::make_unique<exact::Engine>(file_->weights, options);
   }
 
  private:
   exact::EngineOptions engine_options_;
-  std::shared_ptr<const model::Model> weights_;
 };
 
 }  // namespace
+
+LoadedModel::LoadedModel(const std::string& path, const ModelOptions& options,
+                         std::shared_ptr<const ModelFile> file)
+    : path_(path),
+      options_(options),
+      instruction_set_(exact::isa_from_name(options.isa.empty() ? "auto" : options.isa)),
+      file_(std::move(file)) {
+  name_ = !file_->name.empty() ? file_->name : std::filesystem::path(path).filename().string();
+}
+
+int LoadedModel::max_lanes() const {
+  return options_.backend == Backend::kLlama || options_.learns ? 1 : kMaxLanes;
+}
+
+const text::Vocabulary& LoadedModel::vocabulary() const { return file_->vocabulary; }
+const text::Tokenizer& LoadedModel::tokenizer() const { return file_->tokenizer; }
 
 std::shared_ptr<const LoadedModel> LoadedModel::load(const std::string& path,
                                                      const ModelOptions& options) {
@@ -120,8 +189,11 @@ std::shared_ptr<const LoadedModel> LoadedModel::load(const std::string& path,
     throw Error(ErrorKind::kModel,
                 path + ": no such model file; `smll models list` shows what is there");
   }
-  if (options.backend == Backend::kLlama) return std::make_shared<LlamaModel>(path, options);
-  return std::make_shared<ExactModel>(path, options);
+  std::shared_ptr<const ModelFile> file = shared_file(path, options);
+  if (options.backend == Backend::kLlama) {
+    return std::make_shared<LlamaModel>(path, options, std::move(file));
+  }
+  return std::make_shared<ExactModel>(path, options, std::move(file));
 }
 
 }  // namespace smll::codec

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "exact/isa.h"
 #include "predictor/predictor.h"
 #include "text/tokenizer.h"
 #include "text/vocabulary.h"
@@ -22,11 +23,14 @@ struct ModelOptions {
   bool learns = false;  // kExact: from the text that it codes (exact/learner.h), with one lane
 };
 
+struct ModelFile;
+
 // Immutable after load(); may be shared by threads. Predictors made from it may not.
 class LoadedModel {
  public:
-  // Reads the GGUF file at `path`. Throws Error(kModel) when it is missing, damaged or not
-  // supported.
+  // Reads the GGUF file at `path`, unless the process has a model of the same file and backend:
+  // then they share what was read. The file is not needed any more afterwards. Throws Error(kModel)
+  // when it is missing, damaged or not supported, or changes while it is read.
   static std::shared_ptr<const LoadedModel> load(const std::string& path,
                                                  const ModelOptions& options);
   virtual ~LoadedModel() = default;
@@ -36,10 +40,14 @@ class LoadedModel {
   virtual std::uint64_t fingerprint() const = 0;
   virtual std::uint32_t arithmetic_version() const = 0;
   virtual std::string isa() const = 0;  // the instruction set in use, for statistics
+  // Of the kernels that smll's own arithmetic uses, with either backend.
+  exact::Isa instruction_set() const { return instruction_set_; }
   virtual std::string set_up()
       const = 0;  // build and threads; "" where results do not depend on them
   // Threads that a predictor uses where its results do not depend on them; else 1.
   virtual int free_threads() const = 0;
+  // Lanes that a frame may have.
+  int max_lanes() const;
   // `threads`: 0 means as the options say. `may_learn`: if the options say so.
   virtual std::unique_ptr<Predictor> make_predictor(int threads = 0,
                                                     bool may_learn = true) const = 0;
@@ -47,14 +55,17 @@ class LoadedModel {
   const std::string& path() const { return path_; }
   const std::string& name() const { return name_; }  // general.name of the GGUF, or the file's name
   const ModelOptions& options() const { return options_; }
-  const text::Vocabulary& vocabulary() const { return *vocabulary_; }
-  const text::Tokenizer& tokenizer() const { return *tokenizer_; }
+  const text::Vocabulary& vocabulary() const;
+  const text::Tokenizer& tokenizer() const;
 
  protected:
+  LoadedModel(const std::string& path, const ModelOptions& options,
+              std::shared_ptr<const ModelFile> file);
+
   std::string path_, name_;
   ModelOptions options_;
-  std::unique_ptr<text::Vocabulary> vocabulary_;
-  std::unique_ptr<text::Tokenizer> tokenizer_;
+  exact::Isa instruction_set_;
+  std::shared_ptr<const ModelFile> file_;
 };
 
 }  // namespace smll::codec

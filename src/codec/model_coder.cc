@@ -71,7 +71,7 @@ void run_model(ModelledFrame& frame, const LoadedModel& model,
                std::span<Predictor* const> predictors, FrameStats* stats, const Progress& progress,
                const Meanwhile& meanwhile) {
   if (stats) stats->lanes = static_cast<int>(frame.lanes.size());
-  LaneRecorder(frame.lanes, frame.paths, model.vocabulary(), predictors)
+  LaneRecorder(frame.lanes, frame.paths, model.vocabulary(), predictors, model.instruction_set())
       .run(frame.bytes, stats, progress, meanwhile);
 }
 
@@ -145,13 +145,14 @@ std::vector<std::uint8_t> decode_modelled(std::span<const std::uint8_t> payload,
     header.escapes = coder.code(kEscapesLikely) != 0;
   }
   const auto lanes = static_cast<int>(header.extents.size());
-  const std::vector<Predictor*> predictors = predictors_for(lanes);
-  if (lanes > predictors.front()->max_lanes()) {
+  if (lanes > model.max_lanes()) {
     throw Error(ErrorKind::kData, "the archive is damaged: it has more lanes than its backend");
   }
+  const std::vector<Predictor*> predictors = predictors_for(lanes);
   if (stats) stats->lanes = lanes;
   mix::FrameMixer mixer(experts, mix::Strength::kStrong, raw_size, header.extents);
-  LaneDecoder(coder, header.extents, header.escapes, mixer, model.vocabulary(), predictors)
+  LaneDecoder(coder, header.extents, header.escapes, mixer, model.vocabulary(), predictors,
+              model.instruction_set())
       .run(stats, progress);
   if (!coder.used_all()) {
     throw Error(ErrorKind::kData, "the archive is damaged: bytes are left behind a frame's code");

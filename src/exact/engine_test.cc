@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cfenv>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -250,6 +251,32 @@ TEST(Rotary, AgreesWithTheMathematics) {
     const double angle = static_cast<double>(turn) * 0x1p-64 * 6.283185307179586;
     EXPECT_NEAR(std::cos(angle), c, 1e-12);
     EXPECT_NEAR(std::sin(angle), s, 1e-12);
+  }
+}
+
+TEST(Rotary, TheCallersRoundingDoesNotMatter) {
+  const auto angles = [](int rounding) {
+    std::vector<float> values;
+    std::fenv_t saved;
+    std::fegetenv(&saved);
+    std::fesetround(rounding);
+    for (const double base : {10000.0, 100000.0, 500000.0}) {
+      const RotaryTable table(64, base, 1.0, {});
+      std::fesetenv(&saved);
+      std::vector<float> cos(64), sin(64);
+      for (std::uint64_t position = 0; position < 2048; ++position) {
+        table.fill(position, 64, cos.data(), sin.data());
+        values.insert(values.end(), cos.begin(), cos.end());
+        values.insert(values.end(), sin.begin(), sin.end());
+      }
+      std::fesetround(rounding);
+    }
+    std::fesetenv(&saved);
+    return values;
+  };
+  const std::vector<float> nearest = angles(FE_TONEAREST);
+  for (const int rounding : {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO}) {
+    EXPECT_TRUE(nearest == angles(rounding)) << rounding;
   }
 }
 

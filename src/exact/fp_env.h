@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "exact/kernels/requirements.h"
+
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 #endif

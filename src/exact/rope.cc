@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "exact/fp_env.h"
+
 namespace smll::exact {
 namespace {
 
@@ -63,6 +65,7 @@ void cos_sin_of_turn(std::uint64_t turn, double* cos, double* sin) {
 }
 
 RotaryTable::RotaryTable(int rope_dims, double base, double scale, std::span<const float> factors) {
+  const FpEnv environment;
   const double log_base = exact_log2(base);
   for (int pair = 0; pair < rope_dims / 2; ++pair) {
     double theta = exact_exp2(-2.0 * pair / rope_dims * log_base) * scale;

@@ -11,7 +11,8 @@ namespace smll::exact {
 // frequency wraps modulo one turn exactly.
 class RotaryTable {
  public:
-  // `factors` divides the frequencies of pair i, or is empty. `scale` multiplies positions.
+  // `factors` divides the frequencies of pair i, or is empty. `scale` multiplies positions. Sets
+  // the floating-point environment meanwhile; fill() leaves that to the caller.
   RotaryTable(int rope_dims, double base, double scale, std::span<const float> factors);
 
   // Fills cos and sin for one position as Kernels::rotate wants them: `head_dim` entries each, cos

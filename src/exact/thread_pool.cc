@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "exact/fp_env.h"
+#include "exact/start_threads.h"
 
 namespace smll::exact {
 namespace {
@@ -48,7 +49,9 @@ int thread_count(int threads) {
 }
 
 ThreadPool::ThreadPool(int threads) {
-  for (int i = 1; i < thread_count(threads); ++i) workers_.emplace_back([this, i] { work(i); });
+  start_threads(
+      static_cast<std::size_t>(thread_count(threads)) - 1,
+      [this](std::size_t index) { work(static_cast<int>(index)); }, workers_);
 }
 
 ThreadPool::~ThreadPool() {

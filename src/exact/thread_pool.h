@@ -17,7 +17,8 @@ int thread_count(int threads);
 
 class ThreadPool {
  public:
-  // thread_count(threads) counts the calling thread, so 1 starts none.
+  // thread_count(threads) counts the calling thread, so 1 starts none. Fewer where the machine
+  // starts no more.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;

@@ -40,6 +40,17 @@ void check_tokenizer(const std::string& path, const gguf_context& file, bool any
   }
 }
 
+// llama.cpp would read the other parts too, and the fingerprint would not cover them.
+void check_whole(const std::string& path, const gguf_context& file) {
+  const std::int64_t id = gguf_find_key(&file, "split.count");
+  if (id < 0 || gguf_get_kv_type(&file, id) != GGUF_TYPE_UINT16) return;
+  if (gguf_get_val_u16(&file, id) > 1) {
+    throw Error(ErrorKind::kModel, path +
+                                       ": one part of a model that is split into several files; "
+                                       "join them with llama.cpp's llama-gguf-split --merge");
+  }
+}
+
 void check_tokens(const std::string& path, const gguf_context& file) {
   const std::int64_t id = gguf_find_key(&file, "tokenizer.ggml.tokens");
   if (id < 0 || gguf_get_kv_type(&file, id) != GGUF_TYPE_ARRAY ||
@@ -65,6 +76,7 @@ void check_tokens(const std::string& path, const gguf_context& file) {
 void check_gguf(const std::string& path, bool any_tokenizer) {
   const GgufHandle file(gguf_init_from_file(path.c_str(), {/*no_alloc=*/true, /*ctx=*/nullptr}));
   if (!file) throw Error(ErrorKind::kModel, path + ": not a GGUF file, or a damaged one");
+  check_whole(path, *file);
   check_tokenizer(path, *file, any_tokenizer);
   check_tokens(path, *file);
 }

@@ -5,9 +5,9 @@
 
 namespace smll::llama {
 
-// Throws Error(kModel) when `path` is no GGUF file or its vocabulary is not one that llama.cpp can
-// be given: without tokens, with one that stands twice or, unless `any_tokenizer`, with a tokenizer
-// that llama-family models do not have.
+// Throws Error(kModel) when `path` is no GGUF file, is one part of a split model, or its vocabulary
+// is not one that llama.cpp can be given: without tokens, with one that stands twice or, unless
+// `any_tokenizer`, with a tokenizer that llama-family models do not have.
 void check_gguf(const std::string& path, bool any_tokenizer);
 
 }  // namespace smll::llama

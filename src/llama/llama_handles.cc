@@ -4,6 +4,7 @@
 
 #include <mutex>
 
+#include "exact/fp_env.h"
 #include "llama/gguf_check.h"
 #include "smll/error.h"
 
@@ -33,6 +34,7 @@ void start_llama_once() {
 }  // namespace
 
 ModelHandle load_model(const std::string& path, bool vocab_only) {
+  const exact::FpEnv environment;  // for tables that llama.cpp makes once
   start_llama_once();
   check_gguf(path, /*any_tokenizer=*/!vocab_only);
   {
@@ -43,6 +45,9 @@ ModelHandle load_model(const std::string& path, bool vocab_only) {
   params.vocab_only = vocab_only;
   params.n_gpu_layers = 0;
   params.check_tensors = !vocab_only;
+  // Read, not mapped: the file may be written over while the model is in use.
+  params.load_mode = LLAMA_LOAD_MODE_NONE;
+  params.lazy_mode = LLAMA_LAZY_MODE_OFF;
   ModelHandle model(llama_model_load_from_file(path.c_str(), params));
   if (!model) {
     const std::lock_guard lock(log_mutex);

@@ -17,8 +17,9 @@ struct ContextDeleter {
 using ModelHandle = std::unique_ptr<llama_model, ModelDeleter>;
 using ContextHandle = std::unique_ptr<llama_context, ContextDeleter>;
 
-// Loads a GGUF file, its weights too unless `vocab_only`. llama.cpp's log is kept and its last
-// error becomes part of the message. Throws Error(kModel).
+// Loads a GGUF file, its weights too unless `vocab_only`; the file is not needed any more
+// afterwards. llama.cpp's log is kept and its last error becomes part of the message. Throws
+// Error(kModel).
 ModelHandle load_model(const std::string& path, bool vocab_only);
 
 }  // namespace smll::llama

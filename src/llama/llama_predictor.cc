@@ -5,17 +5,31 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <thread>
 
+#include "exact/fp_env.h"
+#include "exact/start_threads.h"
+#include "exact/thread_pool.h"
 #include "llama/llama_vocabulary.h"
 #include "smll/error.h"
 
 namespace smll::llama {
 namespace {
 
-int thread_count(int threads) {
-  return threads > 0 ? threads
-                     : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+int thread_count(int threads) { return std::min(exact::thread_count(threads), GGML_MAX_N_THREADS); }
+
+// llama.cpp ends the process when it cannot start a thread, and its results depend on their number.
+void require_threads(int count) {
+  int started = 0;
+  exact::run_together(
+      static_cast<std::size_t>(count),
+      [&](std::size_t threads) { started = static_cast<int>(threads); }, [](std::size_t) {});
+  if (started < count) {
+    throw Error(
+        ErrorKind::kMemory,
+        fmt::format("llama.cpp is to use {} threads, but only {} can be started; set another "
+                    "number with -T, the same for compressing and decompressing",
+                    count, started));
+  }
 }
 
 // Feeds one token of one lane at a time, on both sides: llama.cpp's results change with the shape
@@ -39,12 +53,14 @@ class LlamaPredictor : public Predictor {
 
   void reset(int lanes) override {
     if (lanes != 1) throw Error(ErrorKind::kData, "the llama backend has one lane");
+    const exact::FpEnv environment;
     tokens_.clear();
     if (!context_) make_context();
     llama_memory_clear(llama_get_memory(context_.get()), true);
   }
 
   void feed(std::span<const LaneTokens> batch, const RowSink& sink) override {
+    const exact::FpEnv environment;  // the threads that llama.cpp starts have it from here
     for (std::size_t input = 0; input < batch.size(); ++input) {
       for (std::size_t i = 0; i < batch[input].tokens.size(); ++i) {
         append(batch[input].tokens[i]);
@@ -60,6 +76,7 @@ class LlamaPredictor : public Predictor {
 
  private:
   void make_context() {
+    require_threads(threads_);
     llama_context_params params = llama_context_default_params();
     params.n_ctx = static_cast<std::uint32_t>(window_);
     params.n_batch = static_cast<std::uint32_t>(window_);

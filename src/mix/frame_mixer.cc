@@ -154,7 +154,8 @@ class FrameMixer::Impl {
 
   uint32_t predict(Lane& lane, BitNetwork& network, uint32_t model_p) {
     using Base = ContextBank::Base;
-    const Base base = &network == &*with_model_  ? Base::kModel
+    const bool with_model = with_model_ && &network == &*with_model_;
+    const Base base = with_model                 ? Base::kModel
                       : experts_ == Experts::kCm ? Base::kChain
                                                  : Base::kNothing;
     gather(lane, base, stretch(model_p), network.inputs());

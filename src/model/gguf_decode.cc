@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "exact/kernels/half.h"
+#include "exact/kernels/requirements.h"
 #include "ggml.h"
 #include "smll/error.h"
 
@@ -180,7 +181,7 @@ constexpr Decoder kDecoders[] = {
     {GGML_TYPE_Q6_K, 256, 210, decode_q6_k},
 };
 
-const Decoder& decoder_of(const TensorView& tensor) {
+const Decoder& decoder_of(const TensorInfo& tensor) {
   for (const Decoder& decoder : kDecoders) {
     if (decoder.type != tensor.type) continue;
     if (tensor.columns % decoder.values != 0) {
@@ -199,7 +200,7 @@ const Decoder& decoder_of(const TensorView& tensor) {
 
 bool finite_half(std::uint16_t h) { return (h & 0x7c00) != 0x7c00; }
 
-void require_finite(bool finite, const TensorView& tensor) {
+void require_finite(bool finite, const TensorInfo& tensor) {
   if (!finite) {
     throw Error(ErrorKind::kModel, "tensor '" + tensor.name + "' holds values that are not finite");
   }
@@ -248,14 +249,13 @@ void take_q5_0(const std::uint8_t* p, S8Block* out) {
 
 }  // namespace
 
-Format format_of(const TensorView& tensor) {
+Format format_of(const TensorInfo& tensor) {
   decoder_of(tensor);
   return tensor.type == GGML_TYPE_Q4_0 || tensor.type == GGML_TYPE_Q4_1 ? Format::kU4 : Format::kS8;
 }
 
-void decode_row(const TensorView& tensor, std::size_t row, U4Block* out) {
+void decode_row(const TensorInfo& tensor, const std::uint8_t* p, U4Block* out) {
   const bool has_minimum = tensor.type == GGML_TYPE_Q4_1;
-  const std::uint8_t* p = tensor.data + row * tensor.row_bytes;
   bool finite = true;
   for (std::size_t b = 0; b < tensor.columns / 32; ++b) {
     out[b].d = read_u16(p);
@@ -272,9 +272,8 @@ void decode_row(const TensorView& tensor, std::size_t row, U4Block* out) {
   require_finite(finite, tensor);
 }
 
-void decode_row(const TensorView& tensor, std::size_t row, S8Block* out) {
+void decode_row(const TensorInfo& tensor, const std::uint8_t* p, S8Block* out) {
   const Decoder& decoder = decoder_of(tensor);
-  const std::uint8_t* p = tensor.data + row * tensor.row_bytes;
   bool finite = true;
   float values[256];
   for (std::size_t i = 0; i < tensor.columns; i += decoder.values, p += decoder.bytes) {
@@ -292,9 +291,8 @@ void decode_row(const TensorView& tensor, std::size_t row, S8Block* out) {
   require_finite(finite, tensor);
 }
 
-void decode_row(const TensorView& tensor, std::size_t row, float* out) {
+void decode_row(const TensorInfo& tensor, const std::uint8_t* p, float* out) {
   const Decoder& decoder = decoder_of(tensor);
-  const std::uint8_t* p = tensor.data + row * tensor.row_bytes;
   bool finite = true;
   for (std::size_t i = 0; i < tensor.columns; i += decoder.values, p += decoder.bytes) {
     decoder.decode(p, out + i);

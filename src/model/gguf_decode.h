@@ -28,14 +28,15 @@ static_assert(sizeof(U4Block) == 20 && sizeof(S8Block) == 36);
 
 // Throws Error(kModel) for a type that has no decoder, and for rows that are not whole blocks
 // of 32.
-Format format_of(const TensorView& tensor);
+Format format_of(const TensorInfo& tensor);
 
-// One row of `tensor` (columns/32 blocks). Throws Error(kModel) on a scale that is not finite.
-void decode_row(const TensorView& tensor, std::size_t row, U4Block* out);
-void decode_row(const TensorView& tensor, std::size_t row, S8Block* out);
+// One row of `tensor` (columns/32 blocks) from its bytes in the file. Throws Error(kModel) on a
+// scale that is not finite.
+void decode_row(const TensorInfo& tensor, const std::uint8_t* row, U4Block* out);
+void decode_row(const TensorInfo& tensor, const std::uint8_t* row, S8Block* out);
 
 // One row as plain floats: what the type's own formula says (not requantized).
-void decode_row(const TensorView& tensor, std::size_t row, float* out);
+void decode_row(const TensorInfo& tensor, const std::uint8_t* row, float* out);
 
 // The values that a canonical block stands for.
 void expand(const U4Block& block, float* out);

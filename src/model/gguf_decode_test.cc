@@ -23,7 +23,7 @@ constexpr std::size_t kColumns = 512;
 struct Encoded {
   std::vector<std::uint8_t> bytes;
   std::vector<float> expected;
-  TensorView view;
+  TensorInfo tensor;
 };
 
 Encoded encode(ggml_type type) {
@@ -42,7 +42,7 @@ Encoded encode(ggml_type type) {
     ggml_quantize_chunk(type, x.data(), e.bytes.data(), 0, 1, kColumns, nullptr);
     ggml_get_type_traits(type)->to_float(e.bytes.data(), e.expected.data(), kColumns);
   }
-  e.view = {"test", type, kColumns, 1, e.bytes.data(), e.bytes.size()};
+  e.tensor = {"test", type, kColumns, 1, e.bytes.size()};
   return e;
 }
 
@@ -50,7 +50,7 @@ TEST(GgufDecode, FloatsAgreeWithGgml) {
   for (ggml_type type : kTypes) {
     const Encoded e = encode(type);
     std::vector<float> actual(kColumns);
-    decode_row(e.view, 0, actual.data());
+    decode_row(e.tensor, e.bytes.data(), actual.data());
     for (std::size_t i = 0; i < kColumns; ++i) {
       ASSERT_NEAR(e.expected[i], actual[i], 1e-6f * (1.0f + std::fabs(e.expected[i])))
           << ggml_type_name(type) << " at " << i;
@@ -63,13 +63,13 @@ TEST(GgufDecode, CanonicalBlocksStandForTheSameValues) {
     const Encoded e = encode(type);
     std::vector<float> actual(kColumns);
     float tolerance = 1e-6f;
-    if (format_of(e.view) == Format::kU4) {
+    if (format_of(e.tensor) == Format::kU4) {
       std::vector<U4Block> blocks(kColumns / 32);
-      decode_row(e.view, 0, blocks.data());
+      decode_row(e.tensor, e.bytes.data(), blocks.data());
       for (std::size_t b = 0; b < blocks.size(); ++b) expand(blocks[b], &actual[32 * b]);
     } else {
       std::vector<S8Block> blocks(kColumns / 32);
-      decode_row(e.view, 0, blocks.data());
+      decode_row(e.tensor, e.bytes.data(), blocks.data());
       for (std::size_t b = 0; b < blocks.size(); ++b) expand(blocks[b], &actual[32 * b]);
       if (type != GGML_TYPE_Q8_0 && type != GGML_TYPE_Q5_0) tolerance = 4.0f / 254.0f;
     }
@@ -82,24 +82,22 @@ TEST(GgufDecode, CanonicalBlocksStandForTheSameValues) {
 
 TEST(GgufDecode, RefusesWhatItCannotRead) {
   Encoded e = encode(GGML_TYPE_Q8_0);
-  e.view.type = GGML_TYPE_IQ2_XXS;
-  EXPECT_THROW(format_of(e.view), Error);
+  e.tensor.type = GGML_TYPE_IQ2_XXS;
+  EXPECT_THROW(format_of(e.tensor), Error);
   e = encode(GGML_TYPE_Q8_0);
-  e.view.columns = 33;
-  EXPECT_THROW(format_of(e.view), Error);
+  e.tensor.columns = 33;
+  EXPECT_THROW(format_of(e.tensor), Error);
   e = encode(GGML_TYPE_Q8_0);
   e.bytes[1] = 0x7c;  // the first scale becomes infinite
-  e.view.data = e.bytes.data();
   std::vector<S8Block> blocks(kColumns / 32);
-  EXPECT_THROW(decode_row(e.view, 0, blocks.data()), Error);
+  EXPECT_THROW(decode_row(e.tensor, e.bytes.data(), blocks.data()), Error);
 }
 
 TEST(GgufDecode, MinusOneHundredTwentyEightIsRequantized) {
   Encoded e = encode(GGML_TYPE_Q8_0);
   e.bytes[2] = 0x80;
-  e.view.data = e.bytes.data();
   std::vector<S8Block> blocks(kColumns / 32);
-  decode_row(e.view, 0, blocks.data());
+  decode_row(e.tensor, e.bytes.data(), blocks.data());
   EXPECT_EQ(-127, blocks[0].q[0]);
 }
 

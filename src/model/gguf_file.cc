@@ -1,9 +1,11 @@
 #include "model/gguf_file.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 
 #include "ggml.h"
 #include "gguf.h"
@@ -13,17 +15,17 @@ namespace smll::model {
 
 struct GgufFile::Impl {
   gguf_context* context = nullptr;
-  void* map = MAP_FAILED;
+  int fd = -1;
   std::size_t size = 0;
 
   ~Impl() {
     if (context) gguf_free(context);
-    if (map != MAP_FAILED) munmap(map, size);
+    if (fd >= 0) close(fd);
   }
 };
 
 GgufFile::GgufFile(const std::string& path) : path_(path), impl_(std::make_unique<Impl>()) {
-  map(path);
+  open(path);
   gguf_init_params params = {/*no_alloc=*/true, /*ctx=*/nullptr};
   impl_->context = gguf_init_from_file(path.c_str(), params);
   if (!impl_->context) throw Error(ErrorKind::kModel, path + ": not a readable GGUF file");
@@ -32,18 +34,31 @@ GgufFile::GgufFile(const std::string& path) : path_(path), impl_(std::make_uniqu
 
 GgufFile::~GgufFile() = default;
 
-void GgufFile::map(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) throw Error(ErrorKind::kModel, path + ": cannot open the model file");
+void GgufFile::open(const std::string& path) {
+  impl_->fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   struct stat status = {};
-  if (fstat(fd, &status) == 0 && status.st_size > 0) {
-    impl_->size = static_cast<std::size_t>(status.st_size);
-    impl_->map = mmap(nullptr, impl_->size, PROT_READ, MAP_PRIVATE, fd, 0);
+  if (impl_->fd < 0 || fstat(impl_->fd, &status) != 0) {
+    throw Error(ErrorKind::kModel, path + ": cannot open the model file: " + std::strerror(errno));
   }
-  close(fd);
-  if (impl_->map == MAP_FAILED)
-    throw Error(ErrorKind::kModel, path + ": cannot map the model file");
-  madvise(impl_->map, impl_->size, MADV_WILLNEED);
+  impl_->size = static_cast<std::size_t>(status.st_size);
+}
+
+void GgufFile::read_rows(const TensorInfo& tensor, std::size_t first, std::size_t count,
+                         std::uint8_t* out) const {
+  std::size_t left = count * tensor.row_bytes;
+  std::uint64_t at = tensor.offset + first * tensor.row_bytes;
+  while (left > 0) {
+    const ssize_t got = pread(impl_->fd, out, left, static_cast<off_t>(at));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) {
+      throw Error(ErrorKind::kModel,
+                  path_ + ": tensor '" + tensor.name + "' cannot be read: " +
+                      (got < 0 ? std::strerror(errno) : "the file became shorter meanwhile"));
+    }
+    out += got;
+    at += static_cast<std::uint64_t>(got);
+    left -= static_cast<std::size_t>(got);
+  }
 }
 
 void GgufFile::list_tensors() {
@@ -51,9 +66,9 @@ void GgufFile::list_tensors() {
   const std::size_t data_offset = gguf_get_data_offset(context);
   const std::int64_t count = gguf_get_n_tensors(context);
   for (std::int64_t i = 0; i < count; ++i) {
-    TensorView view;
-    view.name = gguf_get_tensor_name(context, i);
-    view.type = gguf_get_tensor_type(context, i);
+    TensorInfo tensor;
+    tensor.name = gguf_get_tensor_name(context, i);
+    tensor.type = gguf_get_tensor_type(context, i);
     const std::int64_t* extents = gguf_get_tensor_ne(context, i);
     const std::size_t bytes = gguf_get_tensor_size(context, i);
     const std::size_t offset = gguf_get_tensor_offset(context, i);
@@ -61,23 +76,23 @@ void GgufFile::list_tensors() {
                         bytes <= impl_->size - data_offset - offset;
     const bool flat = extents[0] > 0 && extents[1] > 0 && extents[2] == 1 && extents[3] == 1;
     if (!inside || !flat) {
-      throw Error(ErrorKind::kModel, path_ + ": tensor '" + view.name +
+      throw Error(ErrorKind::kModel, path_ + ": tensor '" + tensor.name +
                                          (flat ? "' lies outside the file; is it truncated?"
                                                : "' has more than two dimensions"));
     }
-    view.columns = static_cast<std::size_t>(extents[0]);
-    view.rows = static_cast<std::size_t>(extents[1]);
-    view.row_bytes = ggml_row_size(static_cast<ggml_type>(view.type), extents[0]);
-    if (view.row_bytes * view.rows != bytes) {
-      throw Error(ErrorKind::kModel, path_ + ": tensor '" + view.name + "' has a wrong size");
+    tensor.columns = static_cast<std::size_t>(extents[0]);
+    tensor.rows = static_cast<std::size_t>(extents[1]);
+    tensor.row_bytes = ggml_row_size(static_cast<ggml_type>(tensor.type), extents[0]);
+    if (tensor.row_bytes * tensor.rows != bytes) {
+      throw Error(ErrorKind::kModel, path_ + ": tensor '" + tensor.name + "' has a wrong size");
     }
-    view.data = static_cast<const std::uint8_t*>(impl_->map) + data_offset + offset;
-    tensors_.push_back(std::move(view));
+    tensor.offset = data_offset + offset;
+    tensors_.push_back(std::move(tensor));
   }
 }
 
-const TensorView* GgufFile::find(std::string_view name) const {
-  for (const TensorView& tensor : tensors_) {
+const TensorInfo* GgufFile::find(std::string_view name) const {
+  for (const TensorInfo& tensor : tensors_) {
     if (tensor.name == name) return &tensor;
   }
   return nullptr;

@@ -1,4 +1,7 @@
-// Read-only access to a GGUF file: typed metadata and memory-mapped tensors, all bounds checked.
+// Read-only access to a GGUF file: typed metadata and the tensors' bytes, all bounds checked.
+//
+// Bytes are read, never mapped: a file that is cut off or written over meanwhile may give wrong
+// ones but cannot end the process.
 #pragma once
 
 #include <cstddef>
@@ -11,14 +14,16 @@
 
 namespace smll::model {
 
-// One tensor as it lies in the file. `columns` is the input dimension, which is contiguous.
-struct TensorView {
+// One tensor of the file. `columns` is the input dimension, which is contiguous.
+struct TensorInfo {
   std::string name;
   int type = 0;  // a ggml_type
   std::size_t columns = 0;
   std::size_t rows = 0;
-  const std::uint8_t* data = nullptr;
   std::size_t row_bytes = 0;
+  std::uint64_t offset = 0;  // of its first byte in the file
+
+  std::size_t bytes() const { return rows * row_bytes; }
 };
 
 class GgufFile {
@@ -30,9 +35,13 @@ class GgufFile {
   GgufFile& operator=(const GgufFile&) = delete;
 
   const std::string& path() const { return path_; }
-  const std::vector<TensorView>& tensors() const { return tensors_; }
+  const std::vector<TensorInfo>& tensors() const { return tensors_; }
   // Null when there is no such tensor.
-  const TensorView* find(std::string_view name) const;
+  const TensorInfo* find(std::string_view name) const;
+  // Reads `count` rows of a tensor of this file from row `first` on into `out`. May be called by
+  // several threads. Throws Error(kModel) when the file does not hold them (any more).
+  void read_rows(const TensorInfo& tensor, std::size_t first, std::size_t count,
+                 std::uint8_t* out) const;
 
   // Metadata; empty when the key is absent or of another kind.
   std::optional<std::string> text(const std::string& key) const;
@@ -42,12 +51,12 @@ class GgufFile {
  private:
   struct Impl;
 
-  void map(const std::string& path);
+  void open(const std::string& path);
   void list_tensors();
 
   std::string path_;
   std::unique_ptr<Impl> impl_;
-  std::vector<TensorView> tensors_;
+  std::vector<TensorInfo> tensors_;
 };
 
 }  // namespace smll::model

@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -20,16 +21,18 @@ using exact::kTile;
 
 namespace {
 
-// Packs one tile: rows rows[0..15], where a negative row is zeros. Returns the hash of its
-// blocks.
+// The bytes of the rows of one tile; null for a row of zeros.
+using TileRows = std::array<const std::uint8_t*, kTile>;
+
+// Packs one tile. Returns the hash of its blocks.
 template <typename Block>
-std::uint64_t pack_tile(const TensorView& tensor, const std::int64_t* rows, std::uint8_t* tile) {
+std::uint64_t pack_tile(const TensorInfo& tensor, const TileRows& rows, std::uint8_t* tile) {
   const std::size_t blocks = tensor.columns / 32;
   std::vector<Block> row(blocks * kTile);
   for (int o = 0; o < kTile; ++o) {
     Block* out = row.data() + o * blocks;
-    if (rows[o] >= 0) {
-      decode_row(tensor, static_cast<std::size_t>(rows[o]), out);
+    if (rows[o]) {
+      decode_row(tensor, rows[o], out);
     } else {
       std::memset(static_cast<void*>(out), 0, blocks * sizeof(Block));
     }
@@ -38,7 +41,7 @@ std::uint64_t pack_tile(const TensorView& tensor, const std::int64_t* rows, std:
   return XXH3_64bits(row.data(), row.size() * sizeof(Block));
 }
 
-std::uint64_t pack_tile(const TensorView& tensor, Format format, const std::int64_t* rows,
+std::uint64_t pack_tile(const TensorInfo& tensor, Format format, const TileRows& rows,
                         std::uint8_t* tile) {
   return format == Format::kU4 ? pack_tile<U4Block>(tensor, rows, tile)
                                : pack_tile<S8Block>(tensor, rows, tile);
@@ -50,9 +53,7 @@ std::uint64_t pack_tile(const TensorView& tensor, Format format, const std::int6
 class Loader {
  public:
   Loader(const std::string& path, std::span<const Token> row_order, int threads)
-      : model_(std::make_shared<Model>()), row_order_(row_order), pool_(threads) {
-    model_->file_ = std::make_unique<GgufFile>(path);
-  }
+      : model_(std::make_shared<Model>()), file_(path), row_order_(row_order), pool_(threads) {}
 
   std::shared_ptr<const Model> load() {
     const exact::FpEnv environment;
@@ -70,7 +71,8 @@ class Loader {
  private:
   // One tile to pack into `tile` (or only to hash, when null).
   struct Job {
-    const TensorView* tensor;
+    const TensorInfo* tensor;
+    const std::uint8_t* bytes;  // of all rows, or null: to be read
     Format format;
     std::vector<std::int64_t> rows;  // of every tile of the matrix, or empty: in order
     std::size_t tiles;
@@ -83,11 +85,11 @@ class Loader {
   static constexpr int kMaxWidth = 1 << 24;
 
   [[noreturn]] void fail(const std::string& what) const {
-    throw Error(ErrorKind::kModel, model_->file_->path() + ": " + what);
+    throw Error(ErrorKind::kModel, file_.path() + ": " + what);
   }
 
   int integer(const std::string& key, int fallback = -1) const {
-    const std::optional<std::uint64_t> value = model_->file_->integer("llama." + key);
+    const std::optional<std::uint64_t> value = file_.integer("llama." + key);
     if (!value && fallback < 0) fail("metadata llama." + key + " is missing");
     if (value && (*value == 0 || *value > kMaxWidth))
       fail("metadata llama." + key + " is out of range");
@@ -97,25 +99,29 @@ class Loader {
   void read_hyper_parameters();
   void read_rope_scaling();
   void read_norms_and_factors();
-  const TensorView& tensor(const std::string& name, int columns, int rows);
+  const TensorInfo& tensor(const std::string& name, int columns, int rows);
   std::vector<float> vector(const std::string& name, int size);
   void add_layer(int index);
   void add_matrix(const std::string& name, int inputs, int outputs, PackedMatrix* out);
   void add_head();
   void refuse_unknown_tensors() const;
+  AlignedBuffer read_all(const TensorInfo& tensor);
   void run_jobs();
+  void run_tiles(const Job& job, std::size_t first, std::size_t end);
   void compute_fingerprint();
 
   std::shared_ptr<Model> model_;
+  GgufFile file_;
   std::span<const Token> row_order_;
   exact::ThreadPool pool_;
   std::set<std::string> known_;
   std::vector<Job> jobs_;
+  AlignedBuffer head_rows_;  // as the file has them, where they are not the embedding's
   std::vector<std::uint64_t> hashes_;
 };
 
 void Loader::read_hyper_parameters() {
-  const GgufFile& file = *model_->file_;
+  const GgufFile& file = file_;
   const std::string architecture = file.text("general.architecture").value_or("unknown");
   if (architecture != "llama") {
     fail("the exact engine does not know the architecture '" + architecture +
@@ -148,10 +154,10 @@ void Loader::read_hyper_parameters() {
       static_cast<std::int64_t>(h.heads) * h.head_dim > kMaxWidth) {
     fail("the metadata tell of more layers or heads than the tensors have");
   }
-  const TensorView* embedding = file.find("token_embd.weight");
+  const TensorInfo* embedding = file.find("token_embd.weight");
   if (!embedding) fail("tensor 'token_embd.weight' is missing");
   h.vocabulary = static_cast<int>(embedding->rows);
-  model_->embedding_ = &tensor("token_embd.weight", h.width, h.vocabulary);
+  model_->embedding_ = tensor("token_embd.weight", h.width, h.vocabulary);
   format_of(*embedding);
   const std::uint64_t start =
       file.integer("tokenizer.ggml.bos_token_id")
@@ -161,7 +167,7 @@ void Loader::read_hyper_parameters() {
 }
 
 void Loader::read_rope_scaling() {
-  const GgufFile& file = *model_->file_;
+  const GgufFile& file = file_;
   const std::string type = file.text("llama.rope.scaling.type").value_or("none");
   if (type == "linear") {
     const double factor = file.number("llama.rope.scaling.factor").value_or(1.0);
@@ -173,8 +179,8 @@ void Loader::read_rope_scaling() {
   }
 }
 
-const TensorView& Loader::tensor(const std::string& name, int columns, int rows) {
-  const TensorView* view = model_->file_->find(name);
+const TensorInfo& Loader::tensor(const std::string& name, int columns, int rows) {
+  const TensorInfo* view = file_.find(name);
   if (!view) fail("tensor '" + name + "' is missing");
   if (view->columns != static_cast<std::size_t>(columns) ||
       view->rows != static_cast<std::size_t>(rows)) {
@@ -188,9 +194,9 @@ const TensorView& Loader::tensor(const std::string& name, int columns, int rows)
 
 std::vector<float> Loader::vector(const std::string& name, int size) {
   std::vector<float> values(size);
-  const TensorView& view = tensor(name, size, 1);
+  const TensorInfo& view = tensor(name, size, 1);
   if (view.type != GGML_TYPE_F32) fail("tensor '" + name + "' is not of type F32");
-  std::memcpy(values.data(), view.data, values.size() * sizeof(float));
+  file_.read_rows(view, 0, 1, reinterpret_cast<std::uint8_t*>(values.data()));
   for (float value : values) {
     if (!std::isfinite(value)) fail("tensor '" + name + "' holds values that are not finite");
   }
@@ -201,7 +207,7 @@ std::vector<float> Loader::vector(const std::string& name, int size) {
 void Loader::read_norms_and_factors() {
   const HyperParameters& h = model_->hyper_;
   model_->output_norm_ = vector("output_norm.weight", h.width);
-  if (model_->file_->find("rope_freqs.weight")) {
+  if (file_.find("rope_freqs.weight")) {
     model_->rope_factors_ = vector("rope_freqs.weight", h.rope_dims / 2);
     for (float factor : model_->rope_factors_) {
       if (!(factor > 1e-6f && factor < 1e6f)) fail("a factor in rope_freqs.weight is out of range");
@@ -227,11 +233,11 @@ void Loader::add_layer(int index) {
 }
 
 void Loader::add_matrix(const std::string& name, int inputs, int outputs, PackedMatrix* out) {
-  const TensorView& view = tensor(name, inputs, outputs);
+  const TensorInfo& view = tensor(name, inputs, outputs);
   *out = PackedMatrix(format_of(view), inputs, outputs);
   const std::size_t tiles = out->tiles;
   jobs_.push_back(
-      {&view, out->format, {}, tiles, out->data.data(), out->tile_bytes, hashes_.size()});
+      {&view, nullptr, out->format, {}, tiles, out->data.data(), out->tile_bytes, hashes_.size()});
   hashes_.resize(hashes_.size() + tiles);
 }
 
@@ -239,9 +245,12 @@ void Loader::add_matrix(const std::string& name, int inputs, int outputs, Packed
 // own.
 void Loader::add_head() {
   const HyperParameters& h = model_->hyper_;
-  const bool tied = !model_->file_->find("output.weight");
-  const TensorView& view =
-      tied ? *model_->embedding_ : tensor("output.weight", h.width, h.vocabulary);
+  const TensorInfo& embedding = model_->embedding_;
+  model_->embedding_rows_ = read_all(embedding);
+  const bool tied = !file_.find("output.weight");
+  const TensorInfo& view = tied ? embedding : tensor("output.weight", h.width, h.vocabulary);
+  if (!tied) head_rows_ = read_all(view);
+  const std::uint8_t* bytes = tied ? model_->embedding_rows_.data() : head_rows_.data();
   std::vector<std::int64_t> rows(row_order_.begin(), row_order_.end());
   if (rows.empty()) {
     rows.resize(h.vocabulary);
@@ -259,22 +268,34 @@ void Loader::add_head() {
   }
   PackedMatrix& head = model_->head_;
   rows.resize(static_cast<std::size_t>(head.tiles) * kTile, -1);
-  jobs_.push_back({&view, head.format, std::move(rows), static_cast<std::size_t>(head.tiles),
+  jobs_.push_back({&view, bytes, head.format, std::move(rows), static_cast<std::size_t>(head.tiles),
                    head.data.data(), head.tile_bytes, kNoHash});
-  const std::size_t tiles = (h.vocabulary + kTile - 1) / kTile;
-  for (const TensorView* table : {model_->embedding_, tied ? nullptr : &view}) {
-    if (!table) continue;
-    jobs_.push_back({table, format_of(*table), {}, tiles, nullptr, 0, hashes_.size()});
+  const auto hash_all = [&](const TensorInfo& table, const std::uint8_t* table_bytes) {
+    const std::size_t tiles = (h.vocabulary + kTile - 1) / kTile;
+    jobs_.push_back({&table, table_bytes, format_of(table), {}, tiles, nullptr, 0, hashes_.size()});
     hashes_.resize(hashes_.size() + tiles);
-  }
+  };
+  hash_all(embedding, model_->embedding_rows_.data());
+  if (!tied) hash_all(view, bytes);
 }
 
 void Loader::refuse_unknown_tensors() const {
-  for (const TensorView& view : model_->file_->tensors()) {
+  for (const TensorInfo& view : file_.tensors()) {
     if (!known_.count(view.name)) {
       fail("the exact engine does not know the tensor '" + view.name + "'; use --backend llama");
     }
   }
+}
+
+AlignedBuffer Loader::read_all(const TensorInfo& tensor) {
+  constexpr std::size_t kRowsPerTask = 1024;
+  AlignedBuffer bytes(tensor.bytes());
+  pool_.run((tensor.rows + kRowsPerTask - 1) / kRowsPerTask, [&](std::size_t task, int) {
+    const std::size_t first = task * kRowsPerTask;
+    file_.read_rows(tensor, first, std::min(kRowsPerTask, tensor.rows - first),
+                    bytes.data() + first * tensor.row_bytes);
+  });
+  return bytes;
 }
 
 void Loader::run_jobs() {
@@ -288,20 +309,36 @@ void Loader::run_jobs() {
     for (std::size_t t = 0; t < job.tiles; t += kTilesPerTask) tasks.push_back({&job, t});
   }
   pool_.run(tasks.size(), [&](std::size_t index, int) {
-    const Job& job = *tasks[index].job;
-    const std::size_t end = std::min(tasks[index].first + kTilesPerTask, job.tiles);
-    for (std::size_t t = tasks[index].first; t < end; ++t) {
-      std::int64_t rows[kTile];
-      for (int o = 0; o < kTile; ++o) {
-        const std::size_t i = t * kTile + o;
-        rows[o] = !job.rows.empty() ? job.rows[i]
-                                    : (i < job.tensor->rows ? static_cast<std::int64_t>(i) : -1);
-      }
-      std::uint8_t* tile = job.data ? job.data + t * job.tile_bytes : nullptr;
-      const std::uint64_t hash = pack_tile(*job.tensor, job.format, rows, tile);
-      if (job.hash_slot != kNoHash) hashes_[job.hash_slot + t] = hash;
-    }
+    const Task& task = tasks[index];
+    run_tiles(*task.job, task.first, std::min(task.first + kTilesPerTask, task.job->tiles));
   });
+}
+
+void Loader::run_tiles(const Job& job, std::size_t first, std::size_t end) {
+  const TensorInfo& tensor = *job.tensor;
+  std::vector<std::uint8_t> buffer;
+  const std::uint8_t* bytes = job.bytes;
+  std::size_t first_row = 0;  // of `bytes`
+  if (!bytes) {
+    first_row = first * kTile;
+    const std::size_t count = std::min(end * kTile, tensor.rows) - first_row;
+    buffer.resize(count * tensor.row_bytes);
+    file_.read_rows(tensor, first_row, count, buffer.data());
+    bytes = buffer.data();
+  }
+  for (std::size_t t = first; t < end; ++t) {
+    TileRows rows;
+    for (int o = 0; o < kTile; ++o) {
+      const std::size_t i = t * kTile + o;
+      const std::int64_t row = !job.rows.empty() ? job.rows[i]
+                               : i < tensor.rows ? static_cast<std::int64_t>(i)
+                                                 : -1;
+      rows[o] = row < 0 ? nullptr : bytes + (row - first_row) * tensor.row_bytes;
+    }
+    std::uint8_t* tile = job.data ? job.data + t * job.tile_bytes : nullptr;
+    const std::uint64_t hash = pack_tile(tensor, job.format, rows, tile);
+    if (job.hash_slot != kNoHash) hashes_[job.hash_slot + t] = hash;
+  }
 }
 
 void Loader::compute_fingerprint() {
@@ -331,14 +368,16 @@ void Model::embed(Token token, float* out) const {
   if (token < 0 || token >= hyper_.vocabulary) {
     throw Error(ErrorKind::kData, "token " + std::to_string(token) + " is not in the vocabulary");
   }
-  const std::size_t blocks = embedding_->columns / 32;
-  if (format_of(*embedding_) == Format::kU4) {
+  const std::size_t blocks = embedding_.columns / 32;
+  const std::uint8_t* bytes =
+      embedding_rows_.data() + static_cast<std::size_t>(token) * embedding_.row_bytes;
+  if (format_of(embedding_) == Format::kU4) {
     std::vector<U4Block> row(blocks);
-    decode_row(*embedding_, static_cast<std::size_t>(token), row.data());
+    decode_row(embedding_, bytes, row.data());
     for (std::size_t b = 0; b < blocks; ++b) expand(row[b], out + 32 * b);
   } else {
     std::vector<S8Block> row(blocks);
-    decode_row(*embedding_, static_cast<std::size_t>(token), row.data());
+    decode_row(embedding_, bytes, row.data());
     for (std::size_t b = 0; b < blocks; ++b) expand(row[b], out + 32 * b);
   }
 }

@@ -42,7 +42,8 @@ struct Layer {
 class Model {
  public:
   // `row_order`: token ids of the head's rows in the order wanted; empty means all of them in
-  // order. Throws Error(kModel) for a file that is damaged or of another architecture.
+  // order. Throws Error(kModel) for a file that is damaged or of another architecture. The file is
+  // not needed any more afterwards.
   static std::shared_ptr<const Model> load(const std::string& path,
                                            std::span<const Token> row_order, int threads);
 
@@ -69,8 +70,8 @@ class Model {
  private:
   friend class Loader;
 
-  std::unique_ptr<GgufFile> file_;  // stays mapped for the embeddings
-  const TensorView* embedding_ = nullptr;
+  TensorInfo embedding_;
+  AlignedBuffer embedding_rows_;  // as the file has them
   HyperParameters hyper_;
   std::vector<Layer> layers_;
   std::vector<float> output_norm_;

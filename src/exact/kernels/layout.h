@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "exact/kernels/requirements.h"
+
 namespace smll::exact {
 
 // Inputs that share one scale.
