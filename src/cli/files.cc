@@ -147,8 +147,9 @@ OutputFile::OutputFile(const std::string& path, bool replace) : path_(path), rep
 
 OutputFile::~OutputFile() {
   if (partial_.empty()) return;
+  SignalHold hold;
   ::unlink(partial_.c_str());
-  set_unfinished_file("");
+  hold.set_unfinished_file("");
 }
 
 void OutputFile::open_beside() {
@@ -156,10 +157,11 @@ void OutputFile::open_beside() {
   // A long name leaves no room for the addition.
   const std::string name = path.filename().string().substr(0, 200);
   std::string pattern = (path.parent_path() / ("." + name + ".XXXXXX")).string();
+  SignalHold hold;
   const int fd = ::mkostemp(pattern.data(), O_CLOEXEC);
   if (fd < 0) fail("write");
   partial_ = pattern;
-  set_unfinished_file(partial_);
+  hold.set_unfinished_file(partial_);
   descriptor_.emplace(fd);
 }
 
@@ -190,6 +192,7 @@ void OutputFile::commit(const struct stat* like) {
 }
 
 void OutputFile::take_name() {
+  SignalHold hold;
   int failed = -1;
   if (!replace_) {
     // Another process may have made the file since we looked.
@@ -201,7 +204,7 @@ void OutputFile::take_name() {
   if (failed) failed = ::rename(partial_.c_str(), path_.c_str());
   if (failed) fail("name");
   partial_.clear();
-  set_unfinished_file("");
+  hold.set_unfinished_file("");
 }
 
 void OutputFile::fail(const std::string& doing) const { throw_io(doing, path_); }
