@@ -16,6 +16,23 @@
 namespace smll::cli {
 namespace {
 
+// Waits, for `seconds` or where it is negative without end; false when the time ran out.
+bool wait_for(int fd, short events, double seconds = -1) {
+  pollfd waiting = {fd, events, 0};
+  while (true) {
+    const int ready = ::poll(&waiting, 1, seconds < 0 ? -1 : static_cast<int>(seconds * 1000));
+    if (ready >= 0) return ready > 0;
+    if (errno != EINTR) return true;  // what is wrong shows when it is used
+  }
+}
+
+// Whether the call that failed is to be made again. A descriptor shared with another program may be
+// non-blocking, whatever we want.
+bool try_again(int fd, short events) {
+  if (errno == EINTR) return true;
+  return (errno == EAGAIN || errno == EWOULDBLOCK) && wait_for(fd, events);
+}
+
 [[noreturn]] void throw_io(const std::string& doing, const std::string& name) {
   throw Error(ErrorKind::kIo, "cannot " + doing + " " + name + ": " + std::strerror(errno));
 }
@@ -42,6 +59,17 @@ bool garbles_terminal(std::uint8_t byte) {
 
 }  // namespace
 
+void secure_standard_streams() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) >= 0) continue;
+    // The lower ones are open, so that this is the next free number. The wrong direction makes
+    // using it an error instead of an empty input or lost output.
+    if (::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) {
+      throw Error(ErrorKind::kIo, "a standard stream is closed, and /dev/null cannot be opened");
+    }
+  }
+}
+
 bool Descriptor::close() {
   const int fd = fd_;
   fd_ = -1;
@@ -62,7 +90,7 @@ std::size_t FileSource::read(std::span<std::uint8_t> out) {
   while (true) {
     const ssize_t got = ::read(descriptor_.get(), out.data(), out.size());
     if (got >= 0) return static_cast<std::size_t>(got);
-    if (errno != EINTR) throw_io("read", name_);
+    if (!try_again(descriptor_.get(), POLLIN)) throw_io("read", name_);
   }
 }
 
@@ -79,10 +107,7 @@ std::uint64_t FileSource::size() const {
   return size > base_ ? size - base_ : 0;
 }
 
-bool FileSource::wait(double seconds) const {
-  pollfd waiting = {descriptor_.get(), POLLIN, 0};
-  return ::poll(&waiting, 1, static_cast<int>(seconds * 1000)) != 0;
-}
+bool FileSource::wait(double seconds) const { return wait_for(descriptor_.get(), POLLIN, seconds); }
 
 PeekedSource::PeekedSource(Source& source, std::size_t size) : source_(source), peeked_(size) {
   std::size_t done = 0;
@@ -110,9 +135,11 @@ void PeekedSource::seek(std::uint64_t offset) {
 void DescriptorSink::write(ByteView data) {
   while (!data.empty()) {
     const ssize_t put = ::write(fd_, data.data(), data.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) throw_io("write", name_);
-    data = data.subspan(static_cast<std::size_t>(put));
+    if (put >= 0) {
+      data = data.subspan(static_cast<std::size_t>(put));
+    } else if (!try_again(fd_, POLLOUT)) {
+      throw_io("write", name_);
+    }
   }
 }
 

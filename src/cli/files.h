@@ -12,6 +12,10 @@ namespace smll::cli {
 
 inline constexpr char kSuffix[] = ".smll";
 
+// Puts something in the place of each standard stream that was closed when the program started, as
+// the next file to be opened would take its number. Reading and writing it fail. Throws Error(kIo).
+void secure_standard_streams();
+
 // Owns a descriptor unless it is a standard stream's.
 class Descriptor {
  public:

@@ -1,15 +1,15 @@
 #include "cli/report.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
 
-#include "cli/progress.h"
+#include "cli/files.h"
 
 namespace smll::cli {
 namespace {
@@ -25,11 +25,23 @@ std::string methods_of(const ArchiveInfo& info) {
   return fmt::format("{}", fmt::join(names, ","));
 }
 
+ByteView bytes_of(const std::string& text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
 }  // namespace
 
-void say(const std::string& text) {
-  fmt::print(stderr, "smll: {}\n", text);
-  std::fflush(stderr);
+void say(const std::string& text) { put_message("smll: " + text + "\n"); }
+
+void put_message(const std::string& text) {
+  try {
+    DescriptorSink(STDERR_FILENO, "standard error").write(bytes_of(text));
+  } catch (const Error&) {
+  }
+}
+
+void print(const std::string& text) {
+  DescriptorSink(STDOUT_FILENO, "standard output").write(bytes_of(text));
 }
 
 int exit_status(ErrorKind kind) {
@@ -81,7 +93,7 @@ void write_stats(const std::string& path, const Args& args, const Totals& totals
   const std::string text =
       object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   if (path == "-") {
-    fmt::print("{}", text);
+    print(text);
     return;
   }
   std::ofstream file(path);
@@ -90,8 +102,8 @@ void write_stats(const std::string& path, const Args& args, const Totals& totals
 }
 
 void print_list_heading() {
-  fmt::print("{:>12} {:>12} {:>8} {:>6}  {:<12} {:<14} {}\n", "compressed", "uncompressed", "ratio",
-             "frames", "methods", "model", "name");
+  print(fmt::format("{:>12} {:>12} {:>8} {:>6}  {:<12} {:<14} {}\n", "compressed", "uncompressed",
+                    "ratio", "frames", "methods", "model", "name"));
 }
 
 void print_list_line(const std::string& name, const ArchiveInfo& info) {
@@ -99,23 +111,23 @@ void print_list_line(const std::string& name, const ArchiveInfo& info) {
   if (info.needs_model) {
     model = info.model_name.empty() ? hex_fingerprint(info.fingerprint) : info.model_name;
   }
-  fmt::print("{:>12} {:>12} {:>8} {:>6}  {:<12} {:<14} {}\n", info.archive_size, info.raw_size,
-             ratio(info.archive_size, info.raw_size), info.frames.size(), methods_of(info), model,
-             name);
+  print(fmt::format("{:>12} {:>12} {:>8} {:>6}  {:<12} {:<14} {}\n", info.archive_size,
+                    info.raw_size, ratio(info.archive_size, info.raw_size), info.frames.size(),
+                    methods_of(info), model, name));
 }
 
 void print_list_frames(const ArchiveInfo& info) {
   if (info.needs_model) {
-    fmt::print("  model {} fingerprint {} backend {} arithmetic {}\n",
-               info.model_name.empty() ? "-" : info.model_name, hex_fingerprint(info.fingerprint),
-               to_string(info.backend), info.arithmetic);
+    print(fmt::format("  model {} fingerprint {} backend {} arithmetic {}\n",
+                      info.model_name.empty() ? "-" : info.model_name,
+                      hex_fingerprint(info.fingerprint), to_string(info.backend), info.arithmetic));
   }
   std::uint64_t start = 0;
   for (std::size_t i = 0; i < info.frames.size(); ++i) {
     const FrameInfo& frame = info.frames[i];
-    fmt::print("  frame {:<5} at byte {:<10} {:>10} of bytes {}..{} as {}\n", i,
-               frame.archive_offset, frame.stored_size, start, start + frame.raw_size,
-               frame.method);
+    print(fmt::format("  frame {:<5} at byte {:<10} {:>10} of bytes {}..{} as {}\n", i,
+                      frame.archive_offset, frame.stored_size, start, start + frame.raw_size,
+                      frame.method));
     start += frame.raw_size;
   }
 }

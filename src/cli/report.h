@@ -9,8 +9,14 @@
 
 namespace smll::cli {
 
-// "smll: TEXT" on standard error.
+// "smll: TEXT" and a line end on standard error.
 void say(const std::string& text);
+
+// On standard error, without anything added. Where it cannot be written nobody is there to be told.
+void put_message(const std::string& text);
+
+// On standard output. Throws Error(kIo).
+void print(const std::string& text);
 
 // The program's exit status for an error.
 int exit_status(ErrorKind kind);

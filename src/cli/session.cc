@@ -273,7 +273,7 @@ void Session::report_done(const std::string& path, const Stats& stats, const std
   const bool talkative = args_.verbosity > 0 || (args_.verbosity == 0 && ::isatty(STDERR_FILENO));
   if (!talkative) return;
   if (args_.action == Action::kTest) {
-    if (stats.damaged_frames == 0) fmt::print(stderr, "{}: OK\n", shown(path));
+    if (stats.damaged_frames == 0) put_message(fmt::format("{}: OK\n", shown(path)));
     return;
   }
   const bool compressing = args_.action == Action::kCompress;
@@ -282,9 +282,9 @@ void Session::report_done(const std::string& path, const Stats& stats, const std
           ? "-"
           : fmt::format("{:.2f}%", 100.0 * static_cast<double>(stats.archive_bytes) /
                                        static_cast<double>(stats.raw_bytes));
-  fmt::print(stderr, "{}: {}  ({} => {} bytes, {})\n", shown(path), percent,
-             compressing ? stats.raw_bytes : stats.archive_bytes,
-             compressing ? stats.archive_bytes : stats.raw_bytes, target);
+  put_message(fmt::format("{}: {}  ({} => {} bytes, {})\n", shown(path), percent,
+                          compressing ? stats.raw_bytes : stats.archive_bytes,
+                          compressing ? stats.archive_bytes : stats.raw_bytes, target));
 }
 
 }  // namespace smll::cli
