@@ -83,27 +83,33 @@ FileSource::FileSource(const std::string& path)
   if (::fstat(descriptor_.get(), &status_) != 0) throw_io("read", name_);
   const off_t at = S_ISREG(status_.st_mode) ? ::lseek(descriptor_.get(), 0, SEEK_CUR) : -1;
   seekable_ = at >= 0;
-  base_ = seekable_ ? static_cast<std::uint64_t>(at) : 0;
+  base_ = position_ = seekable_ ? static_cast<std::uint64_t>(at) : 0;
+  if (seekable_ && status_.st_size > 0) end_ = static_cast<std::uint64_t>(status_.st_size);
 }
 
 std::size_t FileSource::read(std::span<std::uint8_t> out) {
+  const std::uint64_t left = end_ - std::min(position_, end_);
+  out = out.first(std::min<std::uint64_t>(out.size(), left));
+  if (out.empty()) return 0;
   while (true) {
     const ssize_t got = ::read(descriptor_.get(), out.data(), out.size());
-    if (got >= 0) return static_cast<std::size_t>(got);
+    if (got >= 0) {
+      position_ += static_cast<std::uint64_t>(got);
+      return static_cast<std::size_t>(got);
+    }
     if (!try_again(descriptor_.get(), POLLIN)) throw_io("read", name_);
   }
 }
 
 void FileSource::seek(std::uint64_t offset) {
-  if (::lseek(descriptor_.get(), static_cast<off_t>(base_ + offset), SEEK_SET) < 0) {
+  position_ = base_ + offset;
+  if (::lseek(descriptor_.get(), static_cast<off_t>(position_), SEEK_SET) < 0) {
     throw_io("seek in", name_);
   }
 }
 
 std::uint64_t FileSource::size() const {
-  struct stat now;
-  if (::fstat(descriptor_.get(), &now) != 0) throw_io("read", name_);
-  const std::uint64_t size = static_cast<std::uint64_t>(now.st_size);
+  const std::uint64_t size = static_cast<std::uint64_t>(status_.st_size);
   return size > base_ ? size - base_ : 0;
 }
 

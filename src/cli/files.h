@@ -33,7 +33,8 @@ class Descriptor {
   bool owned_;
 };
 
-// A file or standard input.
+// A file or standard input. A regular file ends where it ended when it was opened, so that one that
+// grows has an end; where it seemed empty, as those of /proc do, it is read until it ends.
 class FileSource : public Source {
  public:
   // "-" is standard input. Throws Error(kIo).
@@ -45,6 +46,8 @@ class FileSource : public Source {
   void seek(std::uint64_t offset) override;
   std::uint64_t size() const override;
 
+  // From now on what a regular file has grown by is read as well.
+  void follow() { end_ = UINT64_MAX; }
   // Waits up to `seconds` for input; false when none came.
   bool wait(double seconds) const;
   bool is_stdin() const { return stdin_; }
@@ -57,6 +60,8 @@ class FileSource : public Source {
   struct stat status_ = {};
   bool seekable_ = false;
   std::uint64_t base_ = 0;  // where the descriptor stood when it was opened
+  std::uint64_t position_ = 0;
+  std::uint64_t end_ = UINT64_MAX;  // both from the start of the file
 };
 
 // A source whose first bytes can be looked at before they are read.

@@ -206,6 +206,7 @@ void Session::compress(FileSource& source, Sink& sink, const std::string& name) 
   ProgressBar bar(shows_progress(), shown(name), source.seekable() ? source.size() : 0);
   WriteOptions options = args_.write;
   options.progress = [&](const Stats& stats) { bar.update(stats, true); };
+  if (args_.flush_seconds > 0) source.follow();
   Writer writer(model_, options, sink);
   Bytes buffer(kBuffer);
   bool unflushed = false;
