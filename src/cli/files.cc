@@ -16,6 +16,8 @@
 namespace smll::cli {
 namespace {
 
+namespace fs = std::filesystem;
+
 // Waits, for `seconds` or where it is negative without end; false when the time ran out.
 bool wait_for(int fd, short events, double seconds = -1) {
   pollfd waiting = {fd, events, 0};
@@ -46,10 +48,30 @@ int open_input(const std::string& path) {
 
 // Makes a rename outlive a power cut. Some file systems cannot; that is no error.
 void sync_directory_of(const std::string& path) {
-  std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  fs::path parent = fs::path(path).parent_path();
   if (parent.empty()) parent = ".";
   const Descriptor directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.get() >= 0) ::fsync(directory.get());
+}
+
+// The rights that a new owner of the file gets, when its group could be kept or not: what a group
+// may do is not given to another one, unless everyone may do it.
+mode_t rights(mode_t mode, bool group_kept) {
+  const mode_t kept = mode & (S_IRWXU | S_IRWXG | S_IRWXO);
+  if (group_kept) return kept;
+  const mode_t common = (kept >> 3) & kept & S_IRWXO;
+  return (kept & S_IRWXU) | common << 3 | common;
+}
+
+void copy_attributes(const struct stat& like, int fd) {
+  if (::fchown(fd, like.st_uid, static_cast<gid_t>(-1)) != 0) {
+    // Only root may give files away: it stays ours.
+  }
+  const bool group_kept = ::fchown(fd, static_cast<uid_t>(-1), like.st_gid) == 0;
+  // After the owner, so that nobody has rights too early.
+  ::fchmod(fd, rights(like.st_mode, group_kept));
+  const timespec times[2] = {like.st_atim, like.st_mtim};
+  ::futimens(fd, times);
 }
 
 bool garbles_terminal(std::uint8_t byte) {
@@ -115,6 +137,12 @@ std::uint64_t FileSource::size() const {
 
 bool FileSource::wait(double seconds) const { return wait_for(descriptor_.get(), POLLIN, seconds); }
 
+bool FileSource::changed() const {
+  const struct stat now = status_of(descriptor_.get());
+  return now.st_size != status_.st_size || now.st_mtim.tv_sec != status_.st_mtim.tv_sec ||
+         now.st_mtim.tv_nsec != status_.st_mtim.tv_nsec;
+}
+
 PeekedSource::PeekedSource(Source& source, std::size_t size) : source_(source), peeked_(size) {
   std::size_t done = 0;
   while (done < size) {
@@ -161,21 +189,25 @@ void TerminalSink::write(ByteView data) {
 }
 
 OutputFile::OutputFile(const std::string& path, bool replace) : path_(path), replace_(replace) {
-  struct stat status;
-  const bool exists = ::stat(path.c_str(), &status) == 0;
-  if (exists && S_ISDIR(status.st_mode)) {
+  check_place();
+  open_beside();
+  sink_.emplace(descriptor_->get(), path);
+}
+
+void OutputFile::check_place() const {
+  const std::optional<struct stat> behind = status_behind(path_);
+  if (behind && S_ISDIR(behind->st_mode)) {
     errno = EISDIR;
     fail("write");
   }
-  if (exists && !S_ISREG(status.st_mode)) {
-    descriptor_.emplace(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-    if (descriptor_->get() < 0) fail("write");
-  } else if (exists && !replace) {
-    throw Error(ErrorKind::kIo, path + " already exists; use -f to overwrite it");
-  } else {
-    open_beside();
+  struct stat status;
+  if (::lstat(path_.c_str(), &status) != 0) return;
+  if (!replace_) fail_existing();
+  if (!S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode)) {
+    throw Error(ErrorKind::kIo, path_ +
+                                    " is not a regular file and is not replaced; name it with -o "
+                                    "to write to it");
   }
-  sink_.emplace(descriptor_->get(), path);
 }
 
 OutputFile::~OutputFile() {
@@ -186,7 +218,7 @@ OutputFile::~OutputFile() {
 }
 
 void OutputFile::open_beside() {
-  const std::filesystem::path path(path_);
+  const fs::path path(path_);
   // A long name leaves no room for the addition.
   const std::string name = path.filename().string().substr(0, 200);
   std::string pattern = (path.parent_path() / ("." + name + ".XXXXXX")).string();
@@ -200,18 +232,8 @@ void OutputFile::open_beside() {
 
 void OutputFile::commit(const struct stat* like) {
   const int fd = descriptor_->get();
-  if (partial_.empty()) {
-    if (!descriptor_->close()) fail("write");
-    return;
-  }
   if (like) {
-    // Only root may give files away; the mode follows, as a change of owner clears parts of it.
-    if (::fchown(fd, like->st_uid, like->st_gid) != 0 && ::fchown(fd, -1, like->st_gid) != 0) {
-      errno = 0;
-    }
-    ::fchmod(fd, like->st_mode & 07777);
-    const timespec times[2] = {like->st_atim, like->st_mtim};
-    ::futimens(fd, times);
+    copy_attributes(*like, fd);
   } else {
     const mode_t mask = ::umask(0);
     ::umask(mask);
@@ -230,9 +252,7 @@ void OutputFile::take_name() {
   if (!replace_) {
     // Another process may have made the file since we looked.
     failed = ::renameat2(AT_FDCWD, partial_.c_str(), AT_FDCWD, path_.c_str(), RENAME_NOREPLACE);
-    if (failed && errno == EEXIST) {
-      throw Error(ErrorKind::kIo, path_ + " already exists; use -f to overwrite it");
-    }
+    if (failed && errno == EEXIST) fail_existing();
   }
   if (failed) failed = ::rename(partial_.c_str(), path_.c_str());
   if (failed) fail("name");
@@ -242,14 +262,57 @@ void OutputFile::take_name() {
 
 void OutputFile::fail(const std::string& doing) const { throw_io(doing, path_); }
 
+void OutputFile::fail_existing() const {
+  throw Error(ErrorKind::kIo, path_ + " already exists; use -f to overwrite it");
+}
+
+std::optional<int> named_descriptor(const std::string& path) {
+  std::error_code error;
+  const fs::path descriptors = fs::canonical("/proc/self/fd", error);
+  if (error) return std::nullopt;
+  fs::path at = path;
+  for (int links = 0; links < 40; ++links) {
+    const fs::path parent = fs::canonical(at.has_parent_path() ? at.parent_path() : ".", error);
+    if (error) return std::nullopt;
+    const std::string name = at.filename().string();
+    if (parent == descriptors && !name.empty() &&
+        std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; })) {
+      return fs::exists(fs::symlink_status(at, error)) ? std::optional(std::stoi(name))
+                                                       : std::nullopt;
+    }
+    const fs::path target = fs::read_symlink(at, error);
+    if (error) return std::nullopt;
+    at = parent / target;
+  }
+  return std::nullopt;
+}
+
+std::optional<Descriptor> open_in_place(const std::string& path) {
+  if (path == "-") return Descriptor(STDOUT_FILENO, false);
+  if (const std::optional<int> fd = named_descriptor(path)) return Descriptor(*fd, false);
+  const std::optional<struct stat> status = status_behind(path);
+  if (!status || S_ISREG(status->st_mode) || S_ISDIR(status->st_mode)) return std::nullopt;
+  Descriptor opened(::open(path.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC));
+  if (opened.get() < 0) throw_io("write", path);
+  return opened;
+}
+
 struct stat status_of(const std::string& path) {
   struct stat status;
   if (::lstat(path.c_str(), &status) != 0) throw_io("open", path);
   return status;
 }
 
-bool same_file(const struct stat& a, const struct stat& b) {
-  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+std::optional<struct stat> status_behind(const std::string& path) {
+  struct stat status;
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  return status;
+}
+
+struct stat status_of(int fd) {
+  struct stat status;
+  if (::fstat(fd, &status) != 0) throw_io("write", "descriptor " + std::to_string(fd));
+  return status;
 }
 
 }  // namespace smll::cli

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
@@ -25,11 +24,11 @@ std::string methods_of(const ArchiveInfo& info) {
   return fmt::format("{}", fmt::join(names, ","));
 }
 
+}  // namespace
+
 ByteView bytes_of(const std::string& text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
-
-}  // namespace
 
 void say(const std::string& text) { put_message("smll: " + text + "\n"); }
 
@@ -70,9 +69,9 @@ std::string hex_fingerprint(std::uint64_t fingerprint) {
   return fmt::format("{:016x}", fingerprint);
 }
 
-void write_stats(const std::string& path, const Args& args, const Totals& totals,
-                 const std::optional<ModelInfo>& model) {
-  nlohmann::json object = {
+std::string stats_text(const Args& args, const Totals& totals,
+                       const std::optional<ModelInfo>& model) {
+  const nlohmann::json object = {
       {"bytes_in", totals.bytes_in},
       {"bytes_out", totals.bytes_out},
       {"tokens", totals.stats.tokens},
@@ -90,15 +89,7 @@ void write_stats(const std::string& path, const Args& args, const Totals& totals
       {"fingerprint", model ? hex_fingerprint(model->fingerprint) : ""},
       {"arithmetic", model ? model->arithmetic : 0},
   };
-  const std::string text =
-      object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-  if (path == "-") {
-    print(text);
-    return;
-  }
-  std::ofstream file(path);
-  file << text;
-  if (!file.flush()) throw Error(ErrorKind::kIo, "cannot write " + path);
+  return object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 void print_list_heading() {

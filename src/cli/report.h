@@ -18,6 +18,8 @@ void put_message(const std::string& text);
 // On standard output. Throws Error(kIo).
 void print(const std::string& text);
 
+ByteView bytes_of(const std::string& text);
+
 // The program's exit status for an error.
 int exit_status(ErrorKind kind);
 
@@ -30,9 +32,9 @@ struct Totals {
   void add(const Stats& stats, bool compressing);
 };
 
-// Writes one JSON object to `path` ("-": standard output). Throws Error(kIo).
-void write_stats(const std::string& path, const Args& args, const Totals& totals,
-                 const std::optional<ModelInfo>& model);
+// One JSON object and a line end.
+std::string stats_text(const Args& args, const Totals& totals,
+                       const std::optional<ModelInfo>& model);
 
 // A line for each archive under one heading, and its frames with `verbose`.
 void print_list_heading();
