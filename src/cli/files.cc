@@ -201,7 +201,11 @@ void OutputFile::check_place() const {
     fail("write");
   }
   struct stat status;
-  if (::lstat(path_.c_str(), &status) != 0) return;
+  if (::lstat(path_.c_str(), &status) != 0) {
+    // Anything else, as a name that is too long, would show only when the work is done.
+    if (errno != ENOENT) fail("write");
+    return;
+  }
   if (!replace_) fail_existing();
   if (!S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode)) {
     throw Error(ErrorKind::kIo, path_ +

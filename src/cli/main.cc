@@ -1,4 +1,6 @@
 // The `smll` program. It uses nothing but the public API.
+#include <unistd.h>
+
 #include <exception>
 #include <iostream>
 #include <string>
@@ -31,8 +33,10 @@ int main(int argc, char** argv) {
   try {
     smll::cli::secure_standard_streams();
     const int status = run(argc, argv);
-    // --help and --version are written there.
-    if (!std::cout.flush()) throw smll::Error(smll::ErrorKind::kIo, "cannot write standard output");
+    // Help texts are written to it, and a disk far away may only now say that it is full.
+    if (!std::cout.flush() || ::close(STDOUT_FILENO) != 0) {
+      throw smll::Error(smll::ErrorKind::kIo, "cannot write standard output");
+    }
     return status;
   } catch (const smll::Error& error) {
     smll::cli::say(error.what());
