@@ -23,7 +23,7 @@ struct Args {
   int verbosity = 0;             // -1 with -q
   std::optional<bool> progress;  // --progress, --no-progress; unset: when stderr is a terminal
   double flush_seconds = 0;      // 0: only at the end
-  std::string stats_path;        // "-": standard error is not used, standard output is
+  std::string stats_path;        // "-" is standard output
   std::optional<Range> range;
   WriteOptions write;
   ModelOptions model;

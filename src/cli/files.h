@@ -5,12 +5,17 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "smll/io.h"
 
 namespace smll::cli {
 
 inline constexpr char kSuffix[] = ".smll";
+
+// Puts something in the place of each standard stream that was closed when the program started, as
+// the next file to be opened would take its number. Reading and writing it fail. Throws Error(kIo).
+void secure_standard_streams();
 
 // Owns a descriptor unless it is a standard stream's.
 class Descriptor {
@@ -29,7 +34,8 @@ class Descriptor {
   bool owned_;
 };
 
-// A file or standard input.
+// A file or standard input. A regular file ends where it ended when it was opened, so that one that
+// grows has an end; where it seemed empty, as those of /proc do, it is read until it ends.
 class FileSource : public Source {
  public:
   // "-" is standard input. Throws Error(kIo).
@@ -41,10 +47,15 @@ class FileSource : public Source {
   void seek(std::uint64_t offset) override;
   std::uint64_t size() const override;
 
+  // From now on what a regular file has grown by is read as well.
+  void follow() { end_ = UINT64_MAX; }
   // Waits up to `seconds` for input; false when none came.
   bool wait(double seconds) const;
   bool is_stdin() const { return stdin_; }
+  // When it was opened.
   const struct stat& status() const { return status_; }
+  // Whether it was written to since it was opened.
+  bool changed() const;
 
  private:
   std::string name_;
@@ -53,6 +64,8 @@ class FileSource : public Source {
   struct stat status_ = {};
   bool seekable_ = false;
   std::uint64_t base_ = 0;  // where the descriptor stood when it was opened
+  std::uint64_t position_ = 0;
+  std::uint64_t end_ = UINT64_MAX;  // both from the start of the file
 };
 
 // A source whose first bytes can be looked at before they are read.
@@ -94,33 +107,52 @@ class TerminalSink : public DescriptorSink {
   void write(ByteView data) override;
 };
 
-// A file that bears its name only once it is complete and on the disk. Until commit() its bytes are
-// in a file beside it, which the destructor removes.
+// A regular file that bears its name only once it is complete and on the disk. Until commit() its
+// bytes are in a file beside it, which only its owner may read and the destructor removes.
 class OutputFile : public Sink {
  public:
-  // Throws Error(kIo) when `path` exists and `replace` is false, or cannot be written. What is no
-  // regular file (a device, a pipe) is written to directly.
+  // Throws Error(kIo) when `path` exists and `replace` is false, when what exists there is neither
+  // a regular file nor a symbolic link, or when it cannot be written. Of a link that is replaced,
+  // what it leads to stays.
   OutputFile(const std::string& path, bool replace);
   ~OutputFile() override;
 
   void write(ByteView data) override { sink_->write(data); }
-  // Gives the file mode, owner and times of `like` (where allowed) when there is one, and its name.
+  // Gives the file its name and, when there is a `like`, the times, the owner and the access rights
+  // of it, as far as allowed; never its set-user-id, set-group-id and sticky bits.
   void commit(const struct stat* like);
 
  private:
+  void check_place() const;
   void open_beside();
   void take_name();
   [[noreturn]] void fail(const std::string& doing) const;
+  [[noreturn]] void fail_existing() const;
 
   std::string path_;
   bool replace_;
-  std::string partial_;  // "" when writing directly
+  std::string partial_;  // "" once it has its name
   std::optional<Descriptor> descriptor_;
   std::optional<DescriptorSink> sink_;
 };
 
-// Throws Error(kIo) when there is none.
+// The open descriptor that a path such as /dev/stdout, /dev/fd/3 or a link to one of these leads
+// to.
+std::optional<int> named_descriptor(const std::string& path);
+
+// Opens what is written to as it is, and never replaced: "-", which is standard output, what
+// named_descriptor() knows, devices and FIFOs. Empty for other paths. Throws Error(kIo).
+std::optional<Descriptor> open_in_place(const std::string& path);
+
+// Of the path itself, even where it is a symbolic link. Throws Error(kIo) when there is none.
 struct stat status_of(const std::string& path);
-bool same_file(const struct stat& a, const struct stat& b);
+// Of what the path leads to; empty when there is none.
+std::optional<struct stat> status_behind(const std::string& path);
+// Throws Error(kIo).
+struct stat status_of(int fd);
+
+// What tells files apart, whatever their names.
+using FileId = std::pair<dev_t, ino_t>;
+inline FileId id_of(const struct stat& status) { return {status.st_dev, status.st_ino}; }
 
 }  // namespace smll::cli

@@ -1,8 +1,12 @@
 // The `smll` program. It uses nothing but the public API.
+#include <unistd.h>
+
 #include <exception>
+#include <iostream>
 #include <string>
 
 #include "cli/args.h"
+#include "cli/files.h"
 #include "cli/models_command.h"
 #include "cli/python_command.h"
 #include "cli/report.h"
@@ -27,7 +31,13 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return run(argc, argv);
+    smll::cli::secure_standard_streams();
+    const int status = run(argc, argv);
+    // Help texts are written to it, and a disk far away may only now say that it is full.
+    if (!std::cout.flush() || ::close(STDOUT_FILENO) != 0) {
+      throw smll::Error(smll::ErrorKind::kIo, "cannot write standard output");
+    }
+    return status;
   } catch (const smll::Error& error) {
     smll::cli::say(error.what());
     return smll::cli::exit_status(error.kind());

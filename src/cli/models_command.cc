@@ -16,14 +16,14 @@ namespace smll::cli {
 namespace {
 
 int list_all() {
-  fmt::print("{:<16} {:>10}  {:<16} {}\n", "name", "size", "fingerprint", "file");
+  print(fmt::format("{:<16} {:>10}  {:<16} {}\n", "name", "size", "fingerprint", "file"));
   for (const ModelEntry& entry : list_models()) {
     const std::string fingerprint =
         entry.fingerprints.empty() ? "-" : hex_fingerprint(entry.fingerprints.back());
     const std::string where =
         entry.path.empty() ? "not here; get it with: smll models pull " + entry.name : entry.path;
-    fmt::print("{:<16} {:>10}  {:<16} {}\n", entry.name, human_bytes(entry.size), fingerprint,
-               where);
+    print(fmt::format("{:<16} {:>10}  {:<16} {}\n", entry.name, human_bytes(entry.size),
+                      fingerprint, where));
   }
   return 0;
 }
@@ -35,7 +35,7 @@ int pull(const std::string& spec, bool quiet) {
     sized->update(done);
   });
   if (sized) sized->clear();
-  fmt::print("{}\n", path);
+  print(fmt::format("{}\n", path));
   return 0;
 }
 
@@ -47,12 +47,12 @@ int info(const std::string& spec, const std::string& backend) {
   const Model model(options);
   model.load();
   const ModelInfo info = *model.info();
-  fmt::print(
+  print(fmt::format(
       "name:        {}\nfile:        {}\nfingerprint: {}\nbackend:     {}\narithmetic:  {}\n",
       info.name, info.path, hex_fingerprint(info.fingerprint), to_string(info.backend),
-      info.arithmetic);
-  if (!info.isa.empty()) fmt::print("isa:         {}\n", info.isa);
-  if (!info.set_up.empty()) fmt::print("set-up:      {}\n", info.set_up);
+      info.arithmetic));
+  if (!info.isa.empty()) print(fmt::format("isa:         {}\n", info.isa));
+  if (!info.set_up.empty()) print(fmt::format("set-up:      {}\n", info.set_up));
   return 0;
 }
 

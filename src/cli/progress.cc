@@ -6,7 +6,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
+
+#include "cli/report.h"
 
 namespace smll::cli {
 namespace {
@@ -95,15 +96,13 @@ void ProgressBar::draw(std::uint64_t done, const std::string& details) {
   const std::size_t room = columns > line.size() + 4 ? columns - line.size() - 4 : 0;
   if (name.size() > room) name = room > 3 ? "..." + name.substr(name.size() - room + 3) : "";
   line = (name + (name.empty() ? "" : "  ") + line).substr(0, columns - 1);
-  fmt::print(stderr, "\r{}\033[K", line);
-  std::fflush(stderr);
+  put_message(fmt::format("\r{}\033[K", line));
   drawn_ = true;
 }
 
 void ProgressBar::clear() {
   if (!drawn_) return;
-  fmt::print(stderr, "\r\033[K");
-  std::fflush(stderr);
+  put_message("\r\033[K");
   drawn_ = false;
 }
 

@@ -19,6 +19,8 @@ namespace fs = std::filesystem;
 // Says what is missing instead of where in Python it was missed.
 constexpr const char* kProgram = R"(
 import sys
+if sys.path[0] == "":
+    del sys.path[0]  # the current directory may be anyone's
 try:
     import smll.__main__
 except ImportError as error:

@@ -1,15 +1,14 @@
 #include "cli/report.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
 
-#include "cli/progress.h"
+#include "cli/files.h"
 
 namespace smll::cli {
 namespace {
@@ -27,9 +26,21 @@ std::string methods_of(const ArchiveInfo& info) {
 
 }  // namespace
 
-void say(const std::string& text) {
-  fmt::print(stderr, "smll: {}\n", text);
-  std::fflush(stderr);
+ByteView bytes_of(const std::string& text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+void say(const std::string& text) { put_message("smll: " + text + "\n"); }
+
+void put_message(const std::string& text) {
+  try {
+    DescriptorSink(STDERR_FILENO, "standard error").write(bytes_of(text));
+  } catch (const Error&) {
+  }
+}
+
+void print(const std::string& text) {
+  DescriptorSink(STDOUT_FILENO, "standard output").write(bytes_of(text));
 }
 
 int exit_status(ErrorKind kind) {
@@ -58,9 +69,9 @@ std::string hex_fingerprint(std::uint64_t fingerprint) {
   return fmt::format("{:016x}", fingerprint);
 }
 
-void write_stats(const std::string& path, const Args& args, const Totals& totals,
-                 const std::optional<ModelInfo>& model) {
-  nlohmann::json object = {
+std::string stats_text(const Args& args, const Totals& totals,
+                       const std::optional<ModelInfo>& model) {
+  const nlohmann::json object = {
       {"bytes_in", totals.bytes_in},
       {"bytes_out", totals.bytes_out},
       {"tokens", totals.stats.tokens},
@@ -78,20 +89,12 @@ void write_stats(const std::string& path, const Args& args, const Totals& totals
       {"fingerprint", model ? hex_fingerprint(model->fingerprint) : ""},
       {"arithmetic", model ? model->arithmetic : 0},
   };
-  const std::string text =
-      object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-  if (path == "-") {
-    fmt::print("{}", text);
-    return;
-  }
-  std::ofstream file(path);
-  file << text;
-  if (!file.flush()) throw Error(ErrorKind::kIo, "cannot write " + path);
+  return object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 void print_list_heading() {
-  fmt::print("{:>12} {:>12} {:>8} {:>6}  {:<12} {:<14} {}\n", "compressed", "uncompressed", "ratio",
-             "frames", "methods", "model", "name");
+  print(fmt::format("{:>12} {:>12} {:>8} {:>6}  {:<12} {:<14} {}\n", "compressed", "uncompressed",
+                    "ratio", "frames", "methods", "model", "name"));
 }
 
 void print_list_line(const std::string& name, const ArchiveInfo& info) {
@@ -99,23 +102,23 @@ void print_list_line(const std::string& name, const ArchiveInfo& info) {
   if (info.needs_model) {
     model = info.model_name.empty() ? hex_fingerprint(info.fingerprint) : info.model_name;
   }
-  fmt::print("{:>12} {:>12} {:>8} {:>6}  {:<12} {:<14} {}\n", info.archive_size, info.raw_size,
-             ratio(info.archive_size, info.raw_size), info.frames.size(), methods_of(info), model,
-             name);
+  print(fmt::format("{:>12} {:>12} {:>8} {:>6}  {:<12} {:<14} {}\n", info.archive_size,
+                    info.raw_size, ratio(info.archive_size, info.raw_size), info.frames.size(),
+                    methods_of(info), model, name));
 }
 
 void print_list_frames(const ArchiveInfo& info) {
   if (info.needs_model) {
-    fmt::print("  model {} fingerprint {} backend {} arithmetic {}\n",
-               info.model_name.empty() ? "-" : info.model_name, hex_fingerprint(info.fingerprint),
-               to_string(info.backend), info.arithmetic);
+    print(fmt::format("  model {} fingerprint {} backend {} arithmetic {}\n",
+                      info.model_name.empty() ? "-" : info.model_name,
+                      hex_fingerprint(info.fingerprint), to_string(info.backend), info.arithmetic));
   }
   std::uint64_t start = 0;
   for (std::size_t i = 0; i < info.frames.size(); ++i) {
     const FrameInfo& frame = info.frames[i];
-    fmt::print("  frame {:<5} at byte {:<10} {:>10} of bytes {}..{} as {}\n", i,
-               frame.archive_offset, frame.stored_size, start, start + frame.raw_size,
-               frame.method);
+    print(fmt::format("  frame {:<5} at byte {:<10} {:>10} of bytes {}..{} as {}\n", i,
+                      frame.archive_offset, frame.stored_size, start, start + frame.raw_size,
+                      frame.method));
     start += frame.raw_size;
   }
 }

@@ -9,8 +9,16 @@
 
 namespace smll::cli {
 
-// "smll: TEXT" on standard error.
+// "smll: TEXT" and a line end on standard error.
 void say(const std::string& text);
+
+// On standard error, without anything added. Where it cannot be written nobody is there to be told.
+void put_message(const std::string& text);
+
+// On standard output. Throws Error(kIo).
+void print(const std::string& text);
+
+ByteView bytes_of(const std::string& text);
 
 // The program's exit status for an error.
 int exit_status(ErrorKind kind);
@@ -24,9 +32,9 @@ struct Totals {
   void add(const Stats& stats, bool compressing);
 };
 
-// Writes one JSON object to `path` ("-": standard output). Throws Error(kIo).
-void write_stats(const std::string& path, const Args& args, const Totals& totals,
-                 const std::optional<ModelInfo>& model);
+// One JSON object and a line end.
+std::string stats_text(const Args& args, const Totals& totals,
+                       const std::optional<ModelInfo>& model);
 
 // A line for each archive under one heading, and its frames with `verbose`.
 void print_list_heading();

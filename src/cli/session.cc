@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <new>
 #include <utility>
@@ -25,6 +27,8 @@ class NullSink : public Sink {
 
 std::string shown(const std::string& path) { return path == "-" ? "standard input" : path; }
 
+Error same_file() { return Error(ErrorKind::kUsage, "input and output are the same file"); }
+
 ModelOptions with_notice(ModelOptions options, int verbosity) {
   if (verbosity >= 0) options.notice = [](const std::string& text) { say(text); };
   return options;
@@ -33,20 +37,78 @@ ModelOptions with_notice(ModelOptions options, int verbosity) {
 }  // namespace
 
 Session::Session(Args args)
-    : args_(std::move(args)), model_(with_notice(args_.model, args_.verbosity)) {}
+    : args_(std::move(args)), model_(with_notice(args_.model, args_.verbosity)) {
+  if (named_descriptor(args_.output) == STDOUT_FILENO) args_.to_stdout = true;
+}
 
 int Session::run() {
+  prepare_outputs();
   const auto start = std::chrono::steady_clock::now();
   for (const std::string& input : args_.inputs) run_input(input);
   totals_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (!args_.stats_path.empty()) {
     try {
-      write_stats(args_.stats_path, args_, totals_, model_.info());
+      write_stats();
     } catch (const Error& error) {
-      fail(args_.stats_path, error);
+      fail("--stats", error);
     }
   }
   return status_;
+}
+
+bool Session::writes_standard_output() const {
+  if (args_.action == Action::kTest) return false;
+  const bool from_standard_input =
+      std::find(args_.inputs.begin(), args_.inputs.end(), "-") != args_.inputs.end();
+  return args_.action == Action::kList || args_.to_stdout ||
+         (args_.output.empty() && from_standard_input);
+}
+
+void Session::prepare_outputs() {
+  if (writes_standard_output()) {
+    const struct stat status = status_of(STDOUT_FILENO);
+    if (S_ISREG(status.st_mode)) own_.insert(id_of(status));
+  }
+  if (args_.stats_path.empty()) return;
+  const bool to_stdout =
+      args_.stats_path == "-" || named_descriptor(args_.stats_path) == STDOUT_FILENO;
+  const std::optional<struct stat> there = status_behind(args_.stats_path);
+  if (writes_standard_output() && (to_stdout || (there && own_.contains(id_of(*there))))) {
+    throw Error(ErrorKind::kUsage,
+                "--stats and the data would both go to standard output; write one to a file");
+  }
+  if (to_stdout || !there || !S_ISREG(there->st_mode)) return;
+  check_stats(*there);
+  own_.insert(id_of(*there));
+}
+
+void Session::check_stats(const struct stat& there) const {
+  for (const std::string& input : args_.inputs) {
+    const std::optional<struct stat> status = status_behind(input);
+    if (input != "-" && status && id_of(*status) == id_of(there)) {
+      throw Error(ErrorKind::kUsage, "--stats would overwrite the input " + input);
+    }
+  }
+  if (!args_.force && !named_descriptor(args_.stats_path)) {
+    throw Error(ErrorKind::kIo, args_.stats_path + " already exists; use -f to overwrite it");
+  }
+}
+
+void Session::write_stats() const {
+  const std::string text = stats_text(args_, totals_, model_.info());
+  if (const std::optional<Descriptor> descriptor = open_in_place(args_.stats_path)) {
+    const bool standard = descriptor->get() == STDOUT_FILENO;
+    DescriptorSink(descriptor->get(), standard ? "standard output" : args_.stats_path)
+        .write(bytes_of(text));
+    return;
+  }
+  const std::optional<struct stat> there = status_behind(args_.stats_path);
+  if (there && touched_.contains(id_of(*there))) {
+    throw Error(ErrorKind::kUsage, "statistics do not overwrite a file of the same run");
+  }
+  OutputFile output(args_.stats_path, args_.force);
+  output.write(bytes_of(text));
+  output.commit(nullptr);
 }
 
 void Session::run_input(const std::string& path) {
@@ -62,19 +124,21 @@ void Session::run_input(const std::string& path) {
   } catch (const std::bad_alloc&) {
     fail(path, Error(ErrorKind::kMemory, "not enough memory"));
   } catch (const fs::filesystem_error& error) {
-    fail(path, Error(ErrorKind::kIo, error.what()));
+    fail(path, Error(ErrorKind::kIo, "cannot read it: " + error.code().message()));
   }
 }
 
 void Session::run_directory(const std::string& path) {
+  // Links may lead to one directory in many ways, even without end.
+  if (!directories_.insert(id_of(status_behind(path).value())).second) return;
   std::vector<std::string> entries;
   for (const fs::directory_entry& entry : fs::directory_iterator(path)) {
     entries.push_back(entry.path().string());
   }
   std::sort(entries.begin(), entries.end());
-  const bool outer = std::exchange(quiet_recursion_, true);
+  const bool outer = std::exchange(in_directory_, true);
   for (const std::string& entry : entries) run_input(entry);
-  quiet_recursion_ = outer;
+  in_directory_ = outer;
 }
 
 bool Session::accept(const std::string& path) {
@@ -86,34 +150,64 @@ bool Session::accept(const std::string& path) {
       !args_.to_stdout && args_.output.empty() &&
       (args_.action == Action::kCompress || args_.action == Action::kDecompress);
   if (S_ISLNK(status.st_mode)) {
-    if ((derives_name || quiet_recursion_) && !args_.force) {
+    if ((derives_name || in_directory_) && !args_.force) {
       skip(path + " is a symbolic link -- ignored (use -f to follow it)");
       return false;
     }
-    status = FileSource(path).status();
+    const std::optional<struct stat> behind = status_behind(path);
+    if (!behind) throw Error(ErrorKind::kIo, "the symbolic link leads nowhere");
+    status = *behind;
   }
   if (S_ISDIR(status.st_mode)) {
-    if (args_.recursive) return true;
-    skip(path + " is a directory -- ignored (use -r to work on the files in it)");
-    return false;
+    return accept_directory(path);
   }
+  if (in_directory_) return accept_in_directory(path, status);
   if (!S_ISREG(status.st_mode) && derives_name) {
     skip(path + " is not a regular file -- ignored");
     return false;
   }
-  const bool has_suffix = path.ends_with(kSuffix);
-  if (args_.action == Action::kCompress && has_suffix && derives_name && !args_.force) {
+  if (args_.action == Action::kCompress && path.ends_with(kSuffix) && derives_name &&
+      !args_.force) {
     skip(path + " already has the suffix " + kSuffix + " -- unchanged");
     return false;
   }
-  // Inside a directory only archives are meant.
-  return args_.action == Action::kCompress || !quiet_recursion_ || has_suffix;
+  return true;
+}
+
+bool Session::accept_directory(const std::string& path) {
+  if (!args_.recursive) {
+    skip(path + " is a directory -- ignored (use -r to work on the files in it)");
+    return false;
+  }
+  if (!args_.output.empty() && !args_.to_stdout) {
+    throw Error(ErrorKind::kUsage, "-o takes one file; use -c to join those of a directory");
+  }
+  return true;
+}
+
+bool Session::accept_in_directory(const std::string& path, const struct stat& status) {
+  // Only archives are meant, or what is none yet.
+  const bool archive = path.ends_with(kSuffix);
+  if (args_.action == Action::kCompress ? archive && !args_.to_stdout : !archive) return false;
+  if (!S_ISREG(status.st_mode)) {
+    note(path + " is not a regular file -- ignored");
+    return false;
+  }
+  if (own_.contains(id_of(status))) {
+    note(path + " is written to by this run -- ignored");
+    return false;
+  }
+  return true;
 }
 
 void Session::skip(const std::string& message) {
-  if (quiet_recursion_) return;
-  if (args_.verbosity >= 0) say(message);
+  if (in_directory_) return;
+  note(message);
   if (status_ == 0) status_ = 1;
+}
+
+void Session::note(const std::string& message) const {
+  if (args_.verbosity >= 0) say(message);
 }
 
 void Session::fail(const std::string& path, const Error& error) {
@@ -123,6 +217,8 @@ void Session::fail(const std::string& path, const Error& error) {
 
 void Session::process(const std::string& path) {
   FileSource source(path);
+  touched_.insert(id_of(source.status()));
+  if (own_.contains(id_of(source.status()))) throw same_file();
   last_ = Stats();
   if (args_.action == Action::kList) {
     list_archive(source, shown(path));
@@ -131,48 +227,67 @@ void Session::process(const std::string& path) {
     decompress(source, sink, path);
     report_done(path, last_, "");
   } else if (args_.to_stdout || (path == "-" && args_.output.empty())) {
-    to_standard_output(source, path);
+    to_descriptor(source, path, STDOUT_FILENO, "standard output");
+  } else if (args_.output.empty()) {
+    to_file(source, path, target_of(path));
+  } else if (std::optional<Descriptor> descriptor = open_in_place(args_.output)) {
+    to_descriptor(source, path, descriptor->get(), args_.output);
+    if (!descriptor->close()) throw Error(ErrorKind::kIo, "cannot write " + args_.output);
   } else {
-    to_file(source, path, args_.output.empty() ? target_of(path) : args_.output);
+    to_file(source, path, args_.output);
   }
   totals_.add(last_, args_.action == Action::kCompress);
 }
 
-void Session::to_standard_output(FileSource& source, const std::string& path) {
-  const bool guarded = ::isatty(STDOUT_FILENO) && !args_.force;
-  if (guarded && args_.action == Action::kCompress) {
+void Session::to_descriptor(FileSource& source, const std::string& path, int fd,
+                            const std::string& name) {
+  const struct stat status = status_of(fd);
+  if (S_ISREG(status.st_mode) && id_of(status) == id_of(source.status())) throw same_file();
+  const std::unique_ptr<Sink> sink = sink_for(fd, name);
+  transform(source, *sink, path);
+  report_done(path, last_, name);
+}
+
+std::unique_ptr<Sink> Session::sink_for(int fd, const std::string& name) const {
+  if (!::isatty(fd) || args_.force) return std::make_unique<DescriptorSink>(fd, name);
+  if (args_.action == Action::kCompress) {
     throw Error(ErrorKind::kData,
                 "compressed data is not written to a terminal; use -o FILE or -f");
   }
-  if (guarded) {
-    TerminalSink sink(STDOUT_FILENO, "standard output");
-    transform(source, sink, path);
-  } else {
-    DescriptorSink sink(STDOUT_FILENO, "standard output");
-    transform(source, sink, path);
-  }
-  report_done(path, last_, "standard output");
+  return std::make_unique<TerminalSink>(fd, name);
 }
 
 void Session::to_file(FileSource& source, const std::string& path, const std::string& target) {
-  check_not_same(source, target);
+  const std::optional<struct stat> there = status_behind(target);
+  if (there && id_of(*there) == id_of(source.status())) throw same_file();
+  if (there && own_.contains(id_of(*there))) {
+    touched_.insert(id_of(*there));
+    throw Error(ErrorKind::kUsage, "another output of this run goes to " + target + " as well");
+  }
+  const bool named = !source.is_stdin() && S_ISREG(source.status().st_mode);
+  if (args_.remove_source && named && source.status().st_nlink > 1 && !args_.force) {
+    throw Error(ErrorKind::kIo, "it has other hard links; use -f to remove this one all the same");
+  }
   OutputFile output(target, args_.force);
   transform(source, output, path);
-  const bool derived = !source.is_stdin() && S_ISREG(source.status().st_mode);
-  // A salvaged file is not the original: the archive stays.
-  const bool whole = last_.damaged_frames == 0;
-  output.commit(derived ? &source.status() : nullptr);
-  if (args_.remove_source && derived && whole && ::unlink(path.c_str()) != 0) {
-    throw Error(ErrorKind::kIo, "cannot remove it");
-  }
+  output.commit(named ? &source.status() : nullptr);
+  touched_.insert(id_of(status_of(target)));
+  if (args_.remove_source && named) remove_source(source, path);
   report_done(path, last_, target);
 }
 
-void Session::check_not_same(const FileSource& source, const std::string& target) const {
-  struct stat status;
-  if (::stat(target.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
-      same_file(status, source.status())) {
-    throw Error(ErrorKind::kUsage, "input and output are the same file");
+void Session::remove_source(const FileSource& source, const std::string& path) {
+  if (args_.range || last_.damaged_frames != 0) {
+    note(path + " is kept, as not all of it was restored");
+    return;
+  }
+  if (source.changed()) throw Error(ErrorKind::kIo, "it changed while it was read, and is kept");
+  const std::optional<struct stat> now = status_behind(path);
+  if (!now || id_of(*now) != id_of(source.status())) {
+    throw Error(ErrorKind::kIo, "its name is another file's now, which is kept");
+  }
+  if (::unlink(path.c_str()) != 0) {
+    throw Error(ErrorKind::kIo, std::string("cannot remove it: ") + std::strerror(errno));
   }
 }
 
@@ -206,6 +321,7 @@ void Session::compress(FileSource& source, Sink& sink, const std::string& name) 
   ProgressBar bar(shows_progress(), shown(name), source.seekable() ? source.size() : 0);
   WriteOptions options = args_.write;
   options.progress = [&](const Stats& stats) { bar.update(stats, true); };
+  if (args_.flush_seconds > 0) source.follow();
   Writer writer(model_, options, sink);
   Bytes buffer(kBuffer);
   bool unflushed = false;
@@ -281,7 +397,7 @@ void Session::report_done(const std::string& path, const Stats& stats, const std
   const bool talkative = args_.verbosity > 0 || (args_.verbosity == 0 && ::isatty(STDERR_FILENO));
   if (!talkative) return;
   if (args_.action == Action::kTest) {
-    if (stats.damaged_frames == 0) fmt::print(stderr, "{}: OK\n", shown(path));
+    if (stats.damaged_frames == 0) put_message(fmt::format("{}: OK\n", shown(path)));
     return;
   }
   const bool compressing = args_.action == Action::kCompress;
@@ -290,9 +406,9 @@ void Session::report_done(const std::string& path, const Stats& stats, const std
           ? "-"
           : fmt::format("{:.2f}%", 100.0 * static_cast<double>(stats.archive_bytes) /
                                        static_cast<double>(stats.raw_bytes));
-  fmt::print(stderr, "{}: {}  ({} => {} bytes, {})\n", shown(path), percent,
-             compressing ? stats.raw_bytes : stats.archive_bytes,
-             compressing ? stats.archive_bytes : stats.raw_bytes, target);
+  put_message(fmt::format("{}: {}  ({} => {} bytes, {})\n", shown(path), percent,
+                          compressing ? stats.raw_bytes : stats.archive_bytes,
+                          compressing ? stats.archive_bytes : stats.raw_bytes, target));
 }
 
 }  // namespace smll::cli

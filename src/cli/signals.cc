@@ -4,40 +4,75 @@
 #include <unistd.h>
 
 #include <array>
-#include <csignal>
+#include <atomic>
 #include <cstring>
 
 namespace smll::cli {
 namespace {
 
-// A handler may only touch memory that needs no lock.
-std::array<char, PATH_MAX> unfinished;
-volatile std::sig_atomic_t has_unfinished = 0;
+// All signals that end a process and can be caught, except SIGXFSZ.
+constexpr int kEnding[] = {SIGHUP,  SIGINT,  SIGQUIT,   SIGILL,  SIGTRAP, SIGABRT, SIGBUS,
+                           SIGFPE,  SIGUSR1, SIGSEGV,   SIGUSR2, SIGPIPE, SIGALRM, SIGTERM,
+                           SIGXCPU, SIGPROF, SIGVTALRM, SIGIO,   SIGPWR,  SIGSYS,  SIGSTKFLT};
 
+// A handler may only touch memory that needs no lock. It may run in any thread: the flag keeps it
+// and a SignalHold in another thread apart.
+std::array<char, PATH_MAX> unfinished = {};
+std::atomic_flag busy;
+
+void acquire() {
+  while (busy.test_and_set(std::memory_order_acquire)) {
+  }
+}
+
+// Keeps the flag, so that no file is made after the last one was removed.
 extern "C" void on_signal(int signal) {
-  if (has_unfinished) ::unlink(unfinished.data());
+  acquire();
+  if (unfinished[0] != '\0') ::unlink(unfinished.data());
   std::signal(signal, SIG_DFL);
   std::raise(signal);
+}
+
+sigset_t ending_signals() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (const int signal : kEnding) ::sigaddset(&set, signal);
+  return set;
 }
 
 }  // namespace
 
 void install_signal_handlers() {
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+  struct sigaction action = {};
+  action.sa_handler = on_signal;
+  action.sa_mask = ending_signals();
+  action.sa_flags = SA_RESTART;
+  for (const int signal : kEnding) {
     struct sigaction old;
-    // nohup and background jobs ignore some of them: so do we.
-    if (::sigaction(signal, nullptr, &old) == 0 && old.sa_handler == SIG_IGN) continue;
-    std::signal(signal, on_signal);
+    // nohup and background jobs ignore some of them, and sanitizers report others: so it stays.
+    if (::sigaction(signal, nullptr, &old) == 0 && old.sa_handler != SIG_DFL) continue;
+    ::sigaction(signal, &action, nullptr);
   }
   // A file that grows past the limit is then an error of write(), with a message and no rest.
   std::signal(SIGXFSZ, SIG_IGN);
 }
 
-void set_unfinished_file(const std::string& path) {
-  has_unfinished = 0;
-  if (path.empty() || path.size() >= unfinished.size()) return;
-  std::memcpy(unfinished.data(), path.c_str(), path.size() + 1);
-  has_unfinished = 1;
+SignalHold::SignalHold() {
+  // Blocked first: a handler in this thread would wait for the flag for ever.
+  const sigset_t set = ending_signals();
+  ::pthread_sigmask(SIG_BLOCK, &set, &before_);
+  acquire();
+}
+
+SignalHold::~SignalHold() {
+  busy.clear(std::memory_order_release);
+  ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
+void SignalHold::set_unfinished_file(const std::string& path) {
+  // Longer paths cannot be opened.
+  if (path.size() < unfinished.size())
+    std::memcpy(unfinished.data(), path.c_str(), path.size() + 1);
 }
 
 }  // namespace smll::cli

