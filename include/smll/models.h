@@ -10,7 +10,8 @@
 
 namespace smll {
 
-// A model that smll knows how to get, or one that it has used before.
+// A model that smll knows how to get, or one that it has used before. Names and paths are as they
+// stand in files: printable() shows them.
 struct ModelEntry {
   std::string name;
   std::string description;

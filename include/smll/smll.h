@@ -24,7 +24,7 @@ namespace api {
 class ModelSource;
 }
 
-// What a loaded model says about itself.
+// What a loaded model says about itself. Names are as they stand in files: printable() shows them.
 struct ModelInfo {
   std::string name;
   std::string path;
@@ -133,7 +133,8 @@ struct FrameInfo {
   std::uint64_t archive_offset = 0;  // where its record starts in the source
 };
 
-// What an archive says about itself, without decoding any frame.
+// What an archive says about itself, without decoding any frame. Its model's name may be any bytes:
+// printable() shows it.
 struct ArchiveInfo {
   std::uint64_t archives = 0;  // concatenated ones
   std::uint64_t raw_size = 0;

@@ -194,7 +194,7 @@ void ModelSource::check_fits(const codec::LoadedModel& model, const archive::Mod
 }
 
 void ModelSource::notice(const std::string& text) {
-  if (options_.notice && noticed_.insert(text).second) options_.notice(text);
+  if (options_.notice && noticed_.insert(text).second) options_.notice(printable(text));
 }
 
 }  // namespace smll::api

@@ -22,8 +22,8 @@ int list_all() {
         entry.fingerprints.empty() ? "-" : hex_fingerprint(entry.fingerprints.back());
     const std::string where =
         entry.path.empty() ? "not here; get it with: smll models pull " + entry.name : entry.path;
-    fmt::print("{:<16} {:>10}  {:<16} {}\n", entry.name, human_bytes(entry.size), fingerprint,
-               where);
+    fmt::print("{:<16} {:>10}  {:<16} {}\n", printable(entry.name), human_bytes(entry.size),
+               fingerprint, printable(where));
   }
   return 0;
 }
@@ -35,7 +35,8 @@ int pull(const std::string& spec, bool quiet) {
     sized->update(done);
   });
   if (sized) sized->clear();
-  fmt::print("{}\n", path);
+  // Whoever opens the path needs its bytes.
+  fmt::print("{}\n", ::isatty(STDOUT_FILENO) ? printable(path) : path);
   return 0;
 }
 
@@ -49,10 +50,10 @@ int info(const std::string& spec, const std::string& backend) {
   const ModelInfo info = *model.info();
   fmt::print(
       "name:        {}\nfile:        {}\nfingerprint: {}\nbackend:     {}\narithmetic:  {}\n",
-      info.name, info.path, hex_fingerprint(info.fingerprint), to_string(info.backend),
-      info.arithmetic);
+      printable(info.name), printable(info.path), hex_fingerprint(info.fingerprint),
+      to_string(info.backend), info.arithmetic);
   if (!info.isa.empty()) fmt::print("isa:         {}\n", info.isa);
-  if (!info.set_up.empty()) fmt::print("set-up:      {}\n", info.set_up);
+  if (!info.set_up.empty()) fmt::print("set-up:      {}\n", printable(info.set_up));
   return 0;
 }
 

@@ -28,7 +28,7 @@ std::string methods_of(const ArchiveInfo& info) {
 }  // namespace
 
 void say(const std::string& text) {
-  fmt::print(stderr, "smll: {}\n", text);
+  fmt::print(stderr, "smll: {}\n", printable(text));
   std::fflush(stderr);
 }
 
@@ -97,18 +97,19 @@ void print_list_heading() {
 void print_list_line(const std::string& name, const ArchiveInfo& info) {
   std::string model = "-";
   if (info.needs_model) {
-    model = info.model_name.empty() ? hex_fingerprint(info.fingerprint) : info.model_name;
+    model =
+        info.model_name.empty() ? hex_fingerprint(info.fingerprint) : printable(info.model_name);
   }
   fmt::print("{:>12} {:>12} {:>8} {:>6}  {:<12} {:<14} {}\n", info.archive_size, info.raw_size,
              ratio(info.archive_size, info.raw_size), info.frames.size(), methods_of(info), model,
-             name);
+             printable(name));
 }
 
 void print_list_frames(const ArchiveInfo& info) {
   if (info.needs_model) {
     fmt::print("  model {} fingerprint {} backend {} arithmetic {}\n",
-               info.model_name.empty() ? "-" : info.model_name, hex_fingerprint(info.fingerprint),
-               to_string(info.backend), info.arithmetic);
+               info.model_name.empty() ? "-" : printable(info.model_name),
+               hex_fingerprint(info.fingerprint), to_string(info.backend), info.arithmetic);
   }
   std::uint64_t start = 0;
   for (std::size_t i = 0; i < info.frames.size(); ++i) {

@@ -9,7 +9,7 @@
 
 namespace smll::cli {
 
-// "smll: TEXT" on standard error.
+// "smll: TEXT" on standard error, printable().
 void say(const std::string& text);
 
 // The program's exit status for an error.

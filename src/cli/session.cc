@@ -23,7 +23,9 @@ class NullSink : public Sink {
   void write(ByteView) override {}
 };
 
-std::string shown(const std::string& path) { return path == "-" ? "standard input" : path; }
+std::string shown(const std::string& path) {
+  return path == "-" ? "standard input" : printable(path);
+}
 
 ModelOptions with_notice(ModelOptions options, int verbosity) {
   if (verbosity >= 0) options.notice = [](const std::string& text) { say(text); };
@@ -284,7 +286,7 @@ void Session::report_done(const std::string& path, const Stats& stats, const std
                                        static_cast<double>(stats.raw_bytes));
   fmt::print(stderr, "{}: {}  ({} => {} bytes, {})\n", shown(path), percent,
              compressing ? stats.raw_bytes : stats.archive_bytes,
-             compressing ? stats.archive_bytes : stats.raw_bytes, target);
+             compressing ? stats.archive_bytes : stats.raw_bytes, printable(target));
 }
 
 }  // namespace smll::cli
