@@ -193,11 +193,12 @@ class PythonReader {
 };
 
 py::dict describe(const smll::Model& model) {
+  smll::ModelInfo info;
   {
     const py::gil_scoped_release released;
     model.load();
+    info = *model.info();
   }
-  const smll::ModelInfo info = *model.info();
   py::dict result;
   result["name"] = smll::printable(info.name);
   result["path"] = to_file_name(info.path);

@@ -37,7 +37,8 @@ struct ModelInfo {
 };
 
 // A handle on a model. Copies share it. The file is found and loaded only when some data needs it,
-// so making one costs nothing. May be used from many threads.
+// so making one costs nothing; then it is kept, and a file or an environment that changes later is
+// for new handles only. May be used from many threads.
 class Model {
  public:
   explicit Model(ModelOptions options = {});
@@ -69,8 +70,8 @@ class Compressor {
   Bytes compress(ByteView data) const;
   Bytes compress(std::string_view text) const;
 
-  // Takes both forms. `max_bytes` limits the result's size (0: no limit). Throws Error(kData) for
-  // damaged data and Error(kModel) for another model's.
+  // Takes both forms; never downloads a model. `max_bytes` limits the result's size (0: no limit).
+  // Throws Error(kData) for damaged data and Error(kModel) for another model's.
   Bytes decompress(ByteView archive, std::uint64_t max_bytes = 0) const;
 
   const Model& model() const;
