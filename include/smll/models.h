@@ -26,8 +26,12 @@ struct ModelEntry {
 using DownloadProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 // Where models are kept: $SMLL_CACHE/models, or $XDG_CACHE_HOME/smll/models, or
-// ~/.cache/smll/models.
+// ~/.cache/smll/models. "" when there is none of them.
 std::string models_directory();
+
+// Why models are not kept there, and what to do; "" when they are. The cache chooses models: it and
+// its files must belong to this user or to root, and nobody else may be able to write to them.
+std::string cache_problem();
 
 std::vector<ModelEntry> list_models();
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "exact/engine.h"
+#include "model/cache.h"
 #include "model/download.h"
 #include "model/registry.h"
 #include "smll/models.h"
@@ -58,7 +59,8 @@ LoadedModelPtr ModelSource::own(bool may_download) {
     if (own_) return own_;
   }
   const model::KnownModel& standard = model::known_models().front();
-  if (may_download && is_default() && !model::is_present(standard)) {
+  if (may_download && is_default() && !model::is_present(standard) &&
+      model::cache_problem().empty()) {
     notice(std::string("getting the default model ") + standard.name + " (" +
            std::to_string(standard.package_size / 1000000) + " MB, once), into " +
            model::models_directory().string());
@@ -161,7 +163,9 @@ void ModelSource::keep(const LoadedModelPtr& model) {
   std::error_code error;
   const std::filesystem::path full = std::filesystem::absolute(model->path(), error);
   model::remember({model->fingerprint(), model->name(), full.string(),
-                   std::filesystem::file_size(full, error)});
+                   std::filesystem::file_size(full, error),
+                   to_string(static_cast<Backend>(model->options().backend)),
+                   static_cast<std::uint32_t>(model->options().window)});
 }
 
 bool ModelSource::is_default() const {
@@ -194,8 +198,10 @@ std::string ModelSource::path_for_reading(const archive::ModelRecord& record) {
     }
   }
   if (const std::string spec = environment_model(); !spec.empty()) return find(spec);
-  throw Error(ErrorKind::kModel,
-              "the archive needs " + title(record) + ", which is not here; " + how_to_get(record));
+  const std::string problem = model::cache_problem();
+  throw Error(ErrorKind::kModel, "the archive needs " + title(record) + ", which is not here" +
+                                     (problem.empty() ? "" : " (" + problem + ")") + "; " +
+                                     how_to_get(record));
 }
 
 void ModelSource::check_fits(const codec::LoadedModel& model, const archive::ModelRecord& record) {

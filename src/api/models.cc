@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "model/cache.h"
 #include "model/download.h"
 #include "model/registry.h"
 
@@ -24,9 +25,17 @@ std::string spec_or_default(const std::string& spec) {
                                      ", and no known model has this name (see: smll models list)");
 }
 
+[[noreturn]] void throw_not_here(const std::string& spec, const std::string& problem) {
+  throw Error(ErrorKind::kModel, "the model " + spec + " is not here" +
+                                     (problem.empty() ? "" : " (" + problem + ")") +
+                                     "; get it with: smll models pull " + spec);
+}
+
 }  // namespace
 
 std::string models_directory() { return model::models_directory().string(); }
+
+std::string cache_problem() { return model::cache_problem(); }
 
 std::vector<ModelEntry> list_models() {
   std::vector<ModelEntry> entries;
@@ -62,13 +71,11 @@ std::string find_model(const std::string& given) {
   if (const auto hub = model::parse_hub_spec(spec)) {
     const fs::path path = model::find_in_hub_cache(*hub);
     if (!path.empty()) return path.string();
-    throw Error(ErrorKind::kModel,
-                "the model " + spec + " is not here; get it with: smll models pull " + spec);
+    throw_not_here(spec, "");
   }
   if (const model::KnownModel* known = model::find_known(spec)) {
     if (model::is_present(*known)) return model::known_path(*known).string();
-    throw Error(ErrorKind::kModel,
-                "the model " + spec + " is not here; get it with: smll models pull " + spec);
+    throw_not_here(spec, model::absence(*known));
   }
   std::error_code error;
   if (!fs::exists(spec, error)) throw_not_found(spec);

@@ -16,6 +16,7 @@ namespace smll::cli {
 namespace {
 
 int list_all() {
+  if (const std::string problem = cache_problem(); !problem.empty()) say(problem);
   fmt::print("{:<16} {:>10}  {:<16} {}\n", "name", "size", "fingerprint", "file");
   for (const ModelEntry& entry : list_models()) {
     const std::string fingerprint =

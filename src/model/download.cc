@@ -6,6 +6,7 @@
 #include <cctype>
 #include <fstream>
 
+#include "model/cache.h"
 #include "model/sha256.h"
 #include "model/subprocess.h"
 
@@ -19,8 +20,7 @@ namespace fs = std::filesystem;
 class ScratchDirectory {
  public:
   ScratchDirectory() {
-    std::error_code error;
-    fs::create_directories(models_directory(), error);
+    make_cache();
     std::string pattern = (models_directory() / ".getting-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) {
       throw Error(ErrorKind::kIo, "cannot write to " + models_directory().string() +
@@ -115,7 +115,10 @@ fs::path download_known(const KnownModel& model, const DownloadProgress& progres
   verify(file, model.sha256);
   if (progress) progress(model.package_size, model.package_size);
   std::error_code error;
-  fs::rename(file, known_path(model), error);
+  // Whatever the umask is: what others may write to is not believed.
+  fs::permissions(file, fs::perms::group_write | fs::perms::others_write, fs::perm_options::remove,
+                  error);
+  if (!error) fs::rename(file, known_path(model), error);
   if (error) {
     throw Error(ErrorKind::kIo,
                 "cannot write " + known_path(model).string() + ": " + error.message());
