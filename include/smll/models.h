@@ -7,8 +7,17 @@
 #include <vector>
 
 #include "smll/error.h"
+#include "smll/options.h"
 
 namespace smll {
+
+// What archives name a model by. It covers the window: a file gives one for each backend and
+// window.
+struct ModelFingerprint {
+  std::uint64_t fingerprint = 0;
+  Backend backend = Backend::kExact;
+  int window = 0;  // tokens
+};
 
 // A model that smll knows how to get, or one that it has used before. Names and paths are as they
 // stand in files: printable() shows them.
@@ -19,7 +28,7 @@ struct ModelEntry {
   std::uint64_t size = 0;  // bytes; 0 when unknown
   bool known = false;      // `smll models pull NAME` gets it
   bool is_default = false;
-  std::vector<std::uint64_t> fingerprints;  // seen so far, one for each backend and set-up
+  std::vector<ModelFingerprint> fingerprints;  // seen so far
 };
 
 // Bytes received so far and in all; the second is 0 when unknown.
@@ -39,8 +48,8 @@ std::vector<ModelEntry> list_models();
 // Error(kModel), with the command that gets it, when it is not on this machine.
 std::string find_model(const std::string& spec);
 
-// The same, but gets the file first when it is missing. What arrives is verified before it appears
-// in the cache. Throws Error(kModel).
+// The same, but gets a known model or a hub's file first when it is missing. What arrives is
+// verified before it appears in the cache. Throws Error(kModel).
 std::string pull_model(const std::string& spec, const DownloadProgress& progress = {});
 
 }  // namespace smll

@@ -141,8 +141,9 @@ struct ArchiveInfo {
   std::uint64_t raw_size = 0;
   std::uint64_t archive_size = 0;
   bool needs_model = false;
-  std::string model_name;  // of the last model record; these four are set when needs_model
+  std::string model_name;  // of the last model record; these five are set when needs_model
   std::uint64_t fingerprint = 0;
+  int window = 0;  // tokens
   std::uint32_t arithmetic = 0;
   Backend backend = Backend::kExact;
   std::vector<FrameInfo> frames;

@@ -164,8 +164,7 @@ void ModelSource::keep(const LoadedModelPtr& model) {
   const std::filesystem::path full = std::filesystem::absolute(model->path(), error);
   model::remember({model->fingerprint(), model->name(), full.string(),
                    std::filesystem::file_size(full, error),
-                   to_string(static_cast<Backend>(model->options().backend)),
-                   static_cast<std::uint32_t>(model->options().window)});
+                   static_cast<Backend>(model->options().backend), model->options().window});
 }
 
 bool ModelSource::is_default() const {

@@ -18,6 +18,7 @@ class ModelSourceTest : public testing::Test {
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     cache_ = pattern;
     ::setenv("SMLL_CACHE", pattern.c_str(), 1);
+    ::unsetenv("SMLL_MODEL");
     const char* path = std::getenv("SMLL_TEST_MODEL");
     options_.model = path ? path : "test_model.gguf";
     options_.notice = [this](const std::string& text) { notices_.push_back(text); };

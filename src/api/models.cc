@@ -50,18 +50,19 @@ std::vector<ModelEntry> list_models() {
     entries.push_back(std::move(entry));
   }
   for (const model::SeenModel& seen : model::seen_models()) {
+    std::error_code gone;
+    // Another content would give another fingerprint.
+    if (fs::file_size(seen.path, gone) != seen.size || gone) continue;
     auto entry = std::find_if(entries.begin(), entries.end(),
                               [&](const ModelEntry& other) { return other.path == seen.path; });
-    std::error_code gone;
     if (entry == entries.end()) {
-      if (!fs::exists(seen.path, gone)) continue;
       ModelEntry added;
       added.name = seen.name;
       added.path = seen.path;
       added.size = seen.size;
       entry = entries.insert(entries.end(), std::move(added));
     }
-    entry->fingerprints.push_back(seen.fingerprint);
+    entry->fingerprints.push_back({seen.fingerprint, seen.backend, seen.window});
   }
   return entries;
 }
@@ -85,9 +86,12 @@ std::string find_model(const std::string& given) {
 std::string pull_model(const std::string& given, const DownloadProgress& progress) {
   const std::string spec = spec_or_default(given);
   if (const auto hub = model::parse_hub_spec(spec)) return model::download_from_hub(*hub).string();
-  const model::KnownModel* known = model::find_known(spec);
-  if (!known) throw_not_found(spec);
-  return model::download_known(*known, progress).string();
+  if (const model::KnownModel* known = model::find_known(spec)) {
+    return model::download_known(*known, progress).string();
+  }
+  std::error_code error;
+  if (!fs::is_regular_file(spec, error)) throw_not_found(spec);
+  return spec;
 }
 
 }  // namespace smll

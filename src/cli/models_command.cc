@@ -17,14 +17,16 @@ namespace {
 
 int list_all() {
   if (const std::string problem = cache_problem(); !problem.empty()) say(problem);
-  fmt::print("{:<16} {:>10}  {:<16} {}\n", "name", "size", "fingerprint", "file");
+  fmt::print("{:<16} {:>10}  {}\n", "name", "size", "file");
   for (const ModelEntry& entry : list_models()) {
-    const std::string fingerprint =
-        entry.fingerprints.empty() ? "-" : hex_fingerprint(entry.fingerprints.back());
     const std::string where =
         entry.path.empty() ? "not here; get it with: smll models pull " + entry.name : entry.path;
-    fmt::print("{:<16} {:>10}  {:<16} {}\n", printable(entry.name), human_bytes(entry.size),
-               fingerprint, printable(where));
+    fmt::print("{:<16} {:>10}  {}\n", printable(entry.name), human_bytes(entry.size),
+               printable(where));
+    for (const ModelFingerprint& seen : entry.fingerprints) {
+      fmt::print("  fingerprint {} with backend {}, window {}\n", hex_fingerprint(seen.fingerprint),
+                 to_string(seen.backend), seen.window);
+    }
   }
   return 0;
 }
@@ -50,9 +52,10 @@ int info(const std::string& spec, const std::string& backend) {
   model.load();
   const ModelInfo info = *model.info();
   fmt::print(
-      "name:        {}\nfile:        {}\nfingerprint: {}\nbackend:     {}\narithmetic:  {}\n",
+      "name:        {}\nfile:        {}\nfingerprint: {}\nbackend:     {}\nwindow:      {}\n"
+      "arithmetic:  {}\n",
       printable(info.name), printable(info.path), hex_fingerprint(info.fingerprint),
-      to_string(info.backend), info.arithmetic);
+      to_string(info.backend), info.window, info.arithmetic);
   if (!info.isa.empty()) fmt::print("isa:         {}\n", info.isa);
   if (!info.set_up.empty()) fmt::print("set-up:      {}\n", printable(info.set_up));
   return 0;
@@ -67,7 +70,8 @@ int models_command(int argc, char** argv) {
   bool quiet = false;
   app.add_subcommand("list", "Known models and those used before (the default)");
   CLI::App* pull_app = app.add_subcommand("pull", "Get a model into the cache and print its path");
-  pull_app->add_option("MODEL", spec, "A known name or hf:REPO:GLOB; the default model without it");
+  pull_app->add_option("MODEL", spec,
+                       "A known name, hf:REPO:GLOB or a file; the default model without it");
   pull_app->add_flag("-q,--quiet", quiet, "No progress bar");
   CLI::App* info_app = app.add_subcommand("info", "Load a model and describe it");
   info_app->add_option("MODEL", spec,

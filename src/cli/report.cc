@@ -107,9 +107,10 @@ void print_list_line(const std::string& name, const ArchiveInfo& info) {
 
 void print_list_frames(const ArchiveInfo& info) {
   if (info.needs_model) {
-    fmt::print("  model {} fingerprint {} backend {} arithmetic {}\n",
+    fmt::print("  model {} fingerprint {} backend {} window {} arithmetic {}\n",
                info.model_name.empty() ? "-" : printable(info.model_name),
-               hex_fingerprint(info.fingerprint), to_string(info.backend), info.arithmetic);
+               hex_fingerprint(info.fingerprint), to_string(info.backend), info.window,
+               info.arithmetic);
   }
   std::uint64_t start = 0;
   for (std::size_t i = 0; i < info.frames.size(); ++i) {

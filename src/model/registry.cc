@@ -41,7 +41,7 @@ std::string hex(std::uint64_t value) {
 
 json line_of(const SeenModel& model) {
   return {{"fingerprint", hex(model.fingerprint)},
-          {"backend", model.backend},
+          {"backend", to_string(model.backend)},
           {"window", model.window},
           {"name", model.name},
           {"path", model.path},
@@ -54,14 +54,13 @@ std::optional<SeenModel> read_line(const json& line) {
     model.fingerprint = std::stoull(line.at("fingerprint").get<std::string>(), nullptr, 16);
     model.name = line.at("name").get<std::string>();
     model.path = line.at("path").get<std::string>();
+    model.backend = parse_backend(line.at("backend").get<std::string>());
     // Numbers of other kinds are converted without a check of their range.
-    if (!line.at("size").is_number_unsigned()) return std::nullopt;
-    model.size = line.at("size");
-    // Lines of former versions have neither.
-    if (line.contains("backend")) model.backend = line.at("backend").get<std::string>();
-    if (line.contains("window") && line.at("window").is_number_unsigned()) {
-      model.window = line.at("window");
+    if (!line.at("size").is_number_unsigned() || !line.at("window").is_number_unsigned()) {
+      return std::nullopt;
     }
+    model.size = line.at("size");
+    model.window = line.at("window");
     return model;
   } catch (const std::exception&) {
     return std::nullopt;

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "smll/options.h"
+
 namespace smll::model {
 
 // A model that comes in a Python package, verified by its hashes.
@@ -52,9 +54,9 @@ struct SeenModel {
   std::uint64_t fingerprint = 0;
   std::string name;
   std::string path;
-  std::uint64_t size = 0;    // of the file when it was seen, bytes
-  std::string backend;       // "exact" or "llama"; "" when unknown
-  std::uint32_t window = 0;  // tokens; 0 when unknown
+  std::uint64_t size = 0;  // of the file when it was seen, bytes
+  Backend backend = Backend::kExact;
+  int window = 0;  // tokens
 
   bool operator==(const SeenModel&) const = default;
 };
