@@ -40,6 +40,20 @@ py::bytes to_python(smll::ByteView data) {
   return py::bytes(reinterpret_cast<const char*>(data.data()), data.size());
 }
 
+// Names of files may be any bytes; Python's strings hold them as os.fsdecode() gives them.
+std::string from_file_name(const py::str& name) {
+  PyObject* bytes = nullptr;
+  if (!PyUnicode_FSConverter(name.ptr(), &bytes)) throw py::error_already_set();
+  return py::reinterpret_steal<py::bytes>(bytes);
+}
+
+py::str to_file_name(const std::string& name) {
+  PyObject* text =
+      PyUnicode_DecodeFSDefaultAndSize(name.data(), static_cast<Py_ssize_t>(name.size()));
+  if (!text) throw py::error_already_set();
+  return py::reinterpret_steal<py::str>(text);
+}
+
 // Reads from an object with read(size); seekable when it says so.
 class PythonSource : public smll::Source {
  public:
@@ -109,10 +123,10 @@ class PythonSink : public smll::Sink {
   py::object file_;
 };
 
-smll::Model make_model(const std::string& model, const std::string& backend, const std::string& isa,
+smll::Model make_model(const py::str& model, const std::string& backend, const std::string& isa,
                        int threads, int window, bool learns, bool download) {
   smll::ModelOptions options;
-  options.model = model;
+  options.model = from_file_name(model);
   options.backend = smll::parse_backend(backend);
   options.isa = isa;
   options.threads = threads;
@@ -186,14 +200,15 @@ class PythonReader {
 };
 
 py::dict describe(const smll::Model& model) {
+  smll::ModelInfo info;
   {
     const py::gil_scoped_release released;
     model.load();
+    info = *model.info();
   }
-  const smll::ModelInfo info = *model.info();
   py::dict result;
-  result["name"] = info.name;
-  result["path"] = info.path;
+  result["name"] = smll::printable(info.name);
+  result["path"] = to_file_name(info.path);
   result["fingerprint"] = info.fingerprint;
   result["backend"] = smll::to_string(info.backend);
   result["isa"] = info.isa;
@@ -319,13 +334,23 @@ PYBIND11_MODULE(_smll, module) {
 
   module.def("explain", &explain, py::arg("model"), py::arg("text"), py::arg("guesses"));
   module.def("ablate", &ablate, py::arg("model"), py::arg("text"));
-  module.def("find_model", [](const std::string& spec) {
-    const py::gil_scoped_release released;
-    return smll::find_model(spec);
+  module.def("find_model", [](const py::str& name) {
+    const std::string spec = from_file_name(name);
+    std::string path;
+    {
+      const py::gil_scoped_release released;
+      path = smll::find_model(spec);
+    }
+    return to_file_name(path);
   });
-  module.def("pull_model", [](const std::string& spec) {
-    const py::gil_scoped_release released;
-    return smll::pull_model(spec);
+  module.def("pull_model", [](const py::str& name) {
+    const std::string spec = from_file_name(name);
+    std::string path;
+    {
+      const py::gil_scoped_release released;
+      path = smll::pull_model(spec);
+    }
+    return to_file_name(path);
   });
   module.def("level", [](int level, const std::string& backend, std::optional<int> lanes) {
     smll::WriteOptions write;

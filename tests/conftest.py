@@ -20,6 +20,8 @@ DEFAULT_MODEL = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 def pytest_configure(config):
+    # Tests say which model they mean; the user's own would take the default one's place.
+    os.environ.pop("SMLL_MODEL", None)
     config.addinivalue_line("markers", "real_model: needs the default model in the cache")
 
 

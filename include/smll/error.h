@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "smll/printable.h"
+
 namespace smll {
 
 // What kind of failure an Error reports; the command line maps it to its exit code.
@@ -16,10 +18,11 @@ enum class ErrorKind {
 };
 
 // Thrown by every public function. what() says what happened, to which file or field, and what to
-// do.
+// do, in one line that is printable(), whatever the names in it are.
 class Error : public std::runtime_error {
  public:
-  Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}
+  Error(ErrorKind kind, const std::string& message)
+      : std::runtime_error(printable(message)), kind_(kind) {}
   ErrorKind kind() const noexcept { return kind_; }
 
  private:

@@ -7,10 +7,20 @@
 #include <vector>
 
 #include "smll/error.h"
+#include "smll/options.h"
 
 namespace smll {
 
-// A model that smll knows how to get, or one that it has used before.
+// What archives name a model by. It covers the window: a file gives one for each backend and
+// window.
+struct ModelFingerprint {
+  std::uint64_t fingerprint = 0;
+  Backend backend = Backend::kExact;
+  int window = 0;  // tokens
+};
+
+// A model that smll knows how to get, or one that it has used before. Names and paths are as they
+// stand in files: printable() shows them.
 struct ModelEntry {
   std::string name;
   std::string description;
@@ -18,15 +28,19 @@ struct ModelEntry {
   std::uint64_t size = 0;  // bytes; 0 when unknown
   bool known = false;      // `smll models pull NAME` gets it
   bool is_default = false;
-  std::vector<std::uint64_t> fingerprints;  // seen so far, one for each backend and set-up
+  std::vector<ModelFingerprint> fingerprints;  // seen so far
 };
 
 // Bytes received so far and in all; the second is 0 when unknown.
 using DownloadProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 // Where models are kept: $SMLL_CACHE/models, or $XDG_CACHE_HOME/smll/models, or
-// ~/.cache/smll/models.
+// ~/.cache/smll/models. "" when there is none of them.
 std::string models_directory();
+
+// Why models are not kept there, and what to do; "" when they are. The cache chooses models: it and
+// its files must belong to this user or to root, and nobody else may be able to write to them.
+std::string cache_problem();
 
 std::vector<ModelEntry> list_models();
 
@@ -34,8 +48,8 @@ std::vector<ModelEntry> list_models();
 // Error(kModel), with the command that gets it, when it is not on this machine.
 std::string find_model(const std::string& spec);
 
-// The same, but gets the file first when it is missing. What arrives is verified before it appears
-// in the cache. Throws Error(kModel).
+// The same, but gets a known model or a hub's file first when it is missing. What arrives is
+// verified before it appears in the cache. Throws Error(kModel).
 std::string pull_model(const std::string& spec, const DownloadProgress& progress = {});
 
 }  // namespace smll

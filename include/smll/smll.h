@@ -24,7 +24,7 @@ namespace api {
 class ModelSource;
 }
 
-// What a loaded model says about itself.
+// What a loaded model says about itself. Names are as they stand in files: printable() shows them.
 struct ModelInfo {
   std::string name;
   std::string path;
@@ -37,7 +37,8 @@ struct ModelInfo {
 };
 
 // A handle on a model. Copies share it. The file is found and loaded only when some data needs it,
-// so making one costs nothing. May be used from many threads.
+// so making one costs nothing; then it is kept, and a file or an environment that changes later is
+// for new handles only. May be used from many threads.
 class Model {
  public:
   explicit Model(ModelOptions options = {});
@@ -69,8 +70,8 @@ class Compressor {
   Bytes compress(ByteView data) const;
   Bytes compress(std::string_view text) const;
 
-  // Takes both forms. `max_bytes` limits the result's size (0: no limit). Throws Error(kData) for
-  // damaged data and Error(kModel) for another model's.
+  // Takes both forms; never downloads a model. `max_bytes` limits the result's size (0: no limit).
+  // Throws Error(kData) for damaged data and Error(kModel) for another model's.
   Bytes decompress(ByteView archive, std::uint64_t max_bytes = 0) const;
 
   const Model& model() const;
@@ -135,15 +136,17 @@ struct FrameInfo {
   std::uint64_t archive_offset = 0;  // where its record starts in the source
 };
 
-// What an archive says about itself, without decoding any frame.
+// What an archive says about itself, without decoding any frame. Its model's name may be any bytes:
+// printable() shows it.
 struct ArchiveInfo {
   std::uint64_t archives = 0;  // concatenated ones
   std::uint64_t raw_size = 0;
   std::uint64_t archive_size = 0;
   std::uint64_t padding = 0;  // bytes of the size that are zeros behind archives
   bool needs_model = false;
-  std::string model_name;  // of the last model record; these four are set when needs_model
+  std::string model_name;  // of the last model record; these five are set when needs_model
   std::uint64_t fingerprint = 0;
+  int window = 0;  // tokens
   std::uint32_t arithmetic = 0;
   Backend backend = Backend::kExact;
   std::vector<FrameInfo> frames;

@@ -5,7 +5,7 @@
     >>> smll.decompress(small)
     'It is a truth universally acknowledged'
 
-The first call loads the default model (and gets it, once, when it is not in the cache). A `Compressor` holds
+The first call loads the default model (compressing gets it, once, when it is not in the cache). A `Compressor` holds
 another model; `smll.open` reads and writes files as `gzip.open` does.
 """
 

@@ -34,7 +34,7 @@ class Compressor:
         window: tokens of context; overrides the level's.
         learn: let the model learn from what it codes: smaller, slower, one lane; overrides the level's.
         isa: "scalar", "avx2", "avx512", "amx" or "neon"; None lets the machine choose.
-        download: get the default model when it is not in the cache.
+        download: get the default model when compressing needs it and it is not in the cache.
 
     Raises:
         Error: from every method; its `kind` is "data", "usage", "model", "io" or "memory".

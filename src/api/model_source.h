@@ -1,6 +1,8 @@
-// Finds and loads the model that some data needs, once.
+// Finds and loads the model that some data needs, once: what was found and loaded serves for the
+// source's whole life, whatever becomes of the file.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -22,7 +24,9 @@ class ModelSource {
   explicit ModelSource(ModelOptions options);
 
   // The model that the options name.
-  LoadedModelPtr for_writing();
+  LoadedModelPtr for_writing() { return own(options_.download); }
+  // The same, for data that names no model; never downloads.
+  LoadedModelPtr for_reading_compact() { return own(false); }
   // The model that an archive names. Throws Error(kModel) when it is not here or not the right one.
   LoadedModelPtr for_reading(const archive::ModelRecord& record);
 
@@ -36,20 +40,31 @@ class ModelSource {
   const ModelOptions& options() const { return options_; }
 
  private:
+  LoadedModelPtr own(bool may_download);
+  // What follows, up to check_fits(), is for holders of the lock. Users' functions are never called
+  // with it: they may wait for another thread that needs it.
+  LoadedModelPtr loaded_for(const archive::ModelRecord& record);
   // From what is kept, where it is there.
   LoadedModelPtr load(const std::string& path, codec::ModelOptions options);
   // For later calls and, by its fingerprint, later runs. A model that an archive does not fit is
   // not kept: damaged archives could otherwise have one loaded for each window they claim.
   void keep(const LoadedModelPtr& model);
+  // find_model() asks other programs where files are; once is enough.
+  std::string find(const std::string& spec);
+  std::string path_for_writing(bool may_download);
+  std::string path_for_reading(const archive::ModelRecord& record);
+  static void check_fits(const codec::LoadedModel& model, const archive::ModelRecord& record);
+
   codec::ModelOptions codec_options() const;
-  std::string path_for_writing();
-  std::string path_for_reading(const archive::ModelRecord& record) const;
-  void check_fits(const codec::LoadedModel& model, const archive::ModelRecord& record);
+  // Whether for_writing() means the default model.
+  bool is_default() const;
   void notice(const std::string& text);
 
   const ModelOptions options_;
-  std::mutex mutex_;
+  std::mutex mutex_;  // of what follows
+  LoadedModelPtr own_;
   std::vector<LoadedModelPtr> loaded_;
+  std::map<std::string, std::string> found_;  // paths
   std::set<std::string> noticed_;
 };
 

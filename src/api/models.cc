@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "model/cache.h"
 #include "model/download.h"
 #include "model/registry.h"
 
@@ -24,9 +25,17 @@ std::string spec_or_default(const std::string& spec) {
                                      ", and no known model has this name (see: smll models list)");
 }
 
+[[noreturn]] void throw_not_here(const std::string& spec, const std::string& problem) {
+  throw Error(ErrorKind::kModel, "the model " + spec + " is not here" +
+                                     (problem.empty() ? "" : " (" + problem + ")") +
+                                     "; get it with: smll models pull " + spec);
+}
+
 }  // namespace
 
 std::string models_directory() { return model::models_directory().string(); }
+
+std::string cache_problem() { return model::cache_problem(); }
 
 std::vector<ModelEntry> list_models() {
   std::vector<ModelEntry> entries;
@@ -41,18 +50,19 @@ std::vector<ModelEntry> list_models() {
     entries.push_back(std::move(entry));
   }
   for (const model::SeenModel& seen : model::seen_models()) {
+    std::error_code gone;
+    // Another content would give another fingerprint.
+    if (fs::file_size(seen.path, gone) != seen.size || gone) continue;
     auto entry = std::find_if(entries.begin(), entries.end(),
                               [&](const ModelEntry& other) { return other.path == seen.path; });
-    std::error_code gone;
     if (entry == entries.end()) {
-      if (!fs::exists(seen.path, gone)) continue;
       ModelEntry added;
       added.name = seen.name;
       added.path = seen.path;
       added.size = seen.size;
       entry = entries.insert(entries.end(), std::move(added));
     }
-    entry->fingerprints.push_back(seen.fingerprint);
+    entry->fingerprints.push_back({seen.fingerprint, seen.backend, seen.window});
   }
   return entries;
 }
@@ -62,13 +72,11 @@ std::string find_model(const std::string& given) {
   if (const auto hub = model::parse_hub_spec(spec)) {
     const fs::path path = model::find_in_hub_cache(*hub);
     if (!path.empty()) return path.string();
-    throw Error(ErrorKind::kModel,
-                "the model " + spec + " is not here; get it with: smll models pull " + spec);
+    throw_not_here(spec, "");
   }
   if (const model::KnownModel* known = model::find_known(spec)) {
     if (model::is_present(*known)) return model::known_path(*known).string();
-    throw Error(ErrorKind::kModel,
-                "the model " + spec + " is not here; get it with: smll models pull " + spec);
+    throw_not_here(spec, model::absence(*known));
   }
   std::error_code error;
   if (!fs::exists(spec, error)) throw_not_found(spec);
@@ -78,9 +86,12 @@ std::string find_model(const std::string& given) {
 std::string pull_model(const std::string& given, const DownloadProgress& progress) {
   const std::string spec = spec_or_default(given);
   if (const auto hub = model::parse_hub_spec(spec)) return model::download_from_hub(*hub).string();
-  const model::KnownModel* known = model::find_known(spec);
-  if (!known) throw_not_found(spec);
-  return model::download_known(*known, progress).string();
+  if (const model::KnownModel* known = model::find_known(spec)) {
+    return model::download_known(*known, progress).string();
+  }
+  std::error_code error;
+  if (!fs::is_regular_file(spec, error)) throw_not_found(spec);
+  return spec;
 }
 
 }  // namespace smll

@@ -263,6 +263,7 @@ ArchiveInfo list(Source& source) {
       info.needs_model = true;
       info.model_name = api::ModelSource::name_of(record);
       info.fingerprint = record.fingerprint;
+      info.window = static_cast<int>(record.window);
       info.arithmetic = record.arithmetic;
       info.backend = static_cast<Backend>(record.backend);
     }

@@ -16,14 +16,17 @@ namespace smll::cli {
 namespace {
 
 int list_all() {
-  print(fmt::format("{:<16} {:>10}  {:<16} {}\n", "name", "size", "fingerprint", "file"));
+  if (const std::string problem = cache_problem(); !problem.empty()) say(problem);
+  print(fmt::format("{:<16} {:>10}  {}\n", "name", "size", "file"));
   for (const ModelEntry& entry : list_models()) {
-    const std::string fingerprint =
-        entry.fingerprints.empty() ? "-" : hex_fingerprint(entry.fingerprints.back());
     const std::string where =
         entry.path.empty() ? "not here; get it with: smll models pull " + entry.name : entry.path;
-    print(fmt::format("{:<16} {:>10}  {:<16} {}\n", entry.name, human_bytes(entry.size),
-                      fingerprint, where));
+    print(fmt::format("{:<16} {:>10}  {}\n", printable(entry.name), human_bytes(entry.size),
+                      printable(where)));
+    for (const ModelFingerprint& seen : entry.fingerprints) {
+      print(fmt::format("  fingerprint {} with backend {}, window {}\n",
+                        hex_fingerprint(seen.fingerprint), to_string(seen.backend), seen.window));
+    }
   }
   return 0;
 }
@@ -35,7 +38,8 @@ int pull(const std::string& spec, bool quiet) {
     sized->update(done);
   });
   if (sized) sized->clear();
-  print(fmt::format("{}\n", path));
+  // Whoever opens the path needs its bytes.
+  print(fmt::format("{}\n", ::isatty(STDOUT_FILENO) ? printable(path) : path));
   return 0;
 }
 
@@ -48,11 +52,12 @@ int info(const std::string& spec, const std::string& backend) {
   model.load();
   const ModelInfo info = *model.info();
   print(fmt::format(
-      "name:        {}\nfile:        {}\nfingerprint: {}\nbackend:     {}\narithmetic:  {}\n",
-      info.name, info.path, hex_fingerprint(info.fingerprint), to_string(info.backend),
-      info.arithmetic));
+      "name:        {}\nfile:        {}\nfingerprint: {}\nbackend:     {}\nwindow:      {}\n"
+      "arithmetic:  {}\n",
+      printable(info.name), printable(info.path), hex_fingerprint(info.fingerprint),
+      to_string(info.backend), info.window, info.arithmetic));
   if (!info.isa.empty()) print(fmt::format("isa:         {}\n", info.isa));
-  if (!info.set_up.empty()) print(fmt::format("set-up:      {}\n", info.set_up));
+  if (!info.set_up.empty()) print(fmt::format("set-up:      {}\n", printable(info.set_up)));
   return 0;
 }
 
@@ -65,7 +70,8 @@ int models_command(int argc, char** argv) {
   bool quiet = false;
   app.add_subcommand("list", "Known models and those used before (the default)");
   CLI::App* pull_app = app.add_subcommand("pull", "Get a model into the cache and print its path");
-  pull_app->add_option("MODEL", spec, "A known name or hf:REPO:GLOB; the default model without it");
+  pull_app->add_option("MODEL", spec,
+                       "A known name, hf:REPO:GLOB or a file; the default model without it");
   pull_app->add_flag("-q,--quiet", quiet, "No progress bar");
   CLI::App* info_app = app.add_subcommand("info", "Load a model and describe it");
   info_app->add_option("MODEL", spec,

@@ -27,6 +27,16 @@ std::string clock_time(double seconds) {
   return fmt::format("{}:{:02}", whole / 60, whole % 60);
 }
 
+// The end of a printable name that is longer than `room` bytes.
+std::string end_of(const std::string& name, std::size_t room) {
+  if (name.size() <= room) return name;
+  if (room <= 3) return "";
+  std::size_t start = name.size() - room + 3;
+  // No character is cut.
+  while (start < name.size() && (static_cast<unsigned char>(name[start]) & 0xC0) == 0x80) ++start;
+  return "..." + name.substr(start);
+}
+
 }  // namespace
 
 std::string human_bytes(std::uint64_t bytes) {
@@ -92,9 +102,8 @@ void ProgressBar::draw(std::uint64_t done, const std::string& details) {
             clock_time(seconds * static_cast<double>(total_ - done) / static_cast<double>(done));
   }
   const std::size_t columns = terminal_columns();
-  std::string name = name_;
   const std::size_t room = columns > line.size() + 4 ? columns - line.size() - 4 : 0;
-  if (name.size() > room) name = room > 3 ? "..." + name.substr(name.size() - room + 3) : "";
+  const std::string name = end_of(name_, room);
   line = (name + (name.empty() ? "" : "  ") + line).substr(0, columns - 1);
   put_message(fmt::format("\r{}\033[K", line));
   drawn_ = true;

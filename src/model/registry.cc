@@ -1,12 +1,16 @@
 #include "model/registry.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
-#include <fstream>
 #include <nlohmann/json.hpp>
+
+#include "model/cache.h"
+#include "smll/error.h"
+#include "text/utf8.h"
 
 namespace smll::model {
 namespace {
@@ -24,21 +28,58 @@ constexpr std::array<KnownModel, 1> kKnown = {{
 
 // Old lines make room for new ones past this.
 constexpr std::size_t kMaxSeen = 256;
-
-fs::path cache_directory() {
-  const auto variable = [](const char* name) -> std::string {
-    const char* value = std::getenv(name);
-    return value ? value : "";
-  };
-  if (const std::string own = variable("SMLL_CACHE"); !own.empty()) return own;
-  if (const std::string xdg = variable("XDG_CACHE_HOME"); !xdg.empty())
-    return fs::path(xdg) / "smll";
-  if (const std::string home = variable("HOME"); !home.empty())
-    return fs::path(home) / ".cache/smll";
-  return fs::temp_directory_path() / "smll-cache";
-}
+// Of the index, in bytes: kMaxSeen lines with long paths.
+constexpr std::size_t kMaxIndex = std::size_t{4} << 20;
 
 fs::path index_path() { return cache_directory() / "index.json"; }
+
+std::string hex(std::uint64_t value) {
+  std::array<char, 17> text;
+  std::snprintf(text.data(), text.size(), "%016llx", static_cast<unsigned long long>(value));
+  return text.data();
+}
+
+json line_of(const SeenModel& model) {
+  return {{"fingerprint", hex(model.fingerprint)},
+          {"backend", to_string(model.backend)},
+          {"window", model.window},
+          {"name", model.name},
+          {"path", model.path},
+          {"size", model.size}};
+}
+
+std::optional<SeenModel> read_line(const json& line) {
+  try {
+    SeenModel model;
+    model.fingerprint = std::stoull(line.at("fingerprint").get<std::string>(), nullptr, 16);
+    model.name = line.at("name").get<std::string>();
+    model.path = line.at("path").get<std::string>();
+    model.backend = parse_backend(line.at("backend").get<std::string>());
+    // Numbers of other kinds are converted without a check of their range.
+    if (!line.at("size").is_number_unsigned() || !line.at("window").is_number_unsigned()) {
+      return std::nullopt;
+    }
+    model.size = line.at("size");
+    model.window = line.at("window");
+    return model;
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+}
+
+// Written beside and renamed, so that processes that run at once never see half of it.
+void replace_index(const std::string& content) {
+  std::string partial = index_path().string() + ".XXXXXX";
+  const int fd = ::mkostemp(partial.data(), O_CLOEXEC);
+  if (fd < 0) return;
+  ::fchmod(fd, 0644);
+  const bool written =
+      ::write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size());
+  const bool closed = ::close(fd) == 0;
+  std::error_code error;
+  if (written && closed) fs::rename(partial, index_path(), error);
+  if (!written || !closed || error) fs::remove(partial, error);
+}
 
 }  // namespace
 
@@ -58,13 +99,22 @@ const KnownModel* find_known(int number) {
   return nullptr;
 }
 
-fs::path models_directory() { return cache_directory() / "models"; }
+fs::path models_directory() {
+  const fs::path cache = cache_directory();
+  return cache.empty() ? cache : cache / "models";
+}
 
 fs::path known_path(const KnownModel& model) { return models_directory() / model.file; }
 
 bool is_present(const KnownModel& model) {
+  const fs::path path = known_path(model);
   std::error_code error;
-  return fs::file_size(known_path(model), error) == model.size && !error;
+  return absence(model).empty() && fs::file_size(path, error) == model.size && !error;
+}
+
+std::string absence(const KnownModel& model) {
+  const std::string problem = cache_problem();
+  return problem.empty() ? distrust(known_path(model)) : problem;
 }
 
 const KnownModel* known_at(const fs::path& path) {
@@ -88,60 +138,39 @@ std::optional<HubSpec> parse_hub_spec(const std::string& spec) {
 
 std::vector<SeenModel> seen_models() {
   std::vector<SeenModel> seen;
-  std::ifstream file(index_path());
-  const json document = json::parse(file, nullptr, /*allow_exceptions=*/false);
+  if (!cache_problem().empty()) return seen;
+  const json document = json::parse(read_believed(index_path(), kMaxIndex), nullptr,
+                                    /*allow_exceptions=*/false);
   if (!document.is_object() || !document.contains("models")) return seen;
   for (const json& line : document["models"]) {
-    try {
-      SeenModel model;
-      model.fingerprint = std::stoull(line.at("fingerprint").get<std::string>(), nullptr, 16);
-      model.name = line.at("name");
-      model.path = line.at("path");
-      model.size = line.at("size");
-      seen.push_back(std::move(model));
-    } catch (const std::exception&) {
-      // A cache may hold anything; a line that makes no sense is only a file to be searched for
-      // again.
-    }
+    // A cache may hold anything; a line that makes no sense is only a file to be searched for
+    // again.
+    if (std::optional<SeenModel> model = read_line(line)) seen.push_back(std::move(*model));
   }
   return seen;
 }
 
 void remember(const SeenModel& model) {
+  // JSON holds text only.
+  if (text::utf8_prefix(model.path) != model.path.size()) return;
   std::vector<SeenModel> seen = seen_models();
-  const auto same = [&](const SeenModel& other) {
-    return other.fingerprint == model.fingerprint && other.path == model.path;
-  };
-  const auto old = std::find_if(seen.begin(), seen.end(), same);
-  if (old != seen.end() && old->size == model.size) return;
-  std::erase_if(seen, same);
+  if (std::find(seen.begin(), seen.end(), model) != seen.end()) return;
+  // What the file gave when it had another content.
+  std::erase_if(seen, [&](const SeenModel& old) {
+    return old.path == model.path && (old.fingerprint == model.fingerprint ||
+                                      (old.backend == model.backend && old.window == model.window));
+  });
   if (seen.size() >= kMaxSeen) seen.erase(seen.begin());
   seen.push_back(model);
 
   json document = {{"models", json::array()}};
-  for (const SeenModel& line : seen) {
-    std::array<char, 17> hex;
-    std::snprintf(hex.data(), hex.size(), "%016llx",
-                  static_cast<unsigned long long>(line.fingerprint));
-    document["models"].push_back({{"fingerprint", hex.data()},
-                                  {"name", line.name},
-                                  {"path", line.path},
-                                  {"size", line.size}});
+  for (const SeenModel& line : seen) document["models"].push_back(line_of(line));
+  try {
+    make_cache();
+  } catch (const Error&) {
+    return;
   }
-  // Written beside and renamed, so that processes that run at once never see half of it.
-  std::error_code error;
-  fs::create_directories(cache_directory(), error);
-  const fs::path partial = index_path().string() + "." + std::to_string(::getpid());
-  {
-    std::ofstream file(partial);
-    file << document.dump(1, ' ', false, json::error_handler_t::replace) << '\n';
-    if (!file.flush()) {
-      fs::remove(partial, error);
-      return;
-    }
-  }
-  fs::rename(partial, index_path(), error);
-  if (error) fs::remove(partial, error);
+  replace_index(document.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
 std::optional<SeenModel> find_seen(std::uint64_t fingerprint) {

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "smll/options.h"
+
 namespace smll::model {
 
 // A model that comes in a Python package, verified by its hashes.
@@ -29,10 +31,14 @@ std::span<const KnownModel> known_models();
 const KnownModel* find_known(const std::string& name);
 const KnownModel* find_known(int number);
 
+// "" when there is no cache.
 std::filesystem::path models_directory();
 std::filesystem::path known_path(const KnownModel& model);
-// True when the file is there with its right size; its hash was checked when it came.
+// True when the file is there with its right size and is believed (cache.h); its hash was checked
+// when it came.
 bool is_present(const KnownModel& model);
+// Why a file that may be there is not used; "" when it is only not there.
+std::string absence(const KnownModel& model);
 // The known model that the file at `path` is, or null.
 const KnownModel* known_at(const std::filesystem::path& path);
 
@@ -49,8 +55,13 @@ struct SeenModel {
   std::string name;
   std::string path;
   std::uint64_t size = 0;  // of the file when it was seen, bytes
+  Backend backend = Backend::kExact;
+  int window = 0;  // tokens
+
+  bool operator==(const SeenModel&) const = default;
 };
 
+// Empty when the index is not believed (cache.h).
 std::vector<SeenModel> seen_models();
 // Keeps `model` for later runs. A cache that cannot be written is no error: the file is only
 // searched for again.

@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <fstream>
 
+#include "model/cache.h"
 #include "model/sha256.h"
 #include "model/subprocess.h"
+#include "smll/error.h"
 
 namespace smll::model {
 namespace {
@@ -38,9 +41,9 @@ class Registry : public testing::Test {
 TEST_F(Registry, RemembersModelsByFingerprint) {
   const fs::path path = file("a.gguf", "12345");
   EXPECT_FALSE(find_seen(7).has_value());
-  remember({7, "A", path.string(), 5});
-  remember({8, "A", path.string(), 5});
-  remember({7, "A", path.string(), 5});
+  remember({7, "A", path.string(), 5, Backend::kExact, 2048});
+  remember({8, "A", path.string(), 5, Backend::kExact, 256});
+  remember({7, "A", path.string(), 5, Backend::kExact, 2048});
   EXPECT_EQ(seen_models().size(), 2u);
   ASSERT_TRUE(find_seen(7).has_value());
   EXPECT_EQ(find_seen(7)->path, path.string());
@@ -48,13 +51,52 @@ TEST_F(Registry, RemembersModelsByFingerprint) {
   EXPECT_FALSE(find_seen(7).has_value());
 }
 
+// One file gives one fingerprint with a backend and a window; another means other content.
+TEST_F(Registry, AChangedFileReplacesWhatItGaveBefore) {
+  const std::string path = file("a.gguf", "12345").string();
+  remember({7, "A", path, 5, Backend::kExact, 2048});
+  remember({9, "A", path, 5, Backend::kExact, 2048});
+  remember({10, "A", path, 5, Backend::kLlama, 2048});
+  ASSERT_EQ(seen_models().size(), 2u);
+  EXPECT_EQ(seen_models()[0].fingerprint, 9u);
+  EXPECT_EQ(seen_models()[1].fingerprint, 10u);
+}
+
 TEST_F(Registry, ADamagedIndexIsEmpty) {
-  for (const char* content :
-       {"", "{", "[]", "{\"models\": 3}", "{\"models\": [1, {\"path\": 2}]}"}) {
+  const std::string line =
+      R"({"fingerprint": "1", "name": "A", "path": "/dev/null", "backend": "exact", "window": 1, "size": )";
+  for (const std::string& content :
+       {std::string(), std::string("{"), std::string("[]"), std::string(R"({"models": 3})"),
+        std::string(R"({"models": [1, {"path": 2}]})"), R"({"models": [)" + line + "-1}]}",
+        R"({"models": [)" + line + "1e300}]}", std::string(1 << 20, '['),
+        std::string(std::size_t{5} << 20, ' ')}) {
     file("index.json", content);
-    EXPECT_NO_THROW(seen_models()) << content;
+    EXPECT_TRUE(seen_models().empty()) << content.substr(0, 100);
     EXPECT_FALSE(find_seen(1).has_value());
   }
+}
+
+TEST_F(Registry, WhatOthersMayWriteIsNotBelieved) {
+  const fs::path path = file("a.gguf", "12345");
+  remember({7, "A", path.string(), 5, Backend::kExact, 2048});
+  const fs::perms others = fs::perms::group_write | fs::perms::others_write;
+  for (const char* name : {"index.json", "models", ""}) {
+    fs::permissions(directory_ / name, others, fs::perm_options::add);
+    EXPECT_FALSE(find_seen(7).has_value()) << name;
+    EXPECT_EQ(cache_problem().empty(), std::string(name) == "index.json") << name;
+    fs::permissions(directory_ / name, others, fs::perm_options::remove);
+    EXPECT_TRUE(find_seen(7).has_value()) << name;
+  }
+  fs::permissions(directory_, others, fs::perm_options::add);
+  EXPECT_THROW(make_cache(), Error);
+}
+
+TEST_F(Registry, WhatItMakesItBelieves) {
+  ::setenv("SMLL_CACHE", (directory_ / "new/cache").c_str(), 1);
+  const mode_t mask = ::umask(0);
+  remember({7, "A", file("a.gguf", "12345").string(), 5, Backend::kExact, 2048});
+  ::umask(mask);
+  EXPECT_TRUE(find_seen(7).has_value());
 }
 
 TEST_F(Registry, KnownModelsAreRecognizedByNameAndSize) {

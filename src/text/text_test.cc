@@ -2,6 +2,7 @@
 
 #include <random>
 
+#include "smll/printable.h"
 #include "text/tokenizer.h"
 #include "text/utf8.h"
 #include "text/vocabulary.h"
@@ -122,6 +123,21 @@ TEST(Tokenizer, CutsLongTextsIntoBoundedPieces) {
     EXPECT_EQ(spell(vocabulary, tokenizer.tokenize(text)), text);
   }
   EXPECT_LE(longest, 8192u);
+}
+
+TEST(Printable, KeepsTextAndMasksWhatATerminalObeys) {
+  EXPECT_EQ(printable(""), "");
+  for (const char* kept : {"plain ~ text", "caf\xc3\xa9", "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d",
+                           "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x91\xa7", "\xc2\xa0"}) {
+    EXPECT_EQ(printable(kept), kept);
+  }
+  EXPECT_EQ(printable(std::string_view("a\0b", 3)), "a?b");
+  EXPECT_EQ(printable("\x1b[31m\r\n\t\x7f"), "?[31m????");
+  EXPECT_EQ(printable("\xc2\x80 \xc2\x9b \xc2\x9f"), "? ? ?");              // C1
+  EXPECT_EQ(printable("\xe2\x80\xae \xe2\x81\xa6 \xe2\x80\xa8"), "? ? ?");  // U+202E ...
+  EXPECT_EQ(printable("\xff \x9b"
+                      "1m \xc3( \xed\xa0\x80 \xe2\x82"),
+            "? ?1m ?( ??? ??");  // no UTF-8
 }
 
 }  // namespace

@@ -9,6 +9,7 @@ import sys
 from typing import List
 
 from .. import Compressor, __version__
+from .._names import shown_name
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,7 +53,7 @@ def main(arguments: List[str]) -> int:
         tables.Plan(
             codecs=codecs(options.model, original),
             quick=options.quick,
-            files={path.name: path.read_bytes().decode("utf-8", "surrogateescape") for path in options.file},
+            files={shown_name(path): path.read_bytes().decode("utf-8", "surrogateescape") for path in options.file},
             ablate=reference if options.ablate else None,
         )
     )

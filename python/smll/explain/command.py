@@ -8,6 +8,7 @@ import sys
 from typing import List
 
 from .. import Compressor, Error
+from .._names import shown_name
 from .page import Subject, render
 
 DEFAULT_BYTES = 32768
@@ -36,7 +37,7 @@ def main(arguments: List[str]) -> int:
         part = data[: max(options.bytes, 0)]
         with Compressor(options.model, backend=options.backend) as compressor:
             costs = compressor.explain(part)
-            name = "standard input" if options.file == "-" else pathlib.Path(options.file).name
+            name = "standard input" if options.file == "-" else shown_name(pathlib.Path(options.file))
             page = render(costs, Subject(name, len(data), len(part), str(compressor.model["name"])))
         if options.output == "-":
             sys.stdout.buffer.write(page.encode("utf-8"))
