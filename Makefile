@@ -1,19 +1,30 @@
 # make          build build/smll and the Python module
 # make demo     set up everything, compress and restore real text with the real model
 # make test     set up everything and run all tests
-# make asan     run the unit tests under ASan and UBSan
-# make test-isa the golden archives with AVX-512 and AArch64 emulated where this machine has neither
+# make asan     run the unit tests under ASan and UBSan, with the standard library's assertions
+# make tsan     run what uses threads under TSan
+# make clang    build the program with Clang and run the unit tests and the golden archives
+# make debug    build without optimization and run the unit tests
+# make test-isa the kernels' tests and the golden archives with AVX-512 and AArch64 emulated where this machine has neither
+# make damage   try DAMAGE_COUNT (10000) damaged archives with the program built for ASan and UBSan
 # make fuzz     run the fuzz targets, each for FUZZ_SECONDS (60)
 # make bench    compare with other compressors: docs/results.md, its plots and README's tables
 # make bench-engine the exact engine's speed by batch and instruction set, and where its time goes
 # make bench-llama  compare speed with llama.cpp's own benchmark
 # make wheel    build sdist and wheel into dist/ and try the wheel in a fresh environment
-# make lint     check formatting and run clang-tidy
+# make lint     check formatting and types and run clang-tidy
 # make install  install the program, its manual and completions (PREFIX=/usr/local)
 PREFIX ?= /usr/local
 PYTHON := .venv/bin/python
 
-.PHONY: all setup build model default-model demo test unit e2e asan test-isa fuzz bench bench-engine bench-llama wheel lint format install clean
+TEST_MODEL := $(CURDIR)/build/test_model.gguf
+DAMAGE_COUNT ?= 10000
+# What the preset of the target's name makes, and its unit tests.
+BUILD_PRESET = cmake --preset $@ >/dev/null && cmake --build --preset $@
+CTEST = cd build-$@ && SMLL_TEST_MODEL=$(TEST_MODEL) ctest --output-on-failure --no-tests=error -j 2
+
+.PHONY: all setup build model default-model demo test unit e2e asan tsan clang debug test-isa damage fuzz bench bench-engine bench-llama \
+        wheel lint format install clean
 
 all: build
 
@@ -51,9 +62,26 @@ test-isa: build/test_model.gguf
 	@scripts/test_avx512
 	@scripts/test_arm64
 
-asan: setup
-	@cmake --preset asan >/dev/null && cmake --build --preset asan
-	@cd build-asan && ctest --output-on-failure --no-tests=error
+asan: build/test_model.gguf
+	@$(BUILD_PRESET)
+	@$(CTEST)
+
+clang: build/test_model.gguf
+	@$(BUILD_PRESET)
+	@$(CTEST)
+	@SMLL_BIN=$(CURDIR)/build-clang/smll SMLL_TEST_MODEL=$(TEST_MODEL) $(PYTHON) -m pytest -q -m "not real_model" tests/test_exact.py
+
+# Without those that are slowest by far where nothing is optimized; every other build runs them.
+debug: build/test_model.gguf
+	@$(BUILD_PRESET)
+	@$(CTEST) -E '^(Exactness|Forms/Golden)'
+
+tsan: build/test_model.gguf
+	@scripts/test_tsan
+
+damage: build/test_model.gguf
+	@cmake --preset asan >/dev/null && cmake --build --preset asan --target smll
+	@$(PYTHON) tests/damage.py --binary build-asan/smll --model $(TEST_MODEL) --count $(DAMAGE_COUNT) --threads 2 --jobs 2
 
 fuzz: setup
 	@cmake --preset fuzz >/dev/null && cmake --build --preset fuzz

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import random
+import select
 import signal
 import stat
 import subprocess
@@ -229,6 +230,15 @@ def test_progress_only_on_a_terminal(smll):
     assert status == 0 and shown == b""
 
 
+def wait_until(condition):
+    """A minute is no criterion, only an end of waiting."""
+    for _ in range(6000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("what was waited for never came")
+
+
 def partial_files(smll):
     return [p.name for p in smll.directory.iterdir() if p.name.startswith(".")]
 
@@ -239,7 +249,7 @@ def test_signals_leave_nothing(smll, number):
     # Whoever started the tests may ignore the signal, as shells do for what they run in the background.
     process = subprocess.Popen([smll.binary, "-1", "f"], cwd=smll.directory,
                                preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
-    time.sleep(0.4)
+    wait_until(lambda: partial_files(smll))
     process.send_signal(number)
     assert process.wait(timeout=30) == -number
     assert sorted(p.name for p in smll.directory.iterdir()) == ["f"]
@@ -306,12 +316,12 @@ def test_flush_makes_a_growing_log_readable(smll):
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     process.stdin.write(b"first line\n")
     process.stdin.flush()
-    time.sleep(1)
-    os.set_blocking(process.stdout.fileno(), False)
-    early = process.stdout.read()
-    result = smll("-d", input=early, status=1)
+    early, result = b"", None
+    while result is None or result.stdout == b"":
+        assert select.select([process.stdout], [], [], 60)[0], "nothing comes without more input"
+        early += os.read(process.stdout.fileno(), 65536)
+        result = smll("-d", input=early, status=1)
     assert result.stdout == b"first line\n" and b"cut" in result.stderr
-    os.set_blocking(process.stdout.fileno(), True)
     process.stdin.write(b"second line\n")
     process.stdin.close()
     rest = process.stdout.read()

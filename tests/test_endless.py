@@ -17,29 +17,40 @@ STRANGE = {
 
 def run(smll, *arguments, input):
     """Output and processor seconds of one run, from a pipe."""
-    process = subprocess.Popen([smll.binary, *map(str, arguments)], cwd=smll.directory,
-                               stdin=subprocess.PIPE, stdout=open(smll.path("out"), "wb"))
+    with open(smll.path("out"), "wb") as out:
+        process = subprocess.Popen([smll.binary, *map(str, arguments)], cwd=smll.directory,
+                                   stdin=subprocess.PIPE, stdout=out)
     process.stdin.write(input)
     process.stdin.close()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0
-    return smll.path("out").read_bytes(), usage.ru_utime
+    return smll.path("out").read_bytes(), usage.ru_utime + usage.ru_stime
 
 
 @pytest.mark.parametrize("options", [["-1"], ["-2"]], ids=" ".join)
 def test_no_input_is_much_slower_than_english(smll, test_model, options):
+    """By the ratio of processor times, each the least of up to three runs: what else the machine does costs both."""
     options = [*options, "--model", test_model, "-T", 1]
-    archive, english = run(smll, *options, input=ENGLISH)
-    _, english_back = run(smll, "-d", *options[-4:], input=archive)
+    restore = ["-d", *options[-4:]]
+
+    def least(most, *arguments, input):
+        times = []
+        while len(times) < 3 and (not times or min(times) > most):
+            output, seconds = run(smll, *arguments, input=input)
+            times.append(seconds)
+        return output, min(times)
+
+    archive, english = least(0, *options, input=ENGLISH)
+    _, english_back = least(0, *restore, input=archive)
     for name, data in STRANGE.items():
-        archive, there = run(smll, *options, input=data)
-        back, back_again = run(smll, "-d", *options[-4:], input=archive)
-        assert back == data
         share = len(data) / len(ENGLISH)
-        # Twice is the aim; the rest is for machines that do other things beside.
-        assert there <= 3 * english * share + 0.5, name
-        assert back_again <= 3 * english_back * share + 0.5, name
+        # Twice is the aim; the rest is for caches that others use as well.
+        archive, there = least(3 * english * share, *options, input=data)
+        back, back_again = least(3 * english_back * share, *restore, input=archive)
+        assert back == data
+        assert there <= 3 * english * share, name
+        assert back_again <= 3 * english_back * share, name
 
 
 def peak_memory(smll, *arguments, input):

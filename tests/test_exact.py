@@ -8,11 +8,14 @@ import pytest
 
 GOLDEN = pathlib.Path(__file__).resolve().parent / "golden"
 TEXT = GOLDEN / "mixed.txt"
+ISAS = ["scalar", "avx2", "avx512", "amx", "neon"]
 SMALL_MODEL = {  # archive: options that write it, its method
     "llm": (["--experts", "llm", "--window", "64"], "llm"),
     "lanes": (["--experts", "llm", "--window", "64", "--lanes", "3"], "llm"),
     "learn": (["--experts", "llm", "--window", "128", "--learn"], "llm"),
 }
+UNIT_TEST = ["mixed", "mixed-learn"]  # what src/api/golden_test.cc writes, of the text's first bytes
+UNIT_TEST_TEXT = TEXT.read_bytes()[:1000]
 NO_MODEL = {  # archive: its text, options that write it, its method
     "cm": (GOLDEN / "numbers.txt", ["--experts", "cm"], "cm"),
     "cm-english": (TEXT, ["--experts", "cm"], "cm-english"),
@@ -35,13 +38,22 @@ def check(smll, golden, text, options):
 
 
 @pytest.mark.parametrize("name", SMALL_MODEL)
-@pytest.mark.parametrize("isa", ["scalar", "avx2", "avx512", "amx", "neon"])
+@pytest.mark.parametrize("isa", ISAS)
 def test_small_model(smll, test_model, isa, name):
     skip_without(smll, isa, test_model)
     options, method = SMALL_MODEL[name]
     golden = GOLDEN / f"{name}.smll"
     assert method.encode() in smll("-l", str(golden)).stdout.split()
     check(smll, golden, TEXT, ["--isa", isa, "--model", test_model, *options])
+
+
+@pytest.mark.parametrize("name", UNIT_TEST)
+@pytest.mark.parametrize("isa", ISAS)
+def test_small_model_and_context_models(smll, test_model, isa, name):
+    skip_without(smll, isa, test_model)
+    golden = str(GOLDEN / f"{name}.smll")
+    assert b"mixed" in smll("-l", golden).stdout.split()
+    assert smll("-dc", "--isa", isa, "--model", test_model, golden).stdout == UNIT_TEST_TEXT
 
 
 @pytest.mark.parametrize("lanes", [3, 16, 17])
@@ -71,7 +83,7 @@ def test_without_model(smll, name):
 
 
 @pytest.mark.real_model
-@pytest.mark.parametrize("isa", ["scalar", "avx2", "avx512", "amx", "neon"])
+@pytest.mark.parametrize("isa", ISAS)
 def test_real_model(smll, real_model, isa):
     skip_without(smll, isa, real_model)
     check(smll, GOLDEN / "real.smll", GOLDEN / "real.txt", ["--isa", isa, "--model", real_model])

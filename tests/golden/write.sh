@@ -14,3 +14,5 @@ for file in llm:"--experts llm --window 64 --model $small" lanes:"--experts llm 
 done
 $smll -q -f --experts cm -o cm.smll numbers.txt
 $smll -q -f -o real.smll real.txt
+# What the program never chooses with the small model, by the unit test that reads it.
+(cd ../../build && SMLL_WRITE_GOLDEN=1 SMLL_TEST_MODEL=test_model.gguf ./smll_tests --gtest_brief=1 --gtest_filter='*Golden*')
