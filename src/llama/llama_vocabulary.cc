@@ -62,7 +62,10 @@ std::vector<text::VocabularyEntry> read_vocabulary(const llama_model& model) {
   std::vector<text::VocabularyEntry> entries(llama_vocab_n_tokens(vocab));
   for (std::size_t id = 0; id < entries.size(); ++id) {
     const auto token = static_cast<Token>(id);
-    entries[id].coded = (llama_vocab_get_attr(vocab, token) & kNotText) == 0;
+    const int attributes = llama_vocab_get_attr(vocab, token);
+    entries[id].coded = (attributes & kNotText) == 0;
+    if (attributes & LLAMA_TOKEN_ATTR_USER_DEFINED) entries[id].kind = text::TokenKind::kAdded;
+    if (attributes & LLAMA_TOKEN_ATTR_BYTE) entries[id].kind = text::TokenKind::kByte;
     try {
       if (entries[id].coded) entries[id].bytes = piece(vocab, token);
     } catch (const std::logic_error& error) {
