@@ -81,9 +81,9 @@ text::Tokenizer::Raw raw_tokenizer(const llama_model& model) {
   const llama_vocab* vocab = llama_model_get_vocab(&model);
   return [vocab](std::string_view text) {
     std::vector<Token> tokens = tokenize(vocab, text);
-    // SentencePiece models put a space in front. What spells a line end first and is cut off again
-    // keeps it away from the text.
-    if (llama_vocab_type(vocab) == LLAMA_VOCAB_TYPE_SPM && !tokens.empty() && text[0] != ' ' &&
+    // SentencePiece models put a space in front, before a space too. What spells a line end first
+    // and is cut off again keeps it away from the text.
+    if (llama_vocab_type(vocab) == LLAMA_VOCAB_TYPE_SPM && !tokens.empty() &&
         piece(vocab, tokens[0]).starts_with(' ')) {
       const std::vector<Token> line_end = tokenize(vocab, "\n");
       const std::vector<Token> behind_line = tokenize(vocab, std::string("\n").append(text));
