@@ -65,7 +65,8 @@ std::shared_ptr<const ModelFile> read_file(const std::string& path, const ModelO
   if (file->vocabulary.rows() == 0)
     throw Error(ErrorKind::kModel, path + ": no token stands for text");
   if (exact) {
-    file->weights = model::Model::load(path, file->vocabulary.row_order(), options.threads);
+    file->weights = model::Model::load(path, file->vocabulary.row_order(), options.threads,
+                                       llama::start_token(*file->handle));
   } else {
     file->hash = hash_file(path);
   }

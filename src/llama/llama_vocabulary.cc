@@ -62,7 +62,10 @@ std::vector<text::VocabularyEntry> read_vocabulary(const llama_model& model) {
   std::vector<text::VocabularyEntry> entries(llama_vocab_n_tokens(vocab));
   for (std::size_t id = 0; id < entries.size(); ++id) {
     const auto token = static_cast<Token>(id);
-    entries[id].coded = (llama_vocab_get_attr(vocab, token) & kNotText) == 0;
+    const int attributes = llama_vocab_get_attr(vocab, token);
+    entries[id].coded = (attributes & kNotText) == 0;
+    if (attributes & LLAMA_TOKEN_ATTR_USER_DEFINED) entries[id].kind = text::TokenKind::kAdded;
+    if (attributes & LLAMA_TOKEN_ATTR_BYTE) entries[id].kind = text::TokenKind::kByte;
     try {
       if (entries[id].coded) entries[id].bytes = piece(vocab, token);
     } catch (const std::logic_error& error) {
@@ -78,9 +81,9 @@ text::Tokenizer::Raw raw_tokenizer(const llama_model& model) {
   const llama_vocab* vocab = llama_model_get_vocab(&model);
   return [vocab](std::string_view text) {
     std::vector<Token> tokens = tokenize(vocab, text);
-    // SentencePiece models put a space in front. What spells a line end first and is cut off again
-    // keeps it away from the text.
-    if (llama_vocab_type(vocab) == LLAMA_VOCAB_TYPE_SPM && !tokens.empty() && text[0] != ' ' &&
+    // SentencePiece models put a space in front, before a space too. What spells a line end first
+    // and is cut off again keeps it away from the text.
+    if (llama_vocab_type(vocab) == LLAMA_VOCAB_TYPE_SPM && !tokens.empty() &&
         piece(vocab, tokens[0]).starts_with(' ')) {
       const std::vector<Token> line_end = tokenize(vocab, "\n");
       const std::vector<Token> behind_line = tokenize(vocab, std::string("\n").append(text));

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <random>
@@ -15,6 +16,16 @@
 
 namespace smll::model {
 
+// A vocabulary as llama.cpp reads it.
+struct TinyVocabulary {
+  std::string tokenizer;  // "llama" (SentencePiece) or "gpt2" (byte pairs)
+  std::vector<std::string> tokens;
+  std::vector<std::int32_t> types;  // llama_token_type of each
+  std::vector<float> scores;        // "llama"
+  std::vector<std::string> merges;  // "gpt2"
+  bool space_prefix = false;
+};
+
 struct TinyOptions {
   std::string architecture = "llama";
   ggml_type type = GGML_TYPE_Q4_1;       // of the layers' matrices
@@ -23,6 +34,7 @@ struct TinyOptions {
   bool rope_factors = false;
   int rope_dims = 32;
   int vocabulary = 100;
+  TinyVocabulary text;       // none where it has no tokens; `vocabulary` is their number
   std::string extra_tensor;  // a tensor the engine does not know
   unsigned seed = 1;
 };
@@ -31,6 +43,9 @@ struct TinyOptions {
 class TinyWriter {
  public:
   explicit TinyWriter(const TinyOptions& options) : options_(options), random_(options.seed) {
+    if (!options.text.tokens.empty()) {
+      options_.vocabulary = static_cast<int>(options.text.tokens.size());
+    }
     ggml_init_params params = {std::size_t{16} << 20, nullptr, false};
     context_ = ggml_init(params);
     file_ = gguf_init_empty();
@@ -72,6 +87,27 @@ class TinyWriter {
     gguf_set_val_f32(file_, (prefix + "attention.layer_norm_rms_epsilon").c_str(), 1e-5f);
     gguf_set_val_f32(file_, (prefix + "rope.freq_base").c_str(), 10000.0f);
     gguf_set_val_u32(file_, "tokenizer.ggml.bos_token_id", 1);
+    if (!options_.text.tokens.empty()) vocabulary();
+  }
+
+  void vocabulary() {
+    const TinyVocabulary& text = options_.text;
+    const auto set_texts = [&](const char* key, const std::vector<std::string>& texts) {
+      std::vector<const char*> pointers;
+      for (const std::string& each : texts) pointers.push_back(each.c_str());
+      gguf_set_arr_str(file_, key, pointers.data(), pointers.size());
+    };
+    gguf_set_val_str(file_, "tokenizer.ggml.model", text.tokenizer.c_str());
+    gguf_set_val_str(file_, "tokenizer.ggml.pre", "gpt-2");
+    set_texts("tokenizer.ggml.tokens", text.tokens);
+    gguf_set_arr_data(file_, "tokenizer.ggml.token_type", GGUF_TYPE_INT32, text.types.data(),
+                      text.types.size());
+    if (!text.scores.empty()) {
+      gguf_set_arr_data(file_, "tokenizer.ggml.scores", GGUF_TYPE_FLOAT32, text.scores.data(),
+                        text.scores.size());
+    }
+    if (!text.merges.empty()) set_texts("tokenizer.ggml.merges", text.merges);
+    gguf_set_val_bool(file_, "tokenizer.ggml.add_space_prefix", text.space_prefix);
   }
 
   void layer(const std::string& prefix) {

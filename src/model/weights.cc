@@ -52,8 +52,10 @@ std::uint64_t pack_tile(const TensorInfo& tensor, Format format, const TileRows&
 // Reads one file into one Model. Work on tensors is collected first and then done by all threads.
 class Loader {
  public:
-  Loader(const std::string& path, std::span<const Token> row_order, int threads)
-      : model_(std::make_shared<Model>()), file_(path), row_order_(row_order), pool_(threads) {}
+  Loader(const std::string& path, std::span<const Token> row_order, int threads, Token start_token)
+      : model_(std::make_shared<Model>()), file_(path), row_order_(row_order), pool_(threads) {
+    model_->start_token_ = start_token;
+  }
 
   std::shared_ptr<const Model> load() {
     const exact::FpEnv environment;
@@ -97,6 +99,7 @@ class Loader {
   }
 
   void read_hyper_parameters();
+  void read_start_token();
   void read_rope_scaling();
   void read_norms_and_factors();
   const TensorInfo& tensor(const std::string& name, int columns, int rows);
@@ -159,10 +162,18 @@ void Loader::read_hyper_parameters() {
   h.vocabulary = static_cast<int>(embedding->rows);
   model_->embedding_ = tensor("token_embd.weight", h.width, h.vocabulary);
   format_of(*embedding);
-  const std::uint64_t start =
-      file.integer("tokenizer.ggml.bos_token_id")
-          .value_or(file.integer("tokenizer.ggml.eos_token_id").value_or(0));
-  if (start >= embedding->rows) fail("the start token is not in the vocabulary");
+  read_start_token();
+}
+
+void Loader::read_start_token() {
+  std::uint64_t start = static_cast<std::uint64_t>(model_->start_token_);
+  if (model_->start_token_ == Model::kNamedByFile) {
+    start = file_.integer("tokenizer.ggml.bos_token_id")
+                .value_or(file_.integer("tokenizer.ggml.eos_token_id").value_or(0));
+  }
+  if (start >= static_cast<std::uint64_t>(model_->hyper_.vocabulary)) {
+    fail("the start token is not in the vocabulary");
+  }
   model_->start_token_ = static_cast<Token>(start);
 }
 
@@ -360,8 +371,8 @@ void Loader::compute_fingerprint() {
 }
 
 std::shared_ptr<const Model> Model::load(const std::string& path, std::span<const Token> row_order,
-                                         int threads) {
-  return Loader(path, row_order, threads).load();
+                                         int threads, Token start_token) {
+  return Loader(path, row_order, threads, start_token).load();
 }
 
 void Model::embed(Token token, float* out) const {

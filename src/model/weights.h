@@ -41,11 +41,15 @@ struct Layer {
 // Immutable after loading; may be shared by any number of engines and threads.
 class Model {
  public:
+  // The file's begin-of-text token or, without one, its end-of-text token.
+  static constexpr Token kNamedByFile = -1;
+
   // `row_order`: token ids of the head's rows in the order wanted; empty means all of them in
-  // order. Throws Error(kModel) for a file that is damaged or of another architecture. The file is
-  // not needed any more afterwards.
+  // order. `start_token` opens a context. Throws Error(kModel) for a file that is damaged or of
+  // another architecture. The file is not needed any more afterwards.
   static std::shared_ptr<const Model> load(const std::string& path,
-                                           std::span<const Token> row_order, int threads);
+                                           std::span<const Token> row_order, int threads,
+                                           Token start_token = kNamedByFile);
 
   const HyperParameters& hyper() const { return hyper_; }
   const std::vector<Layer>& layers() const { return layers_; }

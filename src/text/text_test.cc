@@ -46,6 +46,22 @@ TEST(Vocabulary, EqualSpellingsShareARow) {
   EXPECT_EQ(vocabulary.token(vocabulary.row_of(5)), 2) << "the lowest id stands for both";
 }
 
+TEST(Vocabulary, OfEqualSpellingsTheOneThatTokenizersTakeIsKept) {
+  using enum TokenKind;
+  const Vocabulary vocabulary(std::vector<VocabularyEntry>{{"a", true, kByte},
+                                                           {"b", true, kByte},
+                                                           {"a", true, kNormal},
+                                                           {"\n", true, kNormal},
+                                                           {"\n", true, kByte},
+                                                           {"  ", true, kNormal},
+                                                           {"  ", true, kAdded}});
+  ASSERT_EQ(vocabulary.rows(), 4u);
+  EXPECT_EQ(vocabulary.token(vocabulary.row_of(0)), 2) << "an id above the byte token's";
+  EXPECT_EQ(vocabulary.token(vocabulary.row_of(4)), 3) << "an id below it";
+  EXPECT_EQ(vocabulary.token(vocabulary.row_of(1)), 1) << "nothing else spells it";
+  EXPECT_EQ(vocabulary.token(vocabulary.row_of(5)), 6) << "added tokens come first";
+}
+
 TEST(Vocabulary, LongestPrefix) {
   const Vocabulary vocabulary(entries());
   EXPECT_EQ(vocabulary.bytes(vocabulary.longest_prefix("abcd")), "abc");

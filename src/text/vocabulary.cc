@@ -1,6 +1,7 @@
 #include "text/vocabulary.h"
 
 #include <algorithm>
+#include <utility>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -12,8 +13,9 @@ Vocabulary::Vocabulary(std::span<const VocabularyEntry> entries) {
     if (entries[id].coded && !entries[id].bytes.empty()) order_.push_back(static_cast<Token>(id));
   }
   const auto spelled = [&](Token t) { return std::string_view(entries[t].bytes); };
+  const auto rank = [&](Token t) { return std::pair(spelled(t), entries[t].kind); };
   std::stable_sort(order_.begin(), order_.end(),
-                   [&](Token a, Token b) { return spelled(a) < spelled(b); });
+                   [&](Token a, Token b) { return rank(a) < rank(b); });
 
   row_of_token_.assign(entries.size(), kNoRow);
   std::size_t rows = 0;

@@ -11,15 +11,21 @@
 
 namespace smll::text {
 
+// In the order in which tokenizers take them: added tokens before all others, byte tokens only
+// where nothing else spells the text.
+enum class TokenKind { kAdded, kNormal, kByte };
+
 // One token as the model's file lists it.
 struct VocabularyEntry {
   std::string bytes;   // what the token spells; empty for tokens that spell nothing
   bool coded = false;  // false for control, unused and unknown tokens, which never stand for text
+  TokenKind kind = TokenKind::kNormal;
 };
 
 // The coded tokens in byte order ("rows"): row i's bytes are lexicographically below row i+1's, and
-// no two rows spell the same bytes (the lowest token id of equal ones is kept). A node of the trie
-// is the range of rows that start with the node's bytes.
+// no two rows spell the same bytes. Of tokens that do, the one is kept that tokenizers take, which
+// is the one that the model knows from text: the first by kind, then by id. A node of the trie is
+// the range of rows that start with the node's bytes.
 class Vocabulary {
  public:
   static constexpr std::uint32_t kNoRow = 0xffffffffu;
