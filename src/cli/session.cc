@@ -146,13 +146,14 @@ void Session::run_directory(const std::string& path) {
 bool Session::accept(const std::string& path) {
   if (path == "-") return true;
   struct stat status = status_of(path);
-  // Only where a file takes the place of its source does it matter that a link is none; inside
-  // directories links may lead anywhere.
+  // Only where a file takes the place of its source does it matter that a link is none, or where it
+  // is to be removed; inside directories links may lead anywhere.
   const bool derives_name =
       !args_.to_stdout && args_.output.empty() &&
       (args_.action == Action::kCompress || args_.action == Action::kDecompress);
   if (S_ISLNK(status.st_mode)) {
-    if ((derives_name || in_directory_) && !args_.force) {
+    const bool removes = args_.remove_source && !args_.to_stdout;
+    if ((derives_name || removes || in_directory_) && !args_.force) {
       skip(path + " is a symbolic link -- ignored (use -f to follow it)");
       return false;
     }
@@ -160,9 +161,7 @@ bool Session::accept(const std::string& path) {
     if (!behind) throw Error(ErrorKind::kIo, "the symbolic link leads nowhere");
     status = *behind;
   }
-  if (S_ISDIR(status.st_mode)) {
-    return accept_directory(path);
-  }
+  if (S_ISDIR(status.st_mode)) return accept_directory(path);
   if (in_directory_) return accept_in_directory(path, status);
   if (!S_ISREG(status.st_mode) && derives_name) {
     skip(path + " is not a regular file -- ignored");
@@ -279,6 +278,7 @@ void Session::to_file(FileSource& source, const std::string& path, const std::st
 }
 
 void Session::remove_source(const FileSource& source, const std::string& path) {
+  if (named_descriptor(path)) return;  // it is the system's name for it
   if (args_.range || last_.damaged_frames != 0) {
     note(path + " is kept, as not all of it was restored");
     return;

@@ -72,6 +72,28 @@ def test_several_names(smll, options):
     assert not smll.path("f").exists() and smll.path("other").read_bytes() == b"data"
 
 
+def test_links(smll):
+    """Without -f they are no input that could be removed; with it, what they lead to stays."""
+    smll.write("f", b"data")
+    smll.path("link").symlink_to("f")
+    for options in ([], ["-o", "out"]):
+        assert b"symbolic link" in smll("-1", "--rm", "link", *options, status=1).stderr
+        assert smll.path("link").is_symlink() and not smll.path("out").exists()
+    assert smll("-1", "--rm", "-c", "link").stdout == smll("-1", "-c", "f").stdout
+    smll("-1", "--rm", "-f", "link", "-o", "out")
+    assert not smll.path("link").is_symlink() and smll.path("f").read_bytes() == b"data"
+
+
+def test_names_of_open_descriptors(smll):
+    """As root, `--rm /dev/stdin` would remove it for everyone."""
+    smll.write("f", b"data")
+    smll.path("stdin").symlink_to("/dev/stdin")
+    with open(smll.path("f"), "rb") as source:
+        subprocess.run([smll.binary, "-1", "--rm", "-f", "stdin", "-o", "out"], cwd=smll.directory, stdin=source, check=True)
+    assert smll("-dc", "out").stdout == b"data"
+    assert smll.path("stdin").is_symlink() and smll.path("f").exists()
+
+
 def stopped_in_the_middle(smll, *arguments):
     """A stopped run that has opened its input and has some seconds of work left."""
     process = subprocess.Popen([smll.binary, *arguments], cwd=smll.directory, stderr=subprocess.PIPE)
