@@ -384,10 +384,10 @@ TEST(Kernels, GradientsAreThoseOfTheFunctions) {
 #if defined(__x86_64__) && !defined(SMLL_AVX512_SIMDE)
 using TileConfiguration = std::array<std::uint8_t, 64>;
 __attribute__((target("amx-tile"))) void store_tiles(TileConfiguration& to) {
-  asm volatile("sttilecfg %0" : "=m"(to));
+  asm volatile("sttilecfg (%0)" : : "r"(to.data()) : "memory");
 }
 __attribute__((target("amx-tile"))) void load_tiles(const TileConfiguration& from) {
-  asm volatile("ldtilecfg %0" : : "m"(from));
+  asm volatile("ldtilecfg (%0)" : : "r"(from.data()) : "memory");
 }
 
 TEST(Kernels, TheCallersTilesAreKept) {
