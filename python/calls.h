@@ -1,0 +1,89 @@
+// How a call from Python enters the C++ side: without the interpreter's lock, one at a time where
+// an object has a state, and open to signals.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace smll::python {
+
+namespace py = pybind11;
+
+// Signals and locks are looked at so often while something takes time.
+inline constexpr std::chrono::milliseconds kTick{50};
+
+// Whether this is the thread that Python runs signal handlers in. Needs the interpreter's lock.
+inline bool on_main_thread() {
+  const py::object main = py::module_::import("threading").attr("main_thread")();
+  return main.attr("ident").cast<unsigned long>() == PyThread_get_thread_ident();
+}
+
+// Of the innermost call that runs in this thread: whether it may handle signals.
+inline thread_local bool handles_signals = false;
+
+// Lets other threads run Python while it lives.
+class Released {
+ public:
+  Released() : before_(std::exchange(handles_signals, on_main_thread())) {}
+  ~Released() { handles_signals = before_; }
+  Released(const Released&) = delete;
+  Released& operator=(const Released&) = delete;
+
+ private:
+  bool before_;
+  py::gil_scoped_release released_;
+};
+
+inline void run_signal_handlers() {
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+}
+
+// Runs the handlers of signals that have come, and throws what they raise. To be called between
+// steps of long work, as often as one likes.
+inline void check_signals() {
+  if (!handles_signals) return;
+  thread_local std::chrono::steady_clock::time_point next;
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next) return;
+  next = now + kTick;
+  const py::gil_scoped_acquire gil;
+  run_signal_handlers();
+}
+
+// Makes calls on one object wait for each other. A call from within a call, as a file object's
+// write() may make, gets a RuntimeError: it would wait for itself.
+class CallLock {
+ public:
+  // Both need the interpreter's lock; lock() lets go of it while it waits.
+  void lock() {
+    check_reentry();
+    while (!try_lock()) run_signal_handlers();
+    owner_ = std::this_thread::get_id();
+  }
+  void unlock() {
+    owner_ = std::thread::id();
+    mutex_.unlock();
+  }
+  void check_reentry() const {
+    if (owner_ != std::this_thread::get_id()) return;
+    PyErr_SetString(PyExc_RuntimeError, "reentrant call: the file is in use by this thread");
+    throw py::error_already_set();
+  }
+
+ private:
+  bool try_lock() {
+    if (mutex_.try_lock()) return true;
+    const Released released;
+    return mutex_.try_lock_for(kTick);
+  }
+
+  std::timed_mutex mutex_;
+  std::atomic<std::thread::id> owner_{};
+};
+
+}  // namespace smll::python
