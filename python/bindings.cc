@@ -33,8 +33,8 @@ smll::Model make_model(const std::string& model, const std::string& backend, con
   options.learns = learns;
   options.download = download;
   options.notice = [](const std::string& text) {
-    const py::gil_scoped_acquire gil;
-    py::module_::import("warnings").attr("warn")(smll::python::text("smll: " + text));
+    const WithPython python;
+    call_method(py::module_::import("warnings"), "warn", smll::python::text("smll: " + text));
   };
   return smll::Model(std::move(options));
 }
@@ -285,6 +285,7 @@ PYBIND11_MODULE(_smll_of_main, module) {
            py::arg("file"), py::arg("start"))
       .def("readinto", &PythonReader::read_into);
 
+  module.def("set_main_thread", [](unsigned long ident) { main_thread = ident; });
   module.def("raw_size", &raw_size, py::arg("file"));
   module.def("explain", &explain, py::arg("model"), py::arg("text"), py::arg("guesses"));
   module.def("ablate", &ablate, py::arg("model"), py::arg("text"));

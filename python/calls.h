@@ -17,26 +17,54 @@ namespace py = pybind11;
 // Signals and locks are looked at so often while something takes time.
 inline constexpr std::chrono::milliseconds kTick{50};
 
-// Whether this is the thread that Python runs signal handlers in. Needs the interpreter's lock.
-inline bool on_main_thread() {
-  const py::object main = py::module_::import("threading").attr("main_thread")();
-  return main.attr("ident").cast<unsigned long>() == PyThread_get_thread_ident();
-}
+// Of the thread that Python runs signal handlers in, as threading.main_thread() knows it.
+inline std::atomic<unsigned long> main_thread{0};
+
+inline bool on_main_thread() { return PyThread_get_thread_ident() == main_thread; }
 
 // Of the innermost call that runs in this thread: whether it may handle signals.
 inline thread_local bool handles_signals = false;
 
+// Runs `work`, which takes the interpreter's lock or runs Python. When the interpreter ends, Python
+// before 3.14 ends its other threads where they do that, by unwinding their stacks, and the C++
+// side does not survive that: the thread rests here until the process is gone. Exceptions of C++
+// and objects that own something have no place in `work`.
+template <class Work>
+auto guarded(const Work& work) {
+  try {
+    return work();
+  } catch (...) {
+    for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+  }
+}
+
 // Lets other threads run Python while it lives.
 class Released {
  public:
-  Released() : before_(std::exchange(handles_signals, on_main_thread())) {}
-  ~Released() { handles_signals = before_; }
+  Released()
+      : before_(std::exchange(handles_signals, on_main_thread())), thread_(PyEval_SaveThread()) {}
+  ~Released() {
+    guarded([this] { PyEval_RestoreThread(thread_); });
+    handles_signals = before_;
+  }
   Released(const Released&) = delete;
   Released& operator=(const Released&) = delete;
 
  private:
   bool before_;
-  py::gil_scoped_release released_;
+  PyThreadState* thread_;
+};
+
+// Runs Python while it lives, from within a call that let go of the lock.
+class WithPython {
+ public:
+  WithPython() : state_(guarded([] { return PyGILState_Ensure(); })) {}
+  ~WithPython() { PyGILState_Release(state_); }
+  WithPython(const WithPython&) = delete;
+  WithPython& operator=(const WithPython&) = delete;
+
+ private:
+  PyGILState_STATE state_;
 };
 
 inline void run_signal_handlers() {
@@ -51,8 +79,19 @@ inline void check_signals() {
   const auto now = std::chrono::steady_clock::now();
   if (now < next) return;
   next = now + kTick;
-  const py::gil_scoped_acquire gil;
+  const WithPython python;
   run_signal_handlers();
+}
+
+// object.name(arguments), for callbacks.
+template <class... Arguments>
+py::object call_method(const py::object& object, const char* name, const Arguments&... arguments) {
+  const py::str method(name);
+  PyObject* result = guarded([&] {
+    return PyObject_CallMethodObjArgs(object.ptr(), method.ptr(), arguments.ptr()..., nullptr);
+  });
+  if (!result) throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(result);
 }
 
 // Makes calls on one object wait for each other. A call from within a call, as a file object's

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "calls.h"
 #include "smll/smll.h"
 
 namespace smll::python {
@@ -82,13 +83,13 @@ inline std::uint64_t offset(const py::object& number) {
 class PythonSource : public Source {
  public:
   explicit PythonSource(py::object file) : file_(std::move(file)) {
-    seekable_ = py::hasattr(file_, "seekable") && py::bool_(file_.attr("seekable")());
-    if (seekable_) base_ = offset(file_.attr("tell")());
+    seekable_ = py::hasattr(file_, "seekable") && py::bool_(call_method(file_, "seekable"));
+    if (seekable_) base_ = offset(call_method(file_, "tell"));
   }
 
   std::size_t read(std::span<std::uint8_t> out) override {
-    const py::gil_scoped_acquire gil;
-    const py::object part = file_.attr("read")(out.size());
+    const WithPython python;
+    const py::object part = call_method(file_, "read", py::int_(out.size()));
     if (part.is_none()) throw Error(ErrorKind::kIo, "the file is not ready to be read");
     const BufferView bytes(part);
     const ByteView view = bytes.view();
@@ -102,15 +103,15 @@ class PythonSource : public Source {
   bool seekable() const override { return seekable_; }
 
   void seek(std::uint64_t to) override {
-    const py::gil_scoped_acquire gil;
-    file_.attr("seek")(base_ + to);
+    const WithPython python;
+    call_method(file_, "seek", py::int_(base_ + to));
   }
 
   std::uint64_t size() const override {
-    const py::gil_scoped_acquire gil;
-    const py::object here = file_.attr("tell")();
-    const std::uint64_t end = offset(file_.attr("seek")(0, 2));
-    file_.attr("seek")(here);
+    const WithPython python;
+    const py::object here = call_method(file_, "tell");
+    const std::uint64_t end = offset(call_method(file_, "seek", py::int_(0), py::int_(2)));
+    call_method(file_, "seek", here);
     return end > base_ ? end - base_ : 0;
   }
 
@@ -124,24 +125,25 @@ class PythonSource : public Source {
 class PythonSink : public Sink {
  public:
   explicit PythonSink(py::object file) : file_(std::move(file)) {
+    has_flush_ = py::hasattr(file_, "flush");
     is_raw_ = py::isinstance(file_, py::module_::import("io").attr("RawIOBase"));
   }
 
   void write(ByteView data) override {
-    const py::gil_scoped_acquire gil;
+    const WithPython python;
     while (!data.empty()) data = data.subspan(write_some(data));
   }
 
   void flush() override {
-    const py::gil_scoped_acquire gil;
-    if (py::hasattr(file_, "flush")) file_.attr("flush")();
+    const WithPython python;
+    if (has_flush_) call_method(file_, "flush");
   }
 
  private:
   // A raw file may take less, and says None when it would have to wait; others return the size or
   // nothing.
   std::size_t write_some(ByteView data) {
-    const py::object put = file_.attr("write")(to_python(data));
+    const py::object put = call_method(file_, "write", to_python(data));
     if (put.is_none() && !is_raw_) return data.size();
     if (put.is_none()) throw Error(ErrorKind::kIo, "the file is not ready to be written to");
     const py::ssize_t taken = PyNumber_AsSsize_t(put.ptr(), PyExc_OverflowError);
@@ -153,6 +155,7 @@ class PythonSink : public Sink {
   }
 
   py::object file_;
+  bool has_flush_ = false;
   bool is_raw_ = false;
 };
 

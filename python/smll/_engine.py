@@ -57,13 +57,19 @@ _table = _Table()
 _of_the_parent: List[object] = []
 
 
+def _find_main_thread() -> None:
+    _smll.set_main_thread(threading.main_thread().ident or 0)
+
+
 def _after_fork() -> None:
+    _find_main_thread()
     # A child has the memory of its parent's engines but not their threads, so neither using nor freeing them is safe.
     global _table
     _of_the_parent.extend((_table, *_table.models.values(), *_table.engines.values()))
     _table = _Table()
 
 
+_find_main_thread()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
