@@ -89,45 +89,27 @@ class PythonWriter {
     const BufferView bytes(data);
     const std::lock_guard one_at_a_time(lock_);
     if (finished_) throw py::value_error("the file is closed");
-    run([&] { writer_.write(bytes.view()); });
+    without_lock([&] { writer_.write(bytes.view()); });
     written_ += bytes.view().size();
     return bytes.view().size();
   }
   void flush() {
     const std::lock_guard one_at_a_time(lock_);
-    if (!finished_) run([&] { writer_.flush(); });
+    if (!finished_) without_lock([&] { writer_.flush(); });
   }
-  // What was cut short by an error stays so, and does not look like a whole archive.
   void finish() {
     const std::lock_guard one_at_a_time(lock_);
-    if (std::exchange(finished_, true) || failed_) return;
-    run([&] { writer_.finish(); });
+    if (!std::exchange(finished_, true)) without_lock([&] { writer_.finish(); });
   }
   std::uint64_t tell() const { return written_; }
   // RuntimeError from within another call in this thread.
   void check_reentry() const { lock_.check_reentry(); }
 
  private:
-  template <class Work>
-  void run(const Work& work) {
-    if (failed_) {
-      throw smll::Error(smll::ErrorKind::kIo,
-                        "an earlier write to the file failed: its archive is not whole");
-    }
-    const Released released;
-    try {
-      work();
-    } catch (...) {
-      failed_ = true;
-      throw;
-    }
-  }
-
   PythonSink sink_;
   smll::Writer writer_;
   CallLock lock_;
   std::uint64_t written_ = 0;
-  bool failed_ = false;
   bool finished_ = false;
 };
 
@@ -140,24 +122,13 @@ class PythonReader {
   std::size_t read_into(const py::object& buffer) {
     const BufferView out(buffer, PyBUF_WRITABLE);
     const std::lock_guard one_at_a_time(lock_);
-    if (failed_) {
-      throw smll::Error(smll::ErrorKind::kIo,
-                        "an earlier read of the file failed: what follows cannot be read");
-    }
-    const Released released;
-    try {
-      return reader_.read(out.writable());
-    } catch (...) {
-      failed_ = true;
-      throw;
-    }
+    return without_lock([&] { return reader_.read(out.writable()); });
   }
 
  private:
   PythonSource source_;
   smll::Reader reader_;
   CallLock lock_;
-  bool failed_ = false;
 };
 
 // Bytes that the archives in `file`, from its position on, decompress to. Moves the file.

@@ -55,6 +55,20 @@ class Released {
   PyThreadState* thread_;
 };
 
+// Does the work while other threads may run Python. What Python code raises on the way is kept by
+// readers and writers, to be thrown by later calls as well; pybind11 hands a C++ exception over
+// only once, so each call gets one of its own.
+template <class Work>
+auto without_lock(const Work& work) {
+  try {
+    const Released released;
+    return work();
+  } catch (const py::error_already_set& raised) {
+    PyErr_SetObject(raised.type().ptr(), raised.value().ptr());
+    throw py::error_already_set();
+  }
+}
+
 // Runs Python while it lives, from within a call that let go of the lock.
 class WithPython {
  public:

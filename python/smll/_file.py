@@ -113,7 +113,7 @@ class SmllFile(io.BufferedIOBase):
     May be used from several threads, whose calls wait for each other. Positions count uncompressed bytes. Reading
     seeks where the file itself does (a pipe is only read forward) and decodes no more than the frame it comes to and
     what follows; writing seeks forward only, by writing zeros. When a write fails or is interrupted, the archive is
-    left incomplete: later writes raise Error, and close() only closes.
+    left incomplete: later writes and close(), which closes all the same, raise what it raised.
 
     Args:
         file: a path, or an object with read() or write().
