@@ -27,8 +27,10 @@ struct TokenCost {
 };
 
 // The costs of a text in one context, as Compressor::compress codes it. `guesses` is how many to
-// keep of each token. Throws Error(kData) above kMaxExplained bytes, Error(kModel).
-std::vector<TokenCost> explain(const Model& model, ByteView text, std::size_t guesses = 5);
+// keep of each token. `progress` is told nothing, but may throw to cancel. Throws Error(kData)
+// above kMaxExplained bytes, Error(kModel).
+std::vector<TokenCost> explain(const Model& model, ByteView text, std::size_t guesses = 5,
+                               const Progress& progress = {});
 
 inline constexpr std::size_t kMaxExplained = std::size_t{1} << 20;
 
@@ -42,7 +44,8 @@ struct Ablation {
   std::vector<Without> without;  // with one of them left out
 };
 
-// What each of the experts that are mixed with the language model is worth. Throws as explain().
-Ablation ablate(const Model& model, ByteView text);
+// What each of the experts that are mixed with the language model is worth. `progress` and what it
+// throws: as explain().
+Ablation ablate(const Model& model, ByteView text, const Progress& progress = {});
 
 }  // namespace smll

@@ -56,7 +56,8 @@ class Model {
   std::shared_ptr<api::ModelSource> source_;
 };
 
-// Compresses texts held in memory. Made once; may be used from many threads.
+// Compresses texts held in memory. Made once; may be used from many threads. The options' progress
+// is called by compress() and decompress(), each in its caller's thread.
 class Compressor {
  public:
   explicit Compressor(Model model = Model(), WriteOptions options = {});

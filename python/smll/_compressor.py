@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Optional, Tuple, Type, Union
 
 from . import _smll
 from ._costs import Ablation, Guess, TokenCost
+from ._engine import Engine, ModelSettings, is_of_the_parent, keep, shared_engine
 from ._hub import hub_files
 
 # Lone surrogates, which Python's strings may hold, survive the way through UTF-8 with this.
@@ -65,10 +66,9 @@ class Compressor:
             "isa": isa,
             "download": download,
         }
-        level_experts, self._lanes, level_window, level_learn = _smll.level(level, backend, lanes)
-        self._experts = experts if experts is not None else level_experts
-        self._spec = os.fspath(model_path) if model_path is not None else ""
-        self._loaded: Optional[_smll.Model] = _smll.Model(
+        level_experts, level_lanes, level_window, level_learn = _smll.level(level, backend, lanes)
+        self._spec = os.fsdecode(model_path) if model_path is not None else ""
+        settings = ModelSettings(
             model=self._spec,
             backend=backend,
             isa=isa if isa is not None else os.environ.get("SMLL_ISA", ""),
@@ -78,8 +78,9 @@ class Compressor:
             download=download,
         )
         if self._spec.endswith(".gguf") and not self._spec.startswith("hf:"):
-            _smll.find_model(self._spec)  # a wrong path should be told here, not at the first text
-        self._compressor = _smll.Compressor(self._loaded, self._experts, self._lanes)
+            _smll.find_model(os.fsencode(self._spec))  # a wrong path should be told here, not at the first text
+        self._shared = (settings, experts if experts is not None else level_experts, level_lanes)
+        self._engine: Optional[Engine] = shared_engine(*self._shared)
 
     @classmethod
     def from_pretrained(
@@ -109,10 +110,8 @@ class Compressor:
         Up to 65,535 bytes become a form that names no model and adds 2 bytes to the coded text; more becomes what a
         file would hold.
         """
-        self._model  # noqa: B018 (a closed compressor says so)
-        if isinstance(data, str):
-            data = data.encode("utf-8", _UTF8_ERRORS)
-        return self._compressor.compress(data)
+        engine = self._open_engine()
+        return engine.compressor.compress(_encoded(data))
 
     def decompress(self, data: BytesLike) -> str:
         """Restore text. Raises UnicodeDecodeError when what was compressed is not UTF-8."""
@@ -120,28 +119,23 @@ class Compressor:
 
     def decompress_bytes(self, data: BytesLike, max_bytes: int = 0) -> bytes:
         """Restore bytes; refuses to give more than `max_bytes` of them when that is not 0."""
-        self._model  # noqa: B018
-        return self._compressor.decompress(data, max_bytes)
+        return self._open_engine().compressor.decompress(data, max_bytes)
 
     def explain(self, data: Union[str, BytesLike], guesses: int = 5) -> List[TokenCost]:
         """What each token of a text of up to 1 MiB costs, in order, with the model's best guesses at its place."""
-        if isinstance(data, str):
-            data = data.encode("utf-8", _UTF8_ERRORS)
         return [
             TokenCost(*cost[:5], tuple(Guess(*guess) for guess in cost[5]))
-            for cost in _smll.explain(self._model, data, guesses)
+            for cost in _smll.explain(self._open_engine().model, _encoded(data), guesses)
         ]
 
     def ablate(self, data: Union[str, BytesLike]) -> Ablation:
         """What a text of up to 1 MiB costs with each expert beside the language model left out."""
-        if isinstance(data, str):
-            data = data.encode("utf-8", _UTF8_ERRORS)
-        return Ablation(*_smll.ablate(self._model, data))
+        return Ablation(*_smll.ablate(self._open_engine().model, _encoded(data)))
 
     @property
     def model(self) -> Dict[str, Any]:
         """What the model says about itself: name, path, fingerprint, backend, isa, arithmetic. Loads it."""
-        return self._model.describe()
+        return self._open_engine().model.describe()
 
     @property
     def model_path(self) -> str:
@@ -149,18 +143,21 @@ class Compressor:
         return str(self.model["path"])
 
     def close(self) -> None:
-        """Free the model. Using the compressor afterwards raises ValueError."""
-        self._loaded = None
-        del self._compressor
+        """Let go of the model, which is freed once nothing else in the process uses it: no other compressor with the
+        same settings, no open file and no call in progress. Using the compressor afterwards raises ValueError; closing
+        it again does nothing."""
+        self._engine = None
 
-    @property
-    def _model(self) -> _smll.Model:
-        if self._loaded is None:
+    def _open_engine(self) -> Engine:
+        engine = self._engine
+        if engine is None:
             raise ValueError("the compressor is closed")
-        return self._loaded
+        if is_of_the_parent(engine):
+            engine = self._engine = shared_engine(*self._shared)
+        return engine
 
     def __enter__(self) -> "Compressor":
-        self._model  # noqa: B018
+        self._open_engine()
         return self
 
     def __exit__(
@@ -172,9 +169,16 @@ class Compressor:
         self.close()
 
     def __reduce__(self) -> Tuple[Any, ...]:
-        self._model  # noqa: B018
+        self._open_engine()
         return _unpickle, (type(self), self._spec or None, self._options)
 
 
+def _encoded(data: Union[str, BytesLike]) -> BytesLike:
+    return data.encode("utf-8", _UTF8_ERRORS) if isinstance(data, str) else data
+
+
 def _unpickle(kind: Type[Compressor], spec: Optional[str], options: Dict[str, Any]) -> Compressor:
-    return kind(spec, **options)
+    compressor = kind(spec, **options)
+    # A pool's worker unpickles one for each item and lets go of it at once.
+    keep(compressor._open_engine())
+    return compressor

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import os
-from typing import IO, Any, Literal, Optional, Union, cast, overload
+from typing import IO, Any, Literal, NoReturn, Optional, Union, cast, overload
 
 from . import _smll
 from ._compressor import Compressor
+from ._engine import Engine, keep
 
 _READ_SIZE = 256 * 1024
+# To go farther than this, the frames between are passed over.
+_FAR = 1024 * 1024
 
 _BinaryMode = Literal["r", "rb", "w", "wb", "x", "xb", "a", "ab"]
 _TextMode = Literal["rt", "wt", "xt", "at"]
@@ -19,20 +22,98 @@ FileLike = Union[str, bytes, "os.PathLike[str]", IO[bytes]]
 
 
 class _RawReader(io.RawIOBase):
-    def __init__(self, reader: _smll.Reader) -> None:
-        self._reader = reader
+    """The uncompressed bytes of a file, from its position on."""
+
+    def __init__(self, engine: Engine, file: IO[bytes]) -> None:
+        self._engine = engine
+        self._file = file
+        self._seekable = bool(file.seekable()) if hasattr(file, "seekable") else False
+        self._begin = file.tell() if self._seekable else 0
+        self._position = 0
+        self._reader: Optional[_smll.Reader] = engine.reader(file, 0)
 
     def readable(self) -> bool:
         return True
 
+    def seekable(self) -> bool:
+        return self._seekable
+
+    def tell(self) -> int:
+        return self._position
+
     def readinto(self, buffer: Any) -> int:
-        data = self._reader.read(len(buffer))
+        if self._reader is None:
+            self._file.seek(self._begin)
+            self._reader = self._engine.reader(self._file, self._position)
+        try:
+            size = self._reader.readinto(buffer)
+        except BaseException:
+            # What was interrupted can be read again; what is damaged stays so.
+            if self._seekable:
+                self._reader = None
+            raise
+        self._position += size
+        return size
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        size: Optional[int] = None
+        if whence == io.SEEK_CUR:
+            offset += self._position
+        elif whence == io.SEEK_END:
+            size = self._size()
+            offset += size
+        elif whence != io.SEEK_SET:
+            raise ValueError(f"invalid whence: {whence!r}")
+        offset = max(0, offset)
+        if offset > self._position + _FAR and size is None:
+            size = self._size()
+        if size is not None or offset < self._position:
+            self._reader = None
+            self._position = offset if size is None else min(offset, size)
+        while self._position < offset and self.read(min(offset - self._position, _READ_SIZE)):
+            pass
+        return self._position
+
+    def _size(self) -> int:
+        self._reader = None
+        self._file.seek(self._begin)
+        return _smll.raw_size(self._file)
+
+
+class _Head(io.RawIOBase):
+    """The first `size` bytes of a file."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        self._file = file
+        self._size = size
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_END:
+            return self._file.seek(self._size + offset)
+        return self._file.seek(offset, whence)
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.read(min(len(buffer), max(0, self._size - self._file.tell())))
         buffer[: len(data)] = data
         return len(data)
 
 
 class SmllFile(io.BufferedIOBase):
     """A binary file whose content is compressed on the way.
+
+    May be used from several threads, whose calls wait for each other. Positions count uncompressed bytes. Reading
+    seeks where the file itself does (a pipe is only read forward) and decodes no more than the frame it comes to and
+    what follows; writing seeks forward only, by writing zeros. When a write fails or is interrupted, the archive is
+    left incomplete: later writes and close(), which closes all the same, raise what it raised.
 
     Args:
         file: a path, or an object with read() or write().
@@ -53,20 +134,46 @@ class SmllFile(io.BufferedIOBase):
         self._writer: Optional[_smll.Writer] = None
         self._buffer: Optional[io.BufferedReader] = None
         self._owned: Optional[IO[bytes]] = None
-        kind = mode.replace("b", "")
+        kind = mode.replace("b", "", 1)
         if kind not in ("r", "w", "x", "a"):
             raise ValueError(f"invalid mode: {mode!r}")
-        self._compressor = compressor if compressor is not None else Compressor(level=level)
-        if isinstance(file, (str, bytes, os.PathLike)):
-            file = self._owned = io.open(file, kind + "b")
-        self._file = file
-        if kind == "r":
-            raw = _RawReader(_smll.Reader(self._compressor._model, file))
-            self._buffer = io.BufferedReader(raw, _READ_SIZE)
+        if compressor is None:
+            engine = Compressor(level=level)._open_engine()
+            keep(engine)
         else:
-            self._writer = _smll.Writer(
-                self._compressor._model, file, self._compressor._experts, self._compressor._lanes
-            )
+            engine = compressor._open_engine()
+        self._name: Union[str, bytes] = ""
+        if isinstance(file, (str, bytes, os.PathLike)):
+            self._name = os.fspath(file)
+            file = self._owned = io.open(file, kind + "b")
+        elif isinstance(getattr(file, "name", None), (str, bytes)):
+            self._name = file.name
+        self._file = file
+        # Where what is written begins; None: not known yet, behind the so many bytes that the file has.
+        self._begin: Optional[int] = 0
+        self._appended_at = 0
+        try:
+            if kind == "r":
+                self._buffer = io.BufferedReader(_RawReader(engine, file), _READ_SIZE)
+            else:
+                self._writer = engine.writer(file)
+            if kind == "a" and self._owned is not None:
+                self._appended_at = self._owned.tell()
+                self._begin = 0 if self._appended_at == 0 else None
+        except BaseException:
+            if self._owned is not None:
+                self._owned.close()
+            raise
+
+    @property
+    def name(self) -> Union[str, bytes]:
+        """The path that was opened, or the file object's name; "" where it has none."""
+        return self._name
+
+    @property
+    def mode(self) -> str:
+        """"rb" or "wb"."""
+        return "wb" if self._buffer is None else "rb"
 
     def readable(self) -> bool:
         self._check_open()
@@ -75,6 +182,17 @@ class SmllFile(io.BufferedIOBase):
     def writable(self) -> bool:
         self._check_open()
         return self._writer is not None
+
+    def seekable(self) -> bool:
+        self._check_open()
+        return self._buffer is None or self._buffer.seekable()
+
+    def fileno(self) -> int:
+        """The compressed file's descriptor."""
+        self._check_open()
+        if not hasattr(self._file, "fileno"):
+            raise io.UnsupportedOperation("the file has no descriptor")
+        return self._file.fileno()
 
     def read(self, size: Optional[int] = -1) -> bytes:
         return self._reading().read(size)
@@ -85,6 +203,9 @@ class SmllFile(io.BufferedIOBase):
     def readinto(self, buffer: Any) -> int:
         return self._reading().readinto(buffer)
 
+    def readinto1(self, buffer: Any) -> int:
+        return self._reading().readinto1(buffer)
+
     def readline(self, size: Optional[int] = -1) -> bytes:
         return self._reading().readline(-1 if size is None else size)
 
@@ -92,12 +213,7 @@ class SmllFile(io.BufferedIOBase):
         return self._reading().peek(size)
 
     def write(self, data: Any) -> int:
-        self._check_open()
-        if self._writer is None:
-            raise io.UnsupportedOperation("the file was opened for reading")
-        view = memoryview(data)
-        self._writer.write(view)
-        return view.nbytes
+        return self._writing().write(data)
 
     def flush(self) -> None:
         """Make everything written so far readable at the other end; costs a shorter frame."""
@@ -105,20 +221,51 @@ class SmllFile(io.BufferedIOBase):
         if self._writer is not None:
             self._writer.flush()
 
+    def tell(self) -> int:
+        self._check_open()
+        if self._writer is None:
+            return self._reading().tell()
+        if self._begin is None:
+            with io.open(self._name, "rb", 0) as file:
+                self._begin = _smll.raw_size(_Head(file, self._appended_at))
+        return self._begin + self._writer.tell()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Change the position, which may not be behind the end when reading, and not before the present one when
+        writing or when reading what cannot seek itself. Returns the new one."""
+        self._check_open()
+        if self._writer is None and self._reading().seekable():
+            return self._reading().seek(offset, whence)
+        here = self.tell()
+        if whence == io.SEEK_CUR:
+            offset += here
+        elif whence != io.SEEK_SET:
+            raise io.UnsupportedOperation("the end is not known: only seeking from the start or the position works")
+        if offset < here:
+            raise io.UnsupportedOperation("the file cannot go back")
+        while offset > here:
+            part = min(offset - here, _READ_SIZE)
+            part = self.write(bytes(part)) if self._writer is not None else len(self.read(part))
+            if part == 0:
+                break
+            here += part
+        return here
+
     def close(self) -> None:
+        """End the archive and, where a path was opened, close the file. Closing again does nothing."""
         if self.closed:
             return
+        if self._writer is not None:
+            self._writer.check_reentry()
         try:
             if self._writer is not None:
-                writer, self._writer = self._writer, None
-                writer.finish()
+                self._writer.finish()
         finally:
-            self._buffer = None
             try:
                 if self._owned is not None:
                     self._owned.close()
             finally:
-                # io's own close() would flush, and there is nothing to flush any more.
+                # io's own close() flushes, which does nothing any more.
                 super().close()
 
     def _check_open(self) -> None:
@@ -130,6 +277,15 @@ class SmllFile(io.BufferedIOBase):
         if self._buffer is None:
             raise io.UnsupportedOperation("the file was opened for writing")
         return self._buffer
+
+    def _writing(self) -> _smll.Writer:
+        self._check_open()
+        if self._writer is None:
+            raise io.UnsupportedOperation("the file was opened for reading")
+        return self._writer
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a file cannot be pickled: pickle its name")
 
 
 @overload

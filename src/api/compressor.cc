@@ -1,6 +1,7 @@
 #include <mutex>
 #include <utility>
 
+#include "api/frame_progress.h"
 #include "api/model_source.h"
 #include "archive/compact.h"
 #include "codec/frame_codec.h"
@@ -50,7 +51,9 @@ struct Compressor::State {
                                                options.lanes};
     const bool with_model = codec::FrameCodec::wants_model(data, frame_options);
     std::unique_ptr<Worker> worker = take(with_model ? model.source()->for_writing() : nullptr);
-    const codec::Frame frame = worker->codec.encode_compact(data, frame_options.experts);
+    const Stats none;
+    const codec::Frame frame = worker->codec.encode_compact(
+        data, frame_options.experts, api::frame_progress(options.progress, none));
     const std::uint64_t identity =
         worker->model ? api::ModelSource::identity_of(*worker->model) : 0;
     Bytes packed = archive::pack_compact(frame.method, frame.payload, data, identity);
@@ -77,8 +80,10 @@ struct Compressor::State {
       throw Error(ErrorKind::kModel, "the data was compressed with another model than " +
                                          worker->model->name() + ", or it is damaged");
     }
+    const Stats none;
     Bytes raw = worker->codec.decode_compact(method, data.subspan(archive::kCompactOverhead),
-                                             max_bytes == 0 ? kCompactLimit : max_bytes);
+                                             max_bytes == 0 ? kCompactLimit : max_bytes,
+                                             api::frame_progress(options.progress, none));
     if (!archive::compact_content_fits(data, raw, identity)) {
       throw Error(ErrorKind::kData,
                   worker->model ? "the data is damaged or another model's: the checksum differs"
@@ -92,6 +97,7 @@ struct Compressor::State {
     MemorySource source(archive);
     ReadOptions read;
     read.max_bytes = max_bytes;
+    read.progress = options.progress;
     Reader reader(model, read, source);
     Bytes raw;
     Bytes part(std::size_t{256} << 10);

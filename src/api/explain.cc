@@ -14,14 +14,21 @@ api::LoadedModelPtr model_for(const Model& model, ByteView text) {
   return model.source()->for_writing();
 }
 
-}  // namespace
-
-std::vector<TokenCost> explain(const Model& model, ByteView text, std::size_t guesses) {
-  return codec::explain(text, *model_for(model, text), guesses);
+codec::Alive alive(const Progress& progress) {
+  return [&progress] {
+    if (progress) progress(Stats());
+  };
 }
 
-Ablation ablate(const Model& model, ByteView text) {
-  return codec::ablate(text, *model_for(model, text));
+}  // namespace
+
+std::vector<TokenCost> explain(const Model& model, ByteView text, std::size_t guesses,
+                               const Progress& progress) {
+  return codec::explain(text, *model_for(model, text), guesses, alive(progress));
+}
+
+Ablation ablate(const Model& model, ByteView text, const Progress& progress) {
+  return codec::ablate(text, *model_for(model, text), alive(progress));
 }
 
 }  // namespace smll

@@ -13,6 +13,8 @@
 namespace smll::codec {
 namespace {
 
+constexpr std::size_t kAliveUnits = 256;
+
 // Stands where an encoder does and adds up what it would write.
 class CostMeter {
  public:
@@ -71,7 +73,8 @@ Opinion opinion_of(std::uint32_t row, std::span<const float> logits, const Loade
   return opinion;
 }
 
-Reading read(std::span<const std::uint8_t> data, const LoadedModel& model, std::size_t guesses) {
+Reading read(std::span<const std::uint8_t> data, const LoadedModel& model, std::size_t guesses,
+             const Alive& alive) {
   const text::Vocabulary& vocabulary = model.vocabulary();
   const std::unique_ptr<Predictor> predictor = model.make_predictor();
   Reading reading;
@@ -96,13 +99,15 @@ Reading read(std::span<const std::uint8_t> data, const LoadedModel& model, std::
       reading.opinions[done + at] = opinion_of(reading.rows[done + at], logits, model, guesses);
     });
     done += size;
+    alive();
   }
   return reading;
 }
 
 // Costs of the units when the language model has a say, in bits.
 std::vector<double> costs(const Reading& reading, const text::Vocabulary& vocabulary,
-                          mix::Experts experts, const mix::MixOptions& options = {}) {
+                          mix::Experts experts, const Alive& alive,
+                          const mix::MixOptions& options = {}) {
   const mix::LaneExtent lane{0, reading.bytes};
   mix::FrameMixer mixer(experts, mix::Strength::kStrong, reading.bytes, {&lane, 1}, options);
   CostMeter meter;
@@ -110,6 +115,7 @@ std::vector<double> costs(const Reading& reading, const text::Vocabulary& vocabu
   std::vector<double> result;
   std::size_t token = 0, room = reading.bytes;
   for (const text::Unit& unit : reading.units) {
+    if (result.size() % kAliveUnits == 0) alive();
     if (coder.code_escape(unit.escaped())) {
       coder.code_escaped_byte(0, unit.byte);
       --room;
@@ -135,12 +141,13 @@ std::string spelling(const text::Unit& unit, const text::Vocabulary& vocabulary)
 
 // Costs of the same units when only context models have.
 std::vector<double> context_costs(const Reading& reading, const text::Vocabulary& vocabulary,
-                                  Method method) {
+                                  Method method, const Alive& alive) {
   PlainMixer models(method, reading.bytes);
   CostMeter meter;
   UnitCoder<CostMeter> coder(meter, models.mixer(), false);
   std::vector<double> result;
   for (const text::Unit& unit : reading.units) {
+    if (result.size() % kAliveUnits == 0) alive();
     for (const char c : spelling(unit, vocabulary)) {
       coder.code_escaped_byte(0, static_cast<std::uint8_t>(c));
     }
@@ -150,21 +157,22 @@ std::vector<double> context_costs(const Reading& reading, const text::Vocabulary
 }
 
 // The same in the cheaper way, which compressing takes as well.
-std::vector<double> context_costs(const Reading& reading, const text::Vocabulary& vocabulary) {
-  std::vector<double> plain = context_costs(reading, vocabulary, Method::kCm);
-  std::vector<double> english = context_costs(reading, vocabulary, Method::kCmEnglish);
+std::vector<double> context_costs(const Reading& reading, const text::Vocabulary& vocabulary,
+                                  const Alive& alive) {
+  std::vector<double> plain = context_costs(reading, vocabulary, Method::kCm, alive);
+  std::vector<double> english = context_costs(reading, vocabulary, Method::kCmEnglish, alive);
   return sum(english) < sum(plain) ? english : plain;
 }
 
 }  // namespace
 
 std::vector<TokenCost> explain(std::span<const std::uint8_t> text, const LoadedModel& model,
-                               std::size_t guesses) {
+                               std::size_t guesses, const Alive& alive) {
   const text::Vocabulary& vocabulary = model.vocabulary();
-  Reading reading = read(text, model, guesses);
-  const std::vector<double> mixed = costs(reading, vocabulary, mix::Experts::kAll);
-  const std::vector<double> alone = costs(reading, vocabulary, mix::Experts::kLlm);
-  const std::vector<double> context = context_costs(reading, vocabulary);
+  Reading reading = read(text, model, guesses, alive);
+  const std::vector<double> mixed = costs(reading, vocabulary, mix::Experts::kAll, alive);
+  const std::vector<double> alone = costs(reading, vocabulary, mix::Experts::kLlm, alive);
+  const std::vector<double> context = context_costs(reading, vocabulary, alive);
   std::vector<TokenCost> result;
   std::size_t token = 0;
   for (std::size_t i = 0; i < reading.units.size(); ++i) {
@@ -180,10 +188,10 @@ std::vector<TokenCost> explain(std::span<const std::uint8_t> text, const LoadedM
   return result;
 }
 
-Ablation ablate(std::span<const std::uint8_t> text, const LoadedModel& model) {
-  const Reading reading = read(text, model, 0);
+Ablation ablate(std::span<const std::uint8_t> text, const LoadedModel& model, const Alive& alive) {
+  const Reading reading = read(text, model, 0, alive);
   const auto total = [&](std::uint64_t leave_out) {
-    return sum(costs(reading, model.vocabulary(), mix::Experts::kAll, {leave_out}));
+    return sum(costs(reading, model.vocabulary(), mix::Experts::kAll, alive, {leave_out}));
   };
   Ablation result{total(0), {}};
   const std::vector<std::string> names = mix::expert_names();

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -11,9 +12,12 @@
 
 namespace smll::codec {
 
+// Called now and then; may throw to cancel. Never empty.
+using Alive = std::function<void()>;
+
 // See smll::explain() and smll::ablate(), which find the model.
 std::vector<TokenCost> explain(std::span<const std::uint8_t> text, const LoadedModel& model,
-                               std::size_t guesses);
-Ablation ablate(std::span<const std::uint8_t> text, const LoadedModel& model);
+                               std::size_t guesses, const Alive& alive);
+Ablation ablate(std::span<const std::uint8_t> text, const LoadedModel& model, const Alive& alive);
 
 }  // namespace smll::codec

@@ -1,7 +1,11 @@
 #include "codec/frame_codec.h"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <functional>
 #include <future>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -79,11 +83,19 @@ void keep_if_worth(Frame& best, Method method, std::vector<std::uint8_t> payload
   }
 }
 
+// Progress of work whose bytes do not count as done: it can be cancelled and shows no more than
+// `bytes` and `tokens`. Empty when `progress` is, which must outlive the result.
+Progress standing_still(const Progress& progress, std::size_t bytes = 0, std::uint64_t tokens = 0) {
+  if (!progress) return {};
+  return [&progress, bytes, tokens](std::size_t, std::uint64_t) { progress(bytes, tokens); };
+}
+
 // All context models, in the way that the frame's beginning is shorter with.
 Frame encode_strong(std::span<const std::uint8_t> data, const Progress& progress) {
   const auto head = data.size() < 2 * kTryEnglish ? data : data.first(kTryEnglish);
-  Frame best{Method::kCm, data.size(), encode_cm(head, Method::kCm, false, {})};
-  keep_smaller(best, Method::kCmEnglish, encode_cm(head, Method::kCmEnglish, false, {}));
+  const Progress trying = standing_still(progress);
+  Frame best{Method::kCm, data.size(), encode_cm(head, Method::kCm, false, trying)};
+  keep_smaller(best, Method::kCmEnglish, encode_cm(head, Method::kCmEnglish, false, trying));
   if (head.size() < data.size()) best.payload = encode_cm(data, best.method, false, progress);
   return best;
 }
@@ -107,15 +119,45 @@ struct Estimate {
   bool worth_the_time = false;
 };
 
-// Does the work in a thread of its own; when its result is asked for where there is none.
-std::future<Estimate> start(bool thread, const std::function<Estimate()>& work) {
-  try {
-    if (thread) return std::async(std::launch::async, work);
-  } catch (const std::system_error&) {
-    // The machine gives no more threads.
+// An estimate that is made beside other work, where there are threads for it.
+class PendingEstimate {
+ public:
+  // Called once, at the latest by get(), in this thread or another; the progress may cancel it.
+  using Work = std::function<Estimate(const Progress&)>;
+
+  PendingEstimate(bool has_threads, Work work) : work_(std::move(work)) {
+    try {
+      if (has_threads) future_ = std::async(std::launch::async, [this] { return run(); });
+    } catch (const std::system_error&) {
+      // The machine gives no more threads.
+    }
   }
-  return std::async(std::launch::deferred, work);
-}
+  // Work that nobody waits for any more is told to stop; the future waits until it has.
+  ~PendingEstimate() { cancelled_ = true; }
+  PendingEstimate(const PendingEstimate&) = delete;
+  PendingEstimate& operator=(const PendingEstimate&) = delete;
+
+  Estimate get(const Progress& progress) {
+    if (!future_.valid()) return work_(progress);
+    while (future_.wait_for(kTick) != std::future_status::ready) {
+      if (progress) progress(0, 0);
+    }
+    return future_.get();
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kTick{50};
+
+  Estimate run() {
+    return work_([this](std::size_t, std::uint64_t) {
+      if (cancelled_) throw Error(ErrorKind::kIo, "cancelled");
+    });
+  }
+
+  Work work_;
+  std::atomic<bool> cancelled_{false};
+  std::future<Estimate> future_;
+};
 
 }  // namespace
 
@@ -194,8 +236,9 @@ struct FrameCodec::State {
     codec::run_model(frame, *model, predictors_for(lanes), stats, progress, meanwhile);
   }
 
-  std::vector<std::uint8_t> encode(const ModelledFrame& frame, Method method, bool compact) const {
-    return FrameEncoder(frame, *model, experts(method), compact).finish();
+  std::vector<std::uint8_t> encode(const ModelledFrame& frame, Method method, bool compact,
+                                   const Progress& progress) const {
+    return FrameEncoder(frame, *model, experts(method), compact).finish(progress);
   }
 
   std::vector<std::uint8_t> decode(std::span<const std::uint8_t> payload, std::size_t raw_size,
@@ -209,14 +252,16 @@ struct FrameCodec::State {
 
   // What a frame is likely to take with the model, and whether it is worth the time, from pieces of
   // all of it. Leaves some of the threads to others.
-  Estimate estimate(std::span<const std::uint8_t> data, FrameStats& stats) {
+  Estimate estimate(std::span<const std::uint8_t> data, FrameStats& stats,
+                    const Progress& progress) {
     const std::vector<std::uint8_t> sample = sample_of(data, kSamples, kSampleBytes);
     ModelledFrame frame = cut_frame(sample, 1, *model);
     const std::vector<Predictor*> one = take({std::max(1, model->free_threads() / 2)}, false);
-    codec::run_model(frame, *model, one, &stats, {});
-    const std::size_t alone = encode(frame, Method::kLlm, false).size();
-    Frame best{Method::kCm, sample.size(), encode_cm(sample, Method::kCm, false, {})};
-    keep_if_worth(best, Method::kMixed, encode(frame, Method::kMixed, false), frame.units());
+    codec::run_model(frame, *model, one, &stats, progress);
+    const std::size_t alone = encode(frame, Method::kLlm, false, progress).size();
+    Frame best{Method::kCm, sample.size(), encode_cm(sample, Method::kCm, false, progress)};
+    keep_if_worth(best, Method::kMixed, encode(frame, Method::kMixed, false, progress),
+                  frame.units());
     return {alone * 100 / kColdStart * data.size() / sample.size(), needs_model(best.method)};
   }
 
@@ -226,17 +271,19 @@ struct FrameCodec::State {
     const int lanes =
         options.lanes > 0 ? std::min(options.lanes, kMaxLanes) : lanes_for(data.size());
     ModelledFrame frame = cut_frame(data, std::min(lanes, model->max_lanes()), *model);
+    const Progress at_the_end = standing_still(progress, data.size(), frame.units());
     if (only_model) {
       run_model(frame, stats, progress);
-      return keep_smaller(best, Method::kLlm, encode(frame, Method::kLlm, false));
+      return keep_smaller(best, Method::kLlm, encode(frame, Method::kLlm, false, at_the_end));
     }
     FrameEncoder mixed(frame, *model, experts(Method::kMixed), false);
     run_model(frame, stats, progress,
               [&](std::span<const std::size_t> recorded) { mixed.advance(recorded); });
     if (data.size() <= kTryLlmAlone) {
-      keep_if_worth(best, Method::kLlm, encode(frame, Method::kLlm, false), frame.units());
+      keep_if_worth(best, Method::kLlm, encode(frame, Method::kLlm, false, at_the_end),
+                    frame.units());
     }
-    keep_if_worth(best, Method::kMixed, mixed.finish(), frame.units());
+    keep_if_worth(best, Method::kMixed, mixed.finish(at_the_end), frame.units());
   }
 };
 
@@ -267,14 +314,16 @@ Frame FrameCodec::encode(std::span<const std::uint8_t> data, const FrameOptions&
     if (best.method == Method::kStored && looks_random(data)) return best;
     // The context models have one thread, the estimate another one.
     FrameStats estimate_stats;
-    std::future<Estimate> estimate;
+    const Progress first = standing_still(progress);
+    std::optional<PendingEstimate> estimate;
     if (model && data.size() > kSampleAbove) {
-      estimate =
-          start(state_->has_threads(), [&] { return state_->estimate(data, estimate_stats); });
+      estimate.emplace(state_->has_threads(), [&](const Progress& cancel) {
+        return state_->estimate(data, estimate_stats, cancel);
+      });
     }
-    encode_plain(data, hurry, best, model ? Progress{} : progress);
-    if (estimate.valid()) {
-      const Estimate estimated = estimate.get();
+    encode_plain(data, hurry, best, model ? first : progress);
+    if (estimate) {
+      const Estimate estimated = estimate->get(first);
       if (stats) stats->model_seconds += estimate_stats.model_seconds;
       if (!estimated.worth_the_time || estimated.bytes > best.payload.size()) return best;
     }
@@ -310,27 +359,30 @@ std::vector<std::uint8_t> FrameCodec::decode(Method method, std::size_t raw_size
   throw Error(ErrorKind::kData, "the archive is damaged, or of a newer version: unknown method");
 }
 
-Frame FrameCodec::encode_compact(std::span<const std::uint8_t> data, Experts experts) {
+Frame FrameCodec::encode_compact(std::span<const std::uint8_t> data, Experts experts,
+                                 const Progress& progress) {
   if (data.size() > kMaxCompact) throw Error(ErrorKind::kData, "a compact text is too large");
   Frame best{Method::kStored, data.size(), {data.begin(), data.end()}};
   if (data.empty()) return best;
   const bool model = state_->model && wants_model(data, {experts, 1});
   if (experts != Experts::kLlm) {
+    const Progress first = standing_still(progress);
     keep_smaller(best, Method::kZstd, encode_zstd(data, kZstdLevel));
-    keep_smaller(best, Method::kCm, encode_cm(data, Method::kCm, true, {}));
+    keep_smaller(best, Method::kCm, encode_cm(data, Method::kCm, true, first));
     // Reading English takes longer than the model takes for a sentence, and helps less.
     if (!model)
-      keep_smaller(best, Method::kCmEnglish, encode_cm(data, Method::kCmEnglish, true, {}));
+      keep_smaller(best, Method::kCmEnglish, encode_cm(data, Method::kCmEnglish, true, first));
   }
   if (model) {
     ModelledFrame frame = cut_frame(data, 1, *state_->model);
-    state_->run_model(frame, nullptr, {});
-    std::vector<std::uint8_t> alone = state_->encode(frame, Method::kLlm, true);
+    state_->run_model(frame, nullptr, progress);
+    const Progress at_the_end = standing_still(progress, data.size(), frame.units());
+    std::vector<std::uint8_t> alone = state_->encode(frame, Method::kLlm, true, at_the_end);
     if (experts == Experts::kLlm) {
       keep_smaller(best, Method::kLlm, std::move(alone));
     } else {
       keep_if_worth(best, Method::kLlm, std::move(alone), frame.units());
-      keep_if_worth(best, Method::kMixed, state_->encode(frame, Method::kMixed, true),
+      keep_if_worth(best, Method::kMixed, state_->encode(frame, Method::kMixed, true, at_the_end),
                     frame.units());
     }
   }
@@ -339,7 +391,7 @@ Frame FrameCodec::encode_compact(std::span<const std::uint8_t> data, Experts exp
 
 std::vector<std::uint8_t> FrameCodec::decode_compact(Method method,
                                                      std::span<const std::uint8_t> payload,
-                                                     std::size_t limit) {
+                                                     std::size_t limit, const Progress& progress) {
   limit = std::min(limit, kMaxCompact);
   switch (method) {
     case Method::kStored:
@@ -353,10 +405,10 @@ std::vector<std::uint8_t> FrameCodec::decode_compact(Method method,
     case Method::kCmFast:
     case Method::kCm:
     case Method::kCmEnglish:
-      return decode_cm(payload, limit, method, true, {});
+      return decode_cm(payload, limit, method, true, progress);
     case Method::kLlm:
     case Method::kMixed:
-      return state_->decode(payload, limit, method, true, nullptr, {});
+      return state_->decode(payload, limit, method, true, nullptr, progress);
   }
   throw Error(ErrorKind::kData, "the archive is damaged, or of a newer version: unknown method");
 }

@@ -64,8 +64,8 @@ struct FrameStats {
   int lanes = 0;             // 0 where the method has none
 };
 
-// Called now and then with the bytes of this frame done so far and the tokens coded for them; may
-// throw to cancel.
+// Called now and then with the bytes of this frame done so far and the tokens coded for them, from
+// the thread that waits for the frame; may throw to cancel.
 using Progress = std::function<void(std::size_t bytes, std::uint64_t tokens)>;
 
 struct Frame {
@@ -102,9 +102,10 @@ class FrameCodec {
   // its own size; that of others does not: decode_compact() takes it as all of `payload` (kStored)
   // or finds it there (kZstd). More than `limit` bytes are refused before they are computed:
   // Error(kMemory).
-  Frame encode_compact(std::span<const std::uint8_t> data, Experts experts);
+  Frame encode_compact(std::span<const std::uint8_t> data, Experts experts,
+                       const Progress& progress = {});
   std::vector<std::uint8_t> decode_compact(Method method, std::span<const std::uint8_t> payload,
-                                           std::size_t limit);
+                                           std::size_t limit, const Progress& progress = {});
 
  private:
   struct State;

@@ -14,6 +14,7 @@ namespace {
 // First byte of a payload that is not compact: lanes - 1 in the low five bits.
 constexpr std::uint8_t kEscapesFlag = 0x20;
 constexpr std::uint32_t kEscapesLikely = 512;  // P(a compact text has escapes) * 65536
+constexpr std::size_t kProgressRounds = 64;
 
 void put_lanes(const ModelledFrame& frame, std::vector<std::uint8_t>& out) {
   out.push_back(
@@ -124,8 +125,11 @@ void FrameEncoder::advance(std::span<const std::size_t> recorded) {
   while (active_ && round_is_recorded(recorded)) encode_round();
 }
 
-std::vector<std::uint8_t> FrameEncoder::finish() {
-  while (active_) encode_round();
+std::vector<std::uint8_t> FrameEncoder::finish(const Progress& progress) {
+  for (std::size_t round = 0; active_; ++round) {
+    encode_round();
+    if (progress && round % kProgressRounds == 0) progress(frame_.bytes, 0);
+  }
   const std::vector<std::uint8_t> code = coder_.finish();
   payload_.insert(payload_.end(), code.begin(), code.end());
   return std::move(payload_);

@@ -48,8 +48,9 @@ class FrameEncoder {
 
   // Codes as much as `recorded[i]` paths of each lane i allow.
   void advance(std::span<const std::size_t> recorded);
-  // Codes the rest; all paths must be there. To be called once, last.
-  std::vector<std::uint8_t> finish();
+  // Codes the rest; all paths must be there. To be called once, last. `progress` is called now and
+  // then and may throw to cancel.
+  std::vector<std::uint8_t> finish(const Progress& progress = {});
 
  private:
   struct Position {

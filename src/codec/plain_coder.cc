@@ -18,7 +18,7 @@
 namespace smll::codec {
 namespace {
 
-constexpr std::size_t kProgressBytes = 65536;
+constexpr std::size_t kProgressBytes = 1024;
 // Far repeats are looked for with zstd's fastest level, and worth a try where they save one byte in
 // so many.
 constexpr int kLookLevel = 1;
