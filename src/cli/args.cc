@@ -1,8 +1,11 @@
 #include "cli/args.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
+#include <memory>
 
 #include "smll/smll.h"
 
@@ -44,8 +47,7 @@ double parse_seconds(const std::string& text) {
 // What options say before they are put together: a level sets defaults that others override.
 struct Raw {
   bool decompress = false, test = false, list = false, compress = false;
-  bool quiet = false;
-  int verbose = 0;
+  int verbosity = 0;
   int level = kDefaultLevel;
   std::string range, backend, experts, frame_size, flush, learns;
   int lanes = -1, window = 0;
@@ -53,12 +55,11 @@ struct Raw {
   bool keep = false;
 };
 
-void add_actions(CLI::App& app, Args& args, Raw& raw) {
+void add_actions(CLI::App& app, Raw& raw) {
   app.add_flag("-z,--compress", raw.compress, "Compress (the default)");
   app.add_flag("-d,--decompress,--uncompress", raw.decompress, "Decompress");
   app.add_flag("-t,--test", raw.test, "Test archives: decode, write nothing");
   app.add_flag("-l,--list", raw.list, "List what archives say about themselves");
-  app.add_option("FILE", args.inputs, "Files; none or '-' reads standard input");
 }
 
 void add_output(CLI::App& app, Args& args, Raw& raw) {
@@ -74,15 +75,20 @@ void add_output(CLI::App& app, Args& args, Raw& raw) {
 }
 
 void add_tuning(CLI::App& app, Args& args, Raw& raw) {
+  // Of several levels the last one counts.
   for (int level = kMinLevel; level <= kMaxLevel; ++level) {
     const std::string name = "-" + std::to_string(level);
-    app.add_flag_callback(name, [&raw, level] { raw.level = level; })->group("");
+    app.add_flag_callback(name, [&raw, level] { raw.level = level; })
+        ->trigger_on_parse()
+        ->group("");
   }
   app.add_flag_callback(
          "--fast", [&raw] { raw.level = kMinLevel; }, "Level 1: no language model")
+      ->trigger_on_parse()
       ->group("Level: -1 (fastest) .. -9 (smallest), default -6");
   app.add_flag_callback(
          "--best", [&raw] { raw.level = kMaxLevel; }, "Level 9: long window, one lane, learning")
+      ->trigger_on_parse()
       ->group("Level: -1 (fastest) .. -9 (smallest), default -6");
   app.add_option("-T,--threads", args.model.threads, "Threads (0: one per core)")
       ->take_last()
@@ -96,6 +102,7 @@ void add_tuning(CLI::App& app, Args& args, Raw& raw) {
       ->check(CLI::Range(16, 1 << 20));
   app.add_flag("--learn,!--no-learn", raw.learns,
                "The model learns from what it codes (smaller, slower, one lane)")
+      ->check(CLI::IsMember({"true", "false"}))
       ->take_last();
   app.add_option("--frame-size", raw.frame_size, "Largest frame in bytes")->take_last();
   app.add_flag("--flush{1}", raw.flush, "Make input readable when it pauses for 1 (or =N) seconds");
@@ -120,8 +127,14 @@ void add_reporting(CLI::App& app, Args& args, Raw& raw) {
                "With -d or -t: leave damaged frames out and go on");
   app.add_option("--stats", args.stats_path, "Write one JSON object of statistics to this file")
       ->take_last();
-  app.add_flag("-q,--quiet", raw.quiet, "Say only what went wrong");
-  app.add_flag("-v,--verbose", raw.verbose, "Say more");
+  // As gzip's: the last of -q and -v counts.
+  app.add_flag_callback(
+         "-q,--quiet", [&raw] { raw.verbosity = std::min(raw.verbosity, 0) - 1; },
+         "Say only what went wrong; twice: nothing")
+      ->trigger_on_parse();
+  app.add_flag_callback(
+         "-v,--verbose", [&raw] { raw.verbosity = std::max(raw.verbosity, 0) + 1; }, "Say more")
+      ->trigger_on_parse();
   app.add_flag("--progress", raw.progress, "Show progress even when standard error is no terminal");
   app.add_flag("--no-progress", raw.no_progress, "Show no progress");
 }
@@ -159,7 +172,7 @@ void put_together(const Raw& raw, Args& args) {
   if (args.keep_going && args.action != Action::kDecompress && args.action != Action::kTest) {
     throw Error(ErrorKind::kUsage, "--keep-going goes with -d or -t");
   }
-  args.verbosity = raw.quiet ? -1 : raw.verbose;
+  args.verbosity = raw.verbosity;
   if (raw.progress) args.progress = true;
   if (raw.no_progress) args.progress = false;
   if (raw.keep) args.remove_source = false;
@@ -170,6 +183,66 @@ void put_together(const Raw& raw, Args& args) {
   if (args.inputs.empty()) args.inputs.push_back("-");
   if (!args.output.empty() && args.inputs.size() > 1) {
     throw Error(ErrorKind::kUsage, "-o takes one input; use -c to join several");
+  }
+}
+
+// Files and unknown options are told apart by add_files(): CLI11 would take a file named "[a,b]"
+// for two.
+class Formatter : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App*, std::string) const override {
+    return "Usage: smll [OPTION]... [FILE]...\n"
+           "Without a file, or with -, standard input. What follows -- is a file.\n";
+  }
+};
+
+bool takes_value(const CLI::Option* option) {
+  return option && option->get_items_expected_min() > 0;
+}
+
+// CLI11 reads -22 as -2 -2, and takes the next argument where the value behind "=" is missing.
+void check_spelling(const CLI::App& app, const std::string& argument) {
+  const bool is_long = argument.starts_with("--");
+  if (is_long && argument.ends_with('=')) {
+    throw Error(ErrorKind::kUsage, argument + " needs a value");
+  }
+  if (is_long || !argument.starts_with('-')) return;
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  for (auto at = argument.begin() + 1; at != argument.end(); ++at) {
+    if (is_digit(*at)) {
+      const std::string level(at, std::find_if_not(at, argument.end(), is_digit));
+      if (level.size() != 1 || level == "0") {
+        throw Error(ErrorKind::kUsage, "there is no level " + level + ": levels are -1 to -9");
+      }
+    } else if (takes_value(app.get_option_no_throw(std::string("-") + *at))) {
+      return;
+    }
+  }
+}
+
+[[noreturn]] void throw_unknown(const std::string& option) {
+  std::string hint = "smll --help lists all";
+  if (option == "--ultra") hint = "levels are -1 to -9, without another option";
+  if (option.starts_with("-b")) hint = "smll bench compares sizes and speeds";
+  throw Error(ErrorKind::kUsage, "unknown option " + option + "; " + hint);
+}
+
+void add_files(const std::vector<std::string>& left_over, Args& args) {
+  for (const std::string& argument : left_over) {
+    if (argument.starts_with('-') && argument != "-") throw_unknown(argument);
+    args.inputs.push_back(argument);
+  }
+}
+
+// Throws CLI::ParseError.
+void parse(CLI::App& app, const std::vector<std::string>& arguments, Args& args) {
+  const auto options_end = std::find(arguments.begin(), arguments.end(), "--");
+  for (auto at = arguments.begin(); at != options_end; ++at) check_spelling(app, *at);
+  std::vector<std::string> reversed(std::make_reverse_iterator(options_end), arguments.rend());
+  app.parse(std::move(reversed));
+  add_files(app.remaining(), args);
+  if (options_end != arguments.end()) {
+    args.inputs.insert(args.inputs.end(), options_end + 1, arguments.end());
   }
 }
 
@@ -200,15 +273,21 @@ std::optional<int> parse_args(int argc, char** argv, Args& args) {
   // As zstdcat, which is zstd -dcf.
   if (name == "smllcat") args.to_stdout = args.force = true;
   app.set_version_flag("-V,--version", std::string("smll ") + version());
-  add_actions(app, args, raw);
+  app.formatter(std::make_shared<Formatter>());
+  app.allow_extras();
+  add_actions(app, raw);
   add_output(app, args, raw);
   add_tuning(app, args, raw);
   add_model(app, args, raw);
   add_reporting(app, args, raw);
+  const CLI::Validator not_empty(
+      [](const std::string& value) { return value.empty() ? "needs a value" : ""; }, "");
+  for (CLI::Option* option : app.get_options(takes_value)) option->check(not_empty);
   try {
-    app.parse(argc, argv);
+    parse(app, std::vector<std::string>(argv + 1, argv + argc), args);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    if (error.get_exit_code() == 0) return app.exit(error);
+    throw Error(ErrorKind::kUsage, error.what());
   }
   put_together(raw, args);
   return std::nullopt;

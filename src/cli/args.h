@@ -20,7 +20,7 @@ struct Args {
   bool remove_source = false;
   bool recursive = false;
   bool keep_going = false;
-  int verbosity = 0;             // -1 with -q
+  int verbosity = 0;             // -1 with -q, -2 with -qq
   std::optional<bool> progress;  // --progress, --no-progress; unset: when stderr is a terminal
   double flush_seconds = 0;      // 0: only at the end
   std::string stats_path;        // "-" is standard output
@@ -30,7 +30,7 @@ struct Args {
 };
 
 // Handles --help and --version itself. Returns the exit status where the program should stop at
-// once.
+// once. Throws Error(kUsage).
 std::optional<int> parse_args(int argc, char** argv, Args& args);
 
 // "START:LENGTH", "START:" or "START"; numbers may end in K, M or G (1024-based).

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <string>
 
@@ -15,11 +16,33 @@
 
 namespace {
 
+namespace fs = std::filesystem;
+
+// The first argument where it is a command and not a file; else "". `smll *` must not run one: a
+// file of its name leaves no doubt only for what is a whole command.
+std::string command_of(int argc, char** argv) {
+  const std::string word = argc > 1 ? argv[1] : "";
+  if (word != "models" && word != "bench" && word != "explain") return "";
+  // unsmll and smllcat only take files.
+  const std::string program = fs::path(argv[0]).filename();
+  if (program == "unsmll" || program == "smllcat") return "";
+  const std::string next = argc > 2 ? argv[2] : "";
+  for (const char* whole : {"list", "pull", "info", "--help"}) {
+    if (word == "models" && next == whole) return word;
+  }
+  std::error_code error;
+  if (!fs::exists(fs::symlink_status(word, error)) || fs::is_directory(word, error)) return word;
+  const std::string otherwise = word == "models" ? "smll models list, pull or info"
+                                                 : "smll " + word + " in another directory";
+  throw smll::Error(smll::ErrorKind::kUsage,
+                    "'" + word + "' is a command and a file here; for the file write ./" + word +
+                        " or -- " + word + ", for the command " + otherwise);
+}
+
 int run(int argc, char** argv) {
   using namespace smll::cli;
   install_signal_handlers();
-  // A file of such a name can still be given as ./models.
-  const std::string command = argc > 1 ? argv[1] : "";
+  const std::string command = command_of(argc, argv);
   if (command == "models") return models_command(argc - 1, argv + 1);
   if (command == "bench" || command == "explain") python_command(argc - 1, argv + 1);
   Args args;

@@ -81,7 +81,9 @@ int models_command(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    if (error.get_exit_code() == 0) return app.exit(error);
+    throw Error(ErrorKind::kUsage,
+                std::string(error.what()) + "; for a file of the name models write ./models");
   }
   if (pull_app->parsed()) return pull(spec, quiet);
   if (info_app->parsed()) return info(spec, backend);

@@ -212,7 +212,7 @@ void Session::note(const std::string& message) const {
 }
 
 void Session::fail(const std::string& path, const Error& error) {
-  say(shown(path) + ": " + error.what());
+  if (args_.verbosity >= -1) say(shown(path) + ": " + error.what());
   if (status_ == 0) status_ = exit_status(error.kind());
 }
 
