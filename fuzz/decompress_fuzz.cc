@@ -7,7 +7,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace smll;
   static const Compressor compressor(fuzz::model());
   try {
-    compressor.decompress(ByteView(data, size), std::uint64_t{1} << 12);
+    compressor.decompress(ByteView(data, size), {.max_bytes = std::uint64_t{1} << 12});
   } catch (const Error&) {
   }
   return 0;

@@ -19,4 +19,14 @@ inline const Model& model() {
   return loaded;
 }
 
+// Bytes that can be read at any place, or forward only.
+class MaybePipe : public MemorySource {
+ public:
+  MaybePipe(ByteView data, bool pipe) : MemorySource(data), pipe_(pipe) {}
+  bool seekable() const override { return !pipe_; }
+
+ private:
+  bool pipe_;
+};
+
 }  // namespace smll::fuzz

@@ -38,6 +38,29 @@ Bytes archive_of(const Model& model, const Bytes& data, Experts experts, std::ui
   return sink.take();
 }
 
+// For the targets that read archives: reader_fuzz takes four bytes of options in front, list_fuzz
+// one.
+void save_archive(const fs::path& directory, const std::string& name, const Bytes& archive) {
+  for (const std::uint8_t options : {0x00, 0x01, 0x06, 0x21, 0x31}) {
+    Bytes seed = {options, 3, 40, 0};
+    seed.insert(seed.end(), archive.begin(), archive.end());
+    save(directory / "reader", name + "-" + std::to_string(options), seed);
+  }
+  for (const std::uint8_t pipe : {0, 1}) {
+    Bytes seed = {pipe};
+    seed.insert(seed.end(), archive.begin(), archive.end());
+    save(directory / "list", name + (pipe != 0 ? "-pipe" : ""), seed);
+  }
+}
+
+void make_index_seeds(const fs::path& directory) {
+  save(directory / "index", "empty", {});
+  save(directory / "index", "none", bytes_of(R"({"models": []})"));
+  save(directory / "index", "two", bytes_of(R"({"models": [
+    {"fingerprint": "0123456789abcdef", "name": "a", "path": "/dev/null", "size": 0},
+    {"fingerprint": "1", "name": "", "path": "x.gguf", "size": 18446744073709551615}]})"));
+}
+
 // What frame_fuzz takes: method, raw size, payload.
 Bytes frame_seed(const codec::Frame& frame, const Bytes& data) {
   Bytes seed = {static_cast<std::uint8_t>(frame.method), static_cast<std::uint8_t>(data.size()),
@@ -66,6 +89,7 @@ void make_model_seeds(const codec::LoadedModel& model, const Bytes& data, const 
     for (int i = 0; i < 2; ++i) writer.add(frame, data, &record);
     writer.finish();
     save(directory / "parser", kind, sink.bytes());
+    save_archive(directory, kind, sink.bytes());
     save(directory / "decompress", kind, sink.bytes());
     save(
         directory / "decompress", kind + "-compact",
@@ -82,10 +106,14 @@ void make_plain_seeds(const Model& model, const Bytes& data, Experts experts,
   const Bytes whole = archive_of(model, data, experts, 0);
   Bytes cut = archive_of(model, data, experts, 20);
   save(directory / "parser", name, cut);
+  save_archive(directory, name, whole);
+  save_archive(directory, name + "-frames", cut);
   save(directory / "decompress", name, whole);
   save(directory / "decompress", name + "-frames", cut);
   cut.insert(cut.end(), whole.begin(), whole.end());
   save(directory / "parser", name + "-joined", cut);
+  cut.resize(cut.size() + 5);
+  save_archive(directory, name + "-padded", cut);
   save(directory / "decompress", name + "-compact", Compressor(model, options).compress(data));
   codec::FrameCodec codec(nullptr);
   const auto same = static_cast<codec::Experts>(experts);
@@ -116,6 +144,7 @@ void make_seeds(const std::string& model_path, const fs::path& directory) {
     }
     if (i != 0) make_model_seeds(*model.source()->for_writing(), texts[i], name, directory);
   }
+  make_index_seeds(directory);
   for (const std::uint8_t experts : {0, 1}) {
     Bytes plain = {experts, 3};
     plain.insert(plain.end(), texts[2].begin(), texts[2].end());

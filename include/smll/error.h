@@ -14,7 +14,7 @@ enum class ErrorKind {
   kUsage,   // the command line or an option is wrong                       (exit code 2)
   kModel,   // the model is missing, unreadable or not the archive's        (exit code 3)
   kIo,      // reading, writing or renaming a file failed                   (exit code 1)
-  kMemory,  // an allocation failed or would pass a limit                   (exit code 1)
+  kMemory,  // an allocation failed, or a limit would be passed             (exit code 1)
 };
 
 // Thrown by every public function. what() says what happened, to which file or field, and what to

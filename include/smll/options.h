@@ -72,19 +72,34 @@ struct WriteOptions {
   Progress progress;
 };
 
+// Memory that reading may take unless set otherwise: enough for what is written with the default
+// model at any level, twice over.
+inline constexpr std::uint64_t kDefaultMaxMemory = std::uint64_t{4} << 30;
+
+// What data that comes from others may cost; where more is needed, reading ends with
+// Error(kMemory). 0: no limit. A few bytes may be the code of very many, and may ask for much
+// memory and time.
+struct Limits {
+  std::uint64_t max_bytes = 0;  // that are given
+  // Bytes that decoding takes besides the model's weights and the data that was given: tables,
+  // contexts, what a model learns. Refused before they are allocated. Fewer frames are decoded at
+  // the same time where all together would need more.
+  std::uint64_t max_memory = kDefaultMaxMemory;
+  // Wall time of decoding. Neither waiting for the source nor loading a model counts.
+  double max_seconds = 0;
+};
+
 // Bytes [start, start + length) of the uncompressed data.
 struct Range {
   std::uint64_t start = 0;
   std::uint64_t length = UINT64_MAX;
 };
 
-struct ReadOptions {
+struct ReadOptions : Limits {
   std::optional<Range> range;
   // Leave damaged frames out and go on; each is reported to `on_damage`.
   bool keep_going = false;
   std::function<void(const Error&)> on_damage;
-  // Refuse (Error(kMemory)) to give more bytes than this; 0: no limit.
-  std::uint64_t max_bytes = 0;
   Progress progress;
 };
 

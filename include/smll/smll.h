@@ -71,9 +71,9 @@ class Compressor {
   Bytes compress(ByteView data) const;
   Bytes compress(std::string_view text) const;
 
-  // Takes both forms; never downloads a model. `max_bytes` limits the result's size (0: no limit).
-  // Throws Error(kData) for damaged data and Error(kModel) for another model's.
-  Bytes decompress(ByteView archive, std::uint64_t max_bytes = 0) const;
+  // Takes both forms; never downloads a model. Throws Error(kData) for damaged data, Error(kModel) for
+  // another model's and Error(kMemory) for what passes a limit.
+  Bytes decompress(ByteView archive, const Limits& limits = {}) const;
 
   const Model& model() const;
 

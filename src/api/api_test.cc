@@ -79,7 +79,7 @@ TEST(Api, LargeDataBecomesAFile) {
   const Bytes packed = compressor.compress(data);
   EXPECT_EQ(packed[0], kFileMagic[0]);
   EXPECT_EQ(compressor.decompress(packed), data);
-  EXPECT_THROW(compressor.decompress(packed, 1000), Error);
+  EXPECT_THROW(compressor.decompress(packed, Limits{.max_bytes = 1000}), Error);
 }
 
 TEST(Api, RangesDecodeOnlyTheirFrames) {

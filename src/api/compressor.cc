@@ -3,6 +3,7 @@
 
 #include "api/frame_progress.h"
 #include "api/model_source.h"
+#include "api/time_limit.h"
 #include "archive/compact.h"
 #include "codec/frame_codec.h"
 #include "codec/size_code.h"
@@ -69,7 +70,7 @@ struct Compressor::State {
     return sink.take();
   }
 
-  Bytes decompress_small(ByteView data, std::uint64_t max_bytes) {
+  Bytes decompress_small(ByteView data, const Limits& limits) {
     const codec::Method method = archive::compact_method(data);
     const bool with_model = codec::needs_model(method);
     std::unique_ptr<Worker> worker =
@@ -80,10 +81,15 @@ struct Compressor::State {
       throw Error(ErrorKind::kModel, "the data was compressed with another model than " +
                                          worker->model->name() + ", or it is damaged");
     }
+    worker->codec.limit_memory(limits.max_memory);
     const Stats none;
-    Bytes raw = worker->codec.decode_compact(method, data.subspan(archive::kCompactOverhead),
-                                             max_bytes == 0 ? kCompactLimit : max_bytes,
-                                             api::frame_progress(options.progress, none));
+    Bytes raw =
+        api::TimeLimit(limits.max_seconds)
+            .run(api::frame_progress(options.progress, none), [&](const codec::Progress& progress) {
+              return worker->codec.decode_compact(
+                  method, data.subspan(archive::kCompactOverhead),
+                  limits.max_bytes == 0 ? kCompactLimit : limits.max_bytes, progress);
+            });
     if (!archive::compact_content_fits(data, raw, identity)) {
       throw Error(ErrorKind::kData,
                   worker->model ? "the data is damaged or another model's: the checksum differs"
@@ -93,10 +99,10 @@ struct Compressor::State {
     return raw;
   }
 
-  Bytes decompress_file(ByteView archive, std::uint64_t max_bytes) {
+  Bytes decompress_file(ByteView archive, const Limits& limits) {
     MemorySource source(archive);
     ReadOptions read;
-    read.max_bytes = max_bytes;
+    static_cast<Limits&>(read) = limits;
     read.progress = options.progress;
     Reader reader(model, read, source);
     Bytes raw;
@@ -122,12 +128,12 @@ Bytes Compressor::compress(std::string_view text) const {
   return compress(ByteView(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
 }
 
-Bytes Compressor::decompress(ByteView archive, std::uint64_t max_bytes) const {
+Bytes Compressor::decompress(ByteView archive, const Limits& limits) const {
   if (!archive.empty() && archive[0] == kFileMagic[0]) {
-    return state_->decompress_file(archive, max_bytes);
+    return state_->decompress_file(archive, limits);
   }
   if (!archive::is_compact(archive)) throw Error(ErrorKind::kData, "not smll data");
-  return state_->decompress_small(archive, max_bytes);
+  return state_->decompress_small(archive, limits);
 }
 
 const Model& Compressor::model() const { return state_->model; }

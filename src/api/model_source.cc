@@ -84,6 +84,11 @@ LoadedModelPtr ModelSource::for_reading(const archive::ModelRecord& record) {
 
 LoadedModelPtr ModelSource::loaded_for(const archive::ModelRecord& record) {
   const std::lock_guard lock(mutex_);
+  if (record.backend == codec::Backend::kExact &&
+      (record.window < exact::kMinWindow || record.window > exact::kMaxWindow)) {
+    throw Error(ErrorKind::kData,
+                "the archive names a window that its backend cannot have: it is damaged");
+  }
   codec::ModelOptions options = codec_options();
   options.backend = record.backend;
   options.window = static_cast<int>(record.window);

@@ -9,9 +9,10 @@
 #include "api/frame_progress.h"
 #include "api/frame_queue.h"
 #include "api/model_source.h"
+#include "api/time_limit.h"
 #include "archive/archive_parser.h"
 #include "codec/frame_codec.h"
-#include "codec/size_code.h"
+#include "codec/limits.h"
 #include "smll/smll.h"
 
 namespace smll {
@@ -39,6 +40,7 @@ struct Pending {
   std::uint64_t archive_end = 0;  // where its record ends in the source
   // Shared with the thread that decodes it.
   std::shared_ptr<const Bytes> payload;
+  bool started = false;  // decoding, in the queue
 };
 
 struct Decoded {
@@ -53,7 +55,8 @@ struct Reader::State {
       : model(std::move(model_in)),
         options(std::move(options_in)),
         parser(source),
-        queue(model.options().threads) {
+        time(options.max_seconds),
+        queue(model.options().threads, options.max_memory) {
     if (options.range) range = *options.range;
   }
 
@@ -71,7 +74,7 @@ struct Reader::State {
     while (true) {
       read_ahead();
       if (pending.empty()) break;
-      const Pending next = std::move(pending.front());
+      Pending next = std::move(pending.front());
       pending.pop_front();
       if (!decode(next)) continue;
       ready = part_of(range, next.start, raw);
@@ -87,11 +90,7 @@ struct Reader::State {
   // Reads the next frame to decode and, where that costs no waiting, some of those behind it.
   void read_ahead() {
     while (!ended && !met) {
-      const bool first = pending.empty();
-      if (!first && (queue.full() || codec::needs_model(pending.back().frame.method) ||
-                     !parser.frame_follows())) {
-        return;
-      }
+      if (!pending.empty() && !may_read_on()) return;
       try {
         ended = !read_frame();
       } catch (...) {
@@ -100,6 +99,13 @@ struct Reader::State {
       }
     }
     if (met && pending.empty()) std::rethrow_exception(met);
+  }
+
+  bool may_read_on() {
+    Pending& last = pending.back();
+    if (codec::needs_model(last.frame.method)) return false;
+    if (!last.started && queue.has_memory(memory_of(last))) start_decoding(last);
+    return last.started && !queue.full() && parser.frame_follows();
   }
 
   // Takes one frame from the source: to be decoded, or left out; false when no more is needed.
@@ -122,7 +128,6 @@ struct Reader::State {
     if (!attempt([&] { parser.read_payload(payload); })) return true;
     next.payload = std::make_shared<const Bytes>(std::move(payload));
     next.archive_end = parser.position();
-    if (!codec::needs_model(next.frame.method)) start_decoding(next);
     pending.push_back(std::move(next));
     return true;
   }
@@ -150,18 +155,23 @@ struct Reader::State {
     }
   }
 
-  void start_decoding(const Pending& next) {
-    queue.start(next.frame.raw_size,
-                [frame = next.frame, payload = next.payload](const codec::Progress& progress) {
-                  Decoded decoded;
-                  decoded.raw = codec::FrameCodec(nullptr).decode(
-                      frame.method, frame.raw_size, *payload, &decoded.stats, progress);
-                  return decoded;
-                });
+  static std::uint64_t memory_of(const Pending& next) {
+    return codec::FrameCodec::memory(next.frame.method, next.frame.raw_size) + next.frame.raw_size +
+           next.payload->size();
+  }
+
+  void start_decoding(Pending& next) {
+    next.started = true;
+    const auto work = [next, limit = options.max_memory](const codec::Progress& progress) {
+      codec::FrameCodec codec(nullptr);
+      codec.limit_memory(limit);
+      return decode_with(codec, next, progress);
+    };
+    queue.start(next.frame.raw_size, work, memory_of(next));
   }
 
   // Makes `raw` the frame's data; false when it is damaged and left out.
-  bool decode(const Pending& next) {
+  bool decode(Pending& next) {
     // Of a range only part of a frame may be given.
     if (!options.range) check_limit(stats.raw_bytes + next.frame.raw_size);
     return attempt([&] {
@@ -173,19 +183,26 @@ struct Reader::State {
     });
   }
 
-  void decode_payload(const Pending& next) {
+  void decode_payload(Pending& next) {
     const archive::FrameHeader& frame = next.frame;
-    const codec::Progress progress = api::frame_progress(options.progress, stats);
-    Decoded decoded;
-    if (codec::needs_model(frame.method)) {
-      decoded.raw = codec_with_model().decode(frame.method, frame.raw_size, *next.payload,
-                                              &decoded.stats, progress);
-    } else {
-      decoded = queue.finish(progress);
-    }
+    codec::FrameCodec* with_model =
+        codec::needs_model(frame.method) ? &codec_with_model() : nullptr;
+    if (!with_model && !next.started) start_decoding(next);
+    Decoded decoded = time.run(
+        api::frame_progress(options.progress, stats), [&](const codec::Progress& progress) {
+          return with_model ? decode_with(*with_model, next, progress) : queue.finish(progress);
+        });
     parser.check_content(frame, next.number, decoded.raw, *next.payload);
     raw = std::move(decoded.raw);
     api::count_frame(frame.method, decoded.stats, stats);
+  }
+
+  static Decoded decode_with(codec::FrameCodec& codec, const Pending& next,
+                             const codec::Progress& progress) {
+    Decoded decoded;
+    decoded.raw = codec.decode(next.frame.method, next.frame.raw_size, *next.payload,
+                               &decoded.stats, progress);
+    return decoded;
   }
 
   codec::FrameCodec& codec_with_model() {
@@ -196,6 +213,7 @@ struct Reader::State {
     if (needed != loaded) {
       loaded = std::move(needed);
       codec.emplace(loaded);
+      codec->limit_memory(options.max_memory);
     }
     return *codec;
   }
@@ -237,6 +255,7 @@ struct Reader::State {
   bool done = false;
   api::Failure failure;
   Stats stats;
+  api::TimeLimit time;
   api::FrameQueue<Decoded> queue;  // of those pending that need no model, in their order
 };
 

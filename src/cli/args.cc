@@ -50,6 +50,7 @@ struct Raw {
   int verbosity = 0;
   int level = kDefaultLevel;
   std::string range, backend, experts, frame_size, flush, learns;
+  std::string memory, max_output, max_time;
   int lanes = -1, window = 0;
   bool progress = false, no_progress = false;
   bool keep = false;
@@ -125,6 +126,16 @@ void add_reporting(CLI::App& app, Args& args, Raw& raw) {
       ->take_last();
   app.add_flag("--keep-going", args.keep_going,
                "With -d or -t: leave damaged frames out and go on");
+  app.add_option(
+         "-M,--memory,--memlimit", raw.memory,
+         "With -d or -t: most memory that decoding may take besides the model's (4G; 0: any)")
+      ->take_last();
+  app.add_option("--max-output", raw.max_output,
+                 "With -d or -t: most bytes that an archive may hold (0: any)")
+      ->take_last();
+  app.add_option("--max-time", raw.max_time,
+                 "With -d or -t: most seconds that decoding an archive may take")
+      ->take_last();
   app.add_option("--stats", args.stats_path, "Write one JSON object of statistics to this file")
       ->take_last();
   // As gzip's: the last of -q and -v counts.
@@ -151,6 +162,17 @@ void set_action(const Raw& raw, Args& args) {
   if (raw.list) args.action = Action::kList;
 }
 
+void set_limits(const Raw& raw, Args& args) {
+  const bool reads = args.action == Action::kDecompress || args.action == Action::kTest;
+  if (!reads && !(raw.max_output.empty() && raw.max_time.empty())) {
+    throw Error(ErrorKind::kUsage, "--max-output and --max-time go with -d or -t");
+  }
+  // zstd and xz take -M for compression, too, where nothing of an archive is believed.
+  if (!raw.memory.empty()) args.limits.max_memory = parse_size(raw.memory);
+  if (!raw.max_output.empty()) args.limits.max_bytes = parse_size(raw.max_output);
+  if (!raw.max_time.empty()) args.limits.max_seconds = parse_seconds(raw.max_time);
+}
+
 void put_together(const Raw& raw, Args& args) {
   apply_level(raw.level, args.write, args.model);
   set_action(raw, args);
@@ -172,6 +194,7 @@ void put_together(const Raw& raw, Args& args) {
   if (args.keep_going && args.action != Action::kDecompress && args.action != Action::kTest) {
     throw Error(ErrorKind::kUsage, "--keep-going goes with -d or -t");
   }
+  set_limits(raw, args);
   args.verbosity = raw.verbosity;
   if (raw.progress) args.progress = true;
   if (raw.no_progress) args.progress = false;

@@ -25,6 +25,7 @@ struct Args {
   double flush_seconds = 0;      // 0: only at the end
   std::string stats_path;        // "-" is standard output
   std::optional<Range> range;
+  Limits limits;  // of reading
   WriteOptions write;
   ModelOptions model;
 };

@@ -366,6 +366,7 @@ void Session::copy(Source& source, Sink& sink) {
 void Session::decode(Source& source, Sink& sink, const std::string& name) {
   ProgressBar bar(shows_progress(), shown(name), source.seekable() ? source.size() : 0);
   ReadOptions options;
+  static_cast<Limits&>(options) = args_.limits;
   options.range = args_.range;
   options.keep_going = args_.keep_going;
   options.progress = [&](const Stats& stats) { bar.update(stats, false); };

@@ -9,8 +9,10 @@
 #include <system_error>
 #include <utility>
 
+#include "codec/limits.h"
 #include "codec/model_coder.h"
 #include "codec/plain_coder.h"
+#include "codec/plain_mixer.h"
 #include "codec/size_code.h"
 #include "smll/error.h"
 
@@ -163,6 +165,7 @@ class PendingEstimate {
 
 struct FrameCodec::State {
   std::shared_ptr<const LoadedModel> model;
+  std::uint64_t max_memory = 0;
   // Kept for later frames, those used last at the end. All together have no more threads than one
   // that has them all, however many numbers of lanes come.
   struct Kept {
@@ -219,8 +222,20 @@ struct FrameCodec::State {
 
   // Half the lanes each, where that leaves enough of them for both: then one half's units are
   // decoded while the other's model runs, and what waits for memory meets what does not.
-  std::vector<Predictor*> decoding_predictors(int lanes) {
-    return share_threads(model->free_threads() < 2 || lanes < kSplitLanes ? 1 : 2);
+  std::vector<Predictor*> decoding_predictors(std::span<const mix::LaneExtent> lanes,
+                                              mix::Experts experts) {
+    const int count =
+        model->free_threads() < 2 || static_cast<int>(lanes.size()) < kSplitLanes ? 1 : 2;
+    std::size_t bytes = 0;
+    std::vector<std::size_t> sizes;
+    for (const mix::LaneExtent& lane : lanes) {
+      bytes += lane.size;
+      sizes.push_back(lane.size);
+    }
+    check_memory(mix::FrameMixer::memory(experts, mix::Strength::kStrong, bytes) +
+                     model->decoding_memory(sizes, count),
+                 max_memory);
+    return share_threads(count);
   }
 
   // For encoding, a predictor a thread as long as each has a lane: none waits for others. One lane
@@ -245,9 +260,11 @@ struct FrameCodec::State {
                                    Method method, bool compact, FrameStats* stats,
                                    const Progress& progress) {
     need_model();
-    return decode_modelled(
-        payload, raw_size, *model, [this](int lanes) { return decoding_predictors(lanes); },
-        experts(method), compact, stats, progress);
+    const auto predictors = [this, method](std::span<const mix::LaneExtent> lanes) {
+      return decoding_predictors(lanes, experts(method));
+    };
+    return decode_modelled(payload, raw_size, *model, predictors, experts(method), compact, stats,
+                           progress);
   }
 
   // What a frame is likely to take with the model, and whether it is worth the time, from pieces of
@@ -294,6 +311,14 @@ FrameCodec::FrameCodec(std::shared_ptr<const LoadedModel> model)
 FrameCodec::~FrameCodec() = default;
 FrameCodec::FrameCodec(FrameCodec&&) noexcept = default;
 FrameCodec& FrameCodec::operator=(FrameCodec&&) noexcept = default;
+
+void FrameCodec::limit_memory(std::uint64_t bytes) { state_->max_memory = bytes; }
+
+std::uint64_t FrameCodec::memory(Method method, std::size_t raw_size) {
+  return method == Method::kStored || method == Method::kZstd
+             ? 0
+             : PlainMixer::memory(method, raw_size);
+}
 
 bool FrameCodec::wants_model(std::span<const std::uint8_t> data, const FrameOptions& options) {
   if (options.experts == Experts::kCm || options.experts == Experts::kCmFast || data.empty())
@@ -351,7 +376,7 @@ std::vector<std::uint8_t> FrameCodec::decode(Method method, std::size_t raw_size
     case Method::kCmFast:
     case Method::kCm:
     case Method::kCmEnglish:
-      return decode_cm(payload, raw_size, method, false, progress);
+      return decode_cm(payload, raw_size, method, false, progress, state_->max_memory);
     case Method::kLlm:
     case Method::kMixed:
       return state_->decode(payload, raw_size, method, false, stats, progress);
@@ -405,7 +430,7 @@ std::vector<std::uint8_t> FrameCodec::decode_compact(Method method,
     case Method::kCmFast:
     case Method::kCm:
     case Method::kCmEnglish:
-      return decode_cm(payload, limit, method, true, progress);
+      return decode_cm(payload, limit, method, true, progress, state_->max_memory);
     case Method::kLlm:
     case Method::kMixed:
       return state_->decode(payload, limit, method, true, nullptr, progress);

@@ -98,6 +98,12 @@ class FrameCodec {
                                    std::span<const std::uint8_t> payload,
                                    FrameStats* stats = nullptr, const Progress& progress = {});
 
+  // Most memory, in bytes, that decode() and decode_compact() may take for a frame besides the
+  // model and the data itself: Error(kMemory) before more is allocated. 0, as at first: no limit.
+  void limit_memory(std::uint64_t bytes);
+  // What they take for a frame of a method without a model.
+  static std::uint64_t memory(Method method, std::size_t raw_size);
+
   // Small texts in one lane. The payload of a method that needs context or language models tells
   // its own size; that of others does not: decode_compact() takes it as all of `payload` (kStored)
   // or finds it there (kZstd). More than `limit` bytes are refused before they are computed:

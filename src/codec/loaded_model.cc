@@ -130,6 +130,11 @@ class LlamaModel : public LoadedModel {
     return llama::make_predictor({file_, file_->handle.get()}, vocabulary().row_order(),
                                  options_.window, options_.threads);
   }
+  std::uint64_t decoding_memory(std::span<const std::size_t> /*lanes*/,
+                                int predictors) const override {
+    return static_cast<std::uint64_t>(predictors) *
+           llama::predictor_memory(*file_->handle, options_.window);
+  }
 };
 
 class ExactModel : public LoadedModel {
@@ -160,6 +165,11 @@ class ExactModel : public LoadedModel {
     if (threads > 0) options.threads = threads;
     options.learns = options_.learns && may_learn;
     return std::make_unique<exact::Engine>(file_->weights, options);
+  }
+  std::uint64_t decoding_memory(std::span<const std::size_t> lanes, int predictors) const override {
+    exact::EngineOptions options = engine_options_;
+    options.learns = options_.learns;
+    return exact::Engine::memory(*file_->weights, options, lanes, predictors);
   }
 
  private:

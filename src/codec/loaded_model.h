@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "exact/isa.h"
@@ -51,6 +52,11 @@ class LoadedModel {
   // `threads`: 0 means as the options say. `may_learn`: if the options say so.
   virtual std::unique_ptr<Predictor> make_predictor(int threads = 0,
                                                     bool may_learn = true) const = 0;
+
+  // Bytes, at most, of `predictors` predictors that decode lanes of so many bytes of text, without
+  // the model.
+  virtual std::uint64_t decoding_memory(std::span<const std::size_t> lanes,
+                                        int predictors) const = 0;
 
   const std::string& path() const { return path_; }
   const std::string& name() const { return name_; }  // general.name of the GGUF, or the file's name

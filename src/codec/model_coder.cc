@@ -152,7 +152,7 @@ std::vector<std::uint8_t> decode_modelled(std::span<const std::uint8_t> payload,
   if (lanes > model.max_lanes()) {
     throw Error(ErrorKind::kData, "the archive is damaged: it has more lanes than its backend");
   }
-  const std::vector<Predictor*> predictors = predictors_for(lanes);
+  const std::vector<Predictor*> predictors = predictors_for(header.extents);
   if (stats) stats->lanes = lanes;
   mix::FrameMixer mixer(experts, mix::Strength::kStrong, raw_size, header.extents);
   LaneDecoder(coder, header.extents, header.escapes, mixer, model.vocabulary(), predictors,

@@ -69,8 +69,10 @@ class FrameEncoder {
   bool active_ = true;  // some lane may have units left
 };
 
-// Predictors that share the work of decoding so many lanes: at least one, no more than lanes.
-using PredictorsFor = std::function<std::vector<Predictor*>(int lanes)>;
+// Predictors that share the work of decoding these lanes: at least one, no more than lanes. Called
+// before memory is taken that depends on them; may throw.
+using PredictorsFor =
+    std::function<std::vector<Predictor*>(std::span<const mix::LaneExtent> lanes)>;
 
 // Throws Error(kData) where the payload cannot have come from a FrameEncoder. With `compact`,
 // `raw_size` is the most that is allowed (Error(kMemory) above).

@@ -95,9 +95,9 @@ std::vector<std::uint8_t> encode_zstd(std::span<const std::uint8_t> data, int le
 }
 
 std::vector<std::uint8_t> decode_zstd(std::span<const std::uint8_t> payload, std::size_t raw_size) {
+  if (zstd_size(payload, raw_size) != raw_size) damaged("a zstd frame is not valid");
   std::vector<std::uint8_t> out(raw_size);
-  if (zstd_size(payload, raw_size) != raw_size ||
-      ZSTD_findFrameCompressedSize(payload.data(), payload.size()) != payload.size() ||
+  if (ZSTD_findFrameCompressedSize(payload.data(), payload.size()) != payload.size() ||
       ZSTD_decompress(out.data(), out.size(), payload.data(), payload.size()) != raw_size) {
     damaged("a zstd frame is not valid");
   }
@@ -122,9 +122,11 @@ std::vector<std::uint8_t> encode_cm(std::span<const std::uint8_t> data, Method m
 }
 
 std::vector<std::uint8_t> decode_cm(std::span<const std::uint8_t> payload, std::size_t raw_size,
-                                    Method method, bool compact, const Progress& progress) {
+                                    Method method, bool compact, const Progress& progress,
+                                    std::uint64_t max_memory) {
   coder::Decoder coder(payload);
   if (compact) raw_size = take_size(coder, raw_size);
+  check_memory(PlainMixer::memory(method, raw_size), max_memory);
   PlainMixer models(method, raw_size);
   code_bytes(coder, models.mixer(), nullptr, raw_size, progress);
   if (!coder.used_all()) damaged("bytes are left behind a frame's code");

@@ -58,6 +58,16 @@ PlainMixer::PlainMixer(Method method, std::size_t size)
   if (before_ > 0 && !is_kept(before_ + size)) read_english(mixer_);
 }
 
+std::uint64_t PlainMixer::memory(Method method, std::size_t size) {
+  const auto mixer = [](mix::Strength strength, std::size_t bytes) {
+    return mix::FrameMixer::memory(mix::Experts::kCm, strength, bytes);
+  };
+  if (method == Method::kCmFast) return mixer(mix::Strength::kFast, size);
+  if (method == Method::kCm) return mixer(mix::Strength::kStrong, size);
+  const std::size_t whole = common_english().size() + size;
+  return mixer(mix::Strength::kStrong, whole) * (is_kept(whole) ? 2 : 1);
+}
+
 std::vector<std::uint8_t> PlainMixer::bytes() const {
   const std::span<const std::uint8_t> frame = mixer_.bytes().subspan(before_);
   return {frame.begin(), frame.end()};

@@ -6,9 +6,8 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <string>
 
-#include "smll/error.h"
+#include "codec/limits.h"
 
 namespace smll::codec {
 
@@ -31,14 +30,6 @@ std::size_t code_size(Coder& coder, std::size_t size) {
     value = value << 1 | static_cast<std::size_t>(coder.code(32768, size >> (i - 1) & 1));
   }
   return value;
-}
-
-// Throws Error(kMemory) for a size above what the caller allows.
-inline void check_size(std::uint64_t size, std::uint64_t limit) {
-  if (size > limit) {
-    throw Error(ErrorKind::kMemory,
-                "the data is larger than the limit of " + std::to_string(limit) + " bytes");
-  }
 }
 
 // Decodes a size before anything of that size is computed or allocated.

@@ -25,14 +25,24 @@ void fetch(const void* at, std::size_t begin, std::size_t end) {
   for (std::size_t i = begin / 64 * 64; i < end; i += 64) __builtin_prefetch(bytes + i, 0, 2);
 }
 
+// A window can straddle one tile more at each end, and the block's queries add up to kQueryBlock.
+std::size_t score_stride(int window) {
+  return static_cast<std::size_t>((window + kQueryBlock) / kTile * kTile + 3 * kTile);
+}
+
 }  // namespace
+
+std::uint64_t Attention::memory(const KvLayout& layout, int group, int window) {
+  const auto rows = static_cast<std::uint64_t>(kQueryBlock * group);
+  return rows *
+         (sizeof(float) * static_cast<std::uint64_t>(score_stride(window)) +
+          sizeof(std::int16_t) * kSegment + 8 * static_cast<std::uint64_t>(layout.head_dim) + 256);
+}
 
 Attention::Attention(const Kernels& kernels, const KvLayout& layout, int group, int window)
     : kernels_(kernels),
       layout_(layout),
-      // A window can straddle one tile more at each end, and the block's queries add up to
-      // kQueryBlock.
-      score_stride_((window + kQueryBlock) / kTile * kTile + 3 * kTile),
+      score_stride_(score_stride(window)),
       query_(kQueryBlock * group, layout.head_dim),
       first_query_(kQueryBlock * group, layout.head_dim),
       scores_(kQueryBlock * group * score_stride_),

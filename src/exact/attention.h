@@ -47,6 +47,8 @@ struct AttentionTask {
 class Attention {
  public:
   Attention(const Kernels& kernels, const KvLayout& layout, int group, int window);
+  // Bytes that one takes, nearly.
+  static std::uint64_t memory(const KvLayout& layout, int group, int window);
 
   void run(const AttentionTask& task);
 

@@ -98,7 +98,7 @@ Engine::Engine(std::shared_ptr<const model::Model> model, const EngineOptions& o
               model_->rope_factors()),
       pool_(options.threads),
       learns_(options.learns) {
-  if (window_ < 2 || window_ > 65536) {
+  if (window_ < kMinWindow || window_ > kMaxWindow) {
     throw Error(ErrorKind::kUsage, "the window must be between 2 and 65536 tokens");
   }
   const HyperParameters& h = model_->hyper();
@@ -109,6 +109,29 @@ Engine::Engine(std::shared_ptr<const model::Model> model, const EngineOptions& o
 }
 
 Engine::~Engine() = default;
+
+std::uint64_t Engine::memory(const model::Model& model, const EngineOptions& options,
+                             std::span<const std::size_t> lane_tokens, int engines) {
+  const HyperParameters& h = model.hyper();
+  const KvLayout layout(h.head_dim);
+  std::uint64_t bytes = 0;
+  for (const std::size_t tokens : lane_tokens) {
+    const auto capacity = static_cast<std::uint64_t>(options.window) + kMaxRows;
+    bytes += KvCache::memory(layout, h.layers * h.kv_heads,
+                             std::min<std::uint64_t>(tokens + 1, capacity));
+  }
+  const int threads = thread_count(options.threads);
+  bytes += Attention::memory(layout, h.heads / h.kv_heads, options.window) *
+           static_cast<std::uint64_t>(threads + engines);
+  // A row of a workspace: at most three floats for each of what it computes, and the logits.
+  const auto row = static_cast<std::uint64_t>(h.width + (h.heads + 2 * h.kv_heads) * h.head_dim +
+                                              h.ffn_width + 4 * h.head_dim);
+  const auto logits = static_cast<std::uint64_t>(model.head().tiles) * kTile;
+  bytes += static_cast<std::uint64_t>(engines) * sizeof(float) *
+           (3 * kMaxRows * row + kHeadRows * logits);
+  if (options.learns) bytes += Learner::memory(model, threads);
+  return bytes;
+}
 
 std::size_t Engine::rows() const { return static_cast<std::size_t>(model_->head().outputs); }
 int Engine::max_lanes() const { return learns_ ? 1 : kMaxLanes; }

@@ -28,10 +28,13 @@ inline constexpr std::uint32_t kLearningVersion = 2;
 // Positions a lane attends to, unless set.
 inline constexpr int kDefaultWindow = 2048;
 
+// The least and the most of them.
+inline constexpr int kMinWindow = 2, kMaxWindow = 65536;
+
 struct EngineOptions {
   Isa isa = Isa::kAuto;
   int threads = 0;              // 0: one per processor
-  int window = kDefaultWindow;  // 2 .. 65536
+  int window = kDefaultWindow;  // kMinWindow .. kMaxWindow
   bool learns = false;          // from the tokens it is fed (exact/learner.h); one lane only
   // Only for make_engine: token ids of the logits in the order wanted; empty means all in order.
   std::span<const Token> row_order;
@@ -43,6 +46,10 @@ class Engine final : public Predictor {
   // Throws Error(kUsage) for an instruction set that is not supported or a window out of range.
   Engine(std::shared_ptr<const model::Model> model, const EngineOptions& options);
   ~Engine() override;
+  // Bytes, at most, that `engines` engines take which share the options' threads and lanes that are
+  // fed so many tokens each, besides the model. A token more a lane, the first, is counted in.
+  static std::uint64_t memory(const model::Model& model, const EngineOptions& options,
+                              std::span<const std::size_t> lane_tokens, int engines);
 
   std::size_t rows() const override;
   int max_lanes() const override;

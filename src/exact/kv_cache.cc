@@ -13,12 +13,24 @@ KvLayout::KvLayout(int head_dim_in)
       values_offset(scales_offset + kSegment * sizeof(float)),
       part_bytes(values_offset + static_cast<std::size_t>(kSegment) * head_dim) {}
 
+namespace {
+
+// Of position 0, kept beside the ring.
+std::size_t first_bytes(const KvLayout& layout) { return layout.tile_bytes + layout.head_dim + 64; }
+
+}  // namespace
+
 KvCache::KvCache(const KvLayout& layout, int parts, int capacity)
     : layout_(layout),
       parts_(parts),
       segments_((capacity + kSegment - 1) / kSegment),
-      first_bytes_(layout.tile_bytes + layout.head_dim + 64),
+      first_bytes_(first_bytes(layout)),
       ring_(segments_) {}
+
+std::uint64_t KvCache::memory(const KvLayout& layout, int parts, std::uint64_t positions) {
+  const std::uint64_t segments = (positions + kSegment - 1) / kSegment;
+  return (segments * layout.part_bytes + first_bytes(layout)) * static_cast<std::uint64_t>(parts);
+}
 
 void KvCache::clear() {
   first_ = {};

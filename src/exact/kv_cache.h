@@ -34,6 +34,9 @@ class KvCache {
   // Holds at least `capacity` positions for each of `parts` = layers * key heads.
   KvCache(const KvLayout& layout, int parts, int capacity);
 
+  // Bytes that so many positions take.
+  static std::uint64_t memory(const KvLayout& layout, int parts, std::uint64_t positions);
+
   // Frees everything; the next position is 0.
   void clear();
   // Makes room for positions [first, first + count). Memory grows a segment at a time.

@@ -121,6 +121,29 @@ Learner::Learner(std::shared_ptr<const model::Model> model, const Context& conte
 
 Learner::~Learner() = default;
 
+std::uint64_t Learner::memory(const model::Model& model, int threads) {
+  const model::HyperParameters& h = model.hyper();
+  std::uint64_t weights = 0;
+  for (int i = h.layers / 2; i < h.layers; ++i) {
+    const LayerMatrices& m = model.layers()[static_cast<std::size_t>(i)].matrices;
+    for (const PackedMatrix* matrix :
+         {&m.query, &m.key, &m.value, &m.output, &m.gate, &m.up, &m.down}) {
+      weights += static_cast<std::uint64_t>(matrix->tiles) * kTile * matrix->blocks * kBlock;
+    }
+  }
+  // Each as a float, with the mean of its gradients' squares, and packed.
+  const std::uint64_t learned =
+      weights * (2 * sizeof(float)) + weights / (kTile * kBlock) * kS8BlockBytes;
+  const auto row =
+      static_cast<std::uint64_t>(3 * h.width + 3 * h.heads * h.head_dim + 3 * h.ffn_width);
+  const auto logits = static_cast<std::uint64_t>(model.head().tiles) * kTile;
+  const std::uint64_t rows =
+      kStep * sizeof(float) * (row * static_cast<std::uint64_t>(h.layers) + logits);
+  const auto scratch = sizeof(float) * (kTile * static_cast<std::uint64_t>(h.ffn_width + h.width) +
+                                        kHeadStrip * kTaskColumns + logits);
+  return learned + rows + scratch * static_cast<std::uint64_t>(threads);
+}
+
 // Not before it is needed: short texts do without.
 void Learner::start(Layer& layer) {
   const LayerMatrices& from = layer.original.matrices;

@@ -40,6 +40,8 @@ class Learner {
   // Takes 9 bytes of memory for each weight that learns, from the first step on.
   Learner(std::shared_ptr<const model::Model> model, const Context& context);
   ~Learner();
+  // Bytes that one takes once it has learned, nearly.
+  static std::uint64_t memory(const model::Model& model, int threads);
 
   // The lowest layer that learns.
   int first_layer() const { return first_layer_; }

@@ -32,6 +32,13 @@ void require_threads(int count) {
   }
 }
 
+constexpr int kBatch = 256;  // tokens computed at once
+
+int context_size(const llama_model& model, int window) {
+  const int trained = llama_model_n_ctx_train(&model);
+  return std::max(16, trained > 0 ? std::min(window, trained) : window);
+}
+
 // Feeds one token of one lane at a time, on both sides: llama.cpp's results change with the shape
 // of a batch. When a context is full its first token and the newer half stay and are computed anew,
 // since an evicted K/V entry cannot be taken out of those that were computed with it in view.
@@ -40,8 +47,7 @@ class LlamaPredictor : public Predictor {
   LlamaPredictor(std::shared_ptr<const llama_model> model, std::span<const Token> row_order,
                  int window, int threads)
       : model_(std::move(model)), row_order_(row_order.begin(), row_order.end()), row_(rows()) {
-    const int trained = llama_model_n_ctx_train(model_.get());
-    window_ = std::max(16, trained > 0 ? std::min(window, trained) : window);
+    window_ = context_size(*model_, window);
     threads_ = thread_count(threads);
   }
 
@@ -80,7 +86,7 @@ class LlamaPredictor : public Predictor {
     llama_context_params params = llama_context_default_params();
     params.n_ctx = static_cast<std::uint32_t>(window_);
     params.n_batch = static_cast<std::uint32_t>(window_);
-    params.n_ubatch = 256;
+    params.n_ubatch = kBatch;
     params.n_threads = threads_;
     params.n_threads_batch = threads_;
     params.no_perf = true;
@@ -131,6 +137,19 @@ std::string set_up(int threads) {
       fmt::format("{} {} {}", ggml_version(), ggml_commit(), llama_print_system_info());
   const std::uint32_t hash = XXH32(build.data(), build.size(), 0) & 0xffffff;
   return fmt::format("{}t{:06x}", thread_count(threads), hash);
+}
+
+std::uint64_t predictor_memory(const llama_model& model, int window) {
+  const auto width = static_cast<std::uint64_t>(llama_model_n_embd(&model));
+  const auto heads = static_cast<std::uint64_t>(std::max(1, llama_model_n_head(&model)));
+  const auto kv_heads = static_cast<std::uint64_t>(llama_model_n_head_kv(&model));
+  const auto layers = static_cast<std::uint64_t>(llama_model_n_layer(&model));
+  const auto vocabulary =
+      static_cast<std::uint64_t>(llama_vocab_n_tokens(llama_model_get_vocab(&model)));
+  const auto positions = static_cast<std::uint64_t>(context_size(model, window));
+  // Keys and values of two bytes each; what is computed for a batch, a dozen rows in floats.
+  const std::uint64_t cache = positions * layers * 2 * width * kv_heads / heads * 2;
+  return cache + kBatch * sizeof(float) * (12 * width + vocabulary) + positions * sizeof(float);
 }
 
 std::unique_ptr<Predictor> make_predictor(std::shared_ptr<const llama_model> model,

@@ -2,6 +2,7 @@
 // machine.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -18,5 +19,9 @@ std::string set_up(int threads);
 std::unique_ptr<Predictor> make_predictor(std::shared_ptr<const llama_model> model,
                                           std::span<const Token> row_order, int window,
                                           int threads);
+
+// Bytes that a predictor takes besides the model, nearly: llama.cpp does not tell before it has
+// them.
+std::uint64_t predictor_memory(const llama_model& model, int window);
 
 }  // namespace smll::llama

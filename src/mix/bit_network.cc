@@ -43,7 +43,14 @@ int order2_bits(size_t frame_bytes) {
   return std::clamp(static_cast<int>(std::bit_width(frame_bytes)) - 2, 6, 16);
 }
 
+size_t order1_contexts(size_t frame_bytes) { return frame_bytes < kSmallFrame ? 256 : 65536; }
+
 }  // namespace
+
+uint64_t BitNetwork::memory(size_t frame_bytes) {
+  return ProbMap::memory(order1_contexts(frame_bytes)) +
+         ProbMap::memory(size_t{1} << order2_bits(frame_bytes));
+}
 
 BitNetwork::BitNetwork(size_t experts, bool with_model, size_t frame_bytes)
     : with_model_(with_model),
@@ -52,7 +59,7 @@ BitNetwork::BitNetwork(size_t experts, bool with_model, size_t frame_bytes)
              !with_model                ? kRatesAlone
              : frame_bytes < kShortText ? kRatesShortText
                                         : kRatesWithModel),
-      order1_mask_(frame_bytes < kSmallFrame ? 255 : 65535),
+      order1_mask_(order1_contexts(frame_bytes) - 1),
       by_order1_(order1_mask_ + 1, 20, 255),
       by_order2_(size_t{1} << order2_bits(frame_bytes), 20, 255),
       by_model_(with_model ? kConfidences * kDepths : 1, 30, 500),

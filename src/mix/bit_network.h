@@ -27,6 +27,8 @@ class BitNetwork {
   // `experts`: inputs of context and match models. With a model, it alone
   // counts at first.
   BitNetwork(size_t experts, bool with_model, size_t frame_bytes);
+  // Bytes of the tables that grow with the frame.
+  static uint64_t memory(size_t frame_bytes);
   // Inputs of the experts go here.
   int16_t* inputs() { return mixer_.inputs() + kOwnInputs; }
   uint32_t predict(const BitSituation& situation, uint32_t model_p);

@@ -49,6 +49,15 @@ ContextBank::ContextBank(uint32_t networks, uint64_t leave_out, size_t frame_byt
   }
 }
 
+uint64_t ContextBank::memory(uint32_t networks, size_t frame_bytes) {
+  uint64_t bytes = 0;
+  for (const ContextRow& row : context_rows()) {
+    if ((row.networks & networks) == 0) continue;
+    bytes += sizeof(HashedSlots::Bucket) << slot_bits(frame_bytes, row.bits);
+  }
+  return bytes;
+}
+
 void ContextBank::start_byte(Cursor& cursor, const LaneHistory& history) {
   for (size_t i = 0; i < contexts_.size(); ++i) {
     const uint64_t hash = mix_hash(contexts_[i].hash(history), contexts_[i].salt);

@@ -36,6 +36,9 @@ class ContextBank {
   // context_rows()).
   ContextBank(uint32_t networks, uint64_t leave_out, size_t frame_bytes);
 
+  // Bytes of the tables.
+  static uint64_t memory(uint32_t networks, size_t frame_bytes);
+
   size_t input_count() const { return contexts_.size() * kInputsEach; }
   // To be called when a lane's next byte begins, with its history.
   void start_byte(Cursor& cursor, const LaneHistory& history);

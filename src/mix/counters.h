@@ -101,6 +101,8 @@ class ProbMap {
   // Nodes adapt as moving means of `limit` (<= 1023) updates, the first ones no
   // faster than the `start`-th, so that a young map stays near the identity.
   ProbMap(size_t contexts, uint32_t start, uint32_t limit);
+  // Bytes of a map.
+  static uint64_t memory(size_t contexts) { return contexts * kNodes * sizeof(AdaptiveProb); }
   // Refined probability (1..65535) of a stretch within +-kStretchMax; update()
   // trains where it looked.
   uint32_t refine(int stretch_in, size_t context);

@@ -26,10 +26,16 @@ std::vector<int32_t> start_weights(size_t contexts, bool short_text) {
   return weights;
 }
 
+int slot_bits(size_t frame_bytes) {
+  return std::clamp(static_cast<int>(std::bit_width(frame_bytes)) + 2, 8, 21);
+}
+
 }  // namespace
 
+uint64_t EndModel::memory(size_t frame_bytes) { return sizeof(Slot) << slot_bits(frame_bytes); }
+
 EndModel::EndModel(size_t frame_bytes)
-    : shift_(64 - std::clamp(static_cast<int>(std::bit_width(frame_bytes)) + 2, 8, 21)),
+    : shift_(64 - slot_bits(frame_bytes)),
       slots_(size_t{1} << (64 - shift_)),
       by_state_(kContexts, HistoryMap()),
       repeat_trust_(32, AdaptiveProb(60000, 2)),

@@ -19,6 +19,8 @@ namespace smll::mix {
 class EndModel {
  public:
   explicit EndModel(size_t frame_bytes);
+  // Bytes of its table.
+  static uint64_t memory(size_t frame_bytes);
   // `repeat`: -1 nothing known, else whether a token ended at the matching
   // place; `repeat_bucket` is MatchModel::bucket().
   uint32_t predict(const LaneHistory& history, uint32_t model_p, int repeat,

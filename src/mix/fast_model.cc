@@ -19,6 +19,12 @@ int slot_bits(size_t frame_bytes) {
   return std::clamp(static_cast<int>(std::bit_width(frame_bytes * 10)), 8, 22);
 }
 
+int match_bits(size_t frame_bytes) {
+  return std::clamp(static_cast<int>(std::bit_width(frame_bytes)), 6, 18);
+}
+
+size_t order1_contexts(size_t frame_bytes) { return frame_bytes < kSmallFrame ? 256 : 65536; }
+
 }  // namespace
 
 FastModel::FastModel(size_t frame_bytes, size_t lanes)
@@ -26,10 +32,15 @@ FastModel::FastModel(size_t frame_bytes, size_t lanes)
       slots_(size_t{1} << slot_bits(frame_bytes)),
       order1_(65536, 0),
       lanes_(lanes),
-      match_(7, std::clamp(static_cast<int>(std::bit_width(frame_bytes)), 6, 18)),
+      match_(7, match_bits(frame_bytes)),
       weights_((256 + kMatchVectors) * kInputs, kWeightOne * 2 / 10),
-      order1_mask_(frame_bytes < kSmallFrame ? 255 : 65535),
+      order1_mask_(order1_contexts(frame_bytes) - 1),
       by_order1_(order1_mask_ + 1, 20, 255) {}
+
+uint64_t FastModel::memory(size_t frame_bytes) {
+  return (sizeof(Slot) << slot_bits(frame_bytes)) + MatchModel::memory(match_bits(frame_bytes)) +
+         ProbMap::memory(order1_contexts(frame_bytes));
+}
 
 uint32_t FastModel::find(uint64_t hash) {
   const auto first = static_cast<uint32_t>(hash >> shift_);

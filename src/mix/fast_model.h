@@ -20,6 +20,8 @@ namespace smll::mix {
 class FastModel {
  public:
   FastModel(size_t frame_bytes, size_t lanes);
+  // Bytes of the tables.
+  static uint64_t memory(size_t frame_bytes);
   uint32_t predict(size_t lane);
   void update(size_t lane, int bit);
   // To be called when the lane's byte, the last of `lanes[lane].known`, is

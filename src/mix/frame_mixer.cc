@@ -26,6 +26,9 @@ uint32_t networks_of(Experts experts) {
   return experts == Experts::kCm ? kAloneContext : kMixedContext | kTokenContext;
 }
 
+// Mixers' weights and all else that does not grow with the frame.
+constexpr uint64_t kFixedMemory = uint64_t{4} << 20;
+
 uint32_t clamp_p(uint32_t p) { return std::clamp<uint32_t>(p, 1, kProbOne - 1); }
 
 }  // namespace
@@ -241,6 +244,20 @@ FrameMixer::FrameMixer(Experts experts, Strength strength, size_t frame_bytes,
 FrameMixer::FrameMixer(const FrameMixer& learned, size_t frame_bytes)
     : impl_(std::make_unique<Impl>(*learned.impl_, frame_bytes)) {}
 FrameMixer::~FrameMixer() = default;
+
+uint64_t FrameMixer::memory(Experts experts, Strength strength, size_t frame_bytes) {
+  const uint64_t fixed = frame_bytes * 2 + kFixedMemory;
+  if (experts == Experts::kLlm) return fixed;
+  if (experts == Experts::kCm && strength == Strength::kFast) {
+    return fixed + FastModel::memory(frame_bytes);
+  }
+  const uint64_t beside_model =  // the bytes of its tokens have a network of their own
+      experts == Experts::kAll ? EndModel::memory(frame_bytes) + BitNetwork::memory(frame_bytes)
+                               : 0;
+  return fixed + beside_model + BitNetwork::memory(frame_bytes) +
+         ContextBank::memory(networks_of(experts), frame_bytes) +
+         kMatchModels * MatchModel::memory(match_bits(frame_bytes));
+}
 
 int FrameMixer::size_class(size_t frame_bytes) { return std::bit_width(frame_bytes); }
 

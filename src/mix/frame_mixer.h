@@ -58,6 +58,9 @@ class FrameMixer {
   FrameMixer(const FrameMixer&) = delete;
   FrameMixer& operator=(const FrameMixer&) = delete;
 
+  // Bytes that a mixer takes at most; what is not touched of its tables costs nothing.
+  static uint64_t memory(Experts experts, Strength strength, size_t frame_bytes);
+
   // Frames of one class have tables of the same sizes.
   static int size_class(size_t frame_bytes);
 

@@ -38,6 +38,8 @@ class MatchModel {
   static constexpr size_t kInputs = 2;
 
   MatchModel(uint32_t min_length, int hash_bits);
+  // Bytes of its table.
+  static uint64_t memory(int hash_bits) { return sizeof(Place) << hash_bits; }
   // To be called after each byte of a lane.
   void advance(Cursor& cursor, std::span<const uint8_t> bytes, std::span<const LaneBytes> lanes,
                size_t lane);

@@ -1,6 +1,7 @@
 """A reader that had failed could be read on, and then ended as if all had been whole, without the lost bytes; a writer
 that had failed could be written on and finished, and made an archive that lacks what was lost."""
 
+import contextlib
 import io
 
 import pytest
@@ -61,13 +62,19 @@ class Fails(io.RawIOBase):
         return len(data)
 
 
+def read_on(file):
+    for _ in range(300):
+        assert file.read1(1000), "the file ended"
+
+
 def test_what_the_source_raised_stays_too(cache):
     source = Fails(compressed(lines(200_000)), at=30)
     file = smll.open(source, compressor=smll.Compressor(level=1))
-    for _ in range(3):
-        with pytest.raises(OSError, match="the cable fell out"):
-            for _ in range(300):
-                assert file.read1(1000)
+    with pytest.raises(OSError, match="the cable fell out"):
+        read_on(file)
+    for _ in range(2):
+        with pytest.raises((OSError, smll.Error)):
+            read_on(file)
 
 
 def test_a_failed_writer_makes_no_whole_archive(cache):
@@ -79,8 +86,12 @@ def test_a_failed_writer_makes_no_whole_archive(cache):
             file.write(lines(3000))
             file.flush()
 
-    for call in (work, work, lambda: file.write(b"more"), file.flush, file.close):
-        with pytest.raises(OSError, match="the cable fell out"):
+    with pytest.raises(OSError, match="the cable fell out"):
+        work()
+    for call in (work, lambda: file.write(b"more"), file.flush):
+        with pytest.raises((OSError, smll.Error)):
             call()
+    with contextlib.suppress(OSError, smll.Error):
+        file.close()
     with pytest.raises(smll.Error):
         smll.open(io.BytesIO(bytes(sink.out)), compressor=smll.Compressor(level=1)).read()

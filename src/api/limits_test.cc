@@ -1,0 +1,122 @@
+// Data that asks for more than it may have is refused before it gets it.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "api/frame_queue.h"
+#include "smll/smll.h"
+
+namespace smll {
+namespace {
+
+Model no_model() {
+  ModelOptions options;
+  options.download = false;
+  options.threads = 3;
+  return Model(options);
+}
+
+Bytes text(std::size_t size) {
+  Bytes data;
+  for (int line = 0; data.size() < size; ++line) {
+    const std::string words = "line " + std::to_string(line * 7919 % 1000) + " of a text\n";
+    data.insert(data.end(), words.begin(), words.end());
+  }
+  data.resize(size);
+  return data;
+}
+
+Bytes compressed(std::size_t size, Experts experts = Experts::kCm) {
+  WriteOptions options;
+  options.experts = experts;
+  return Compressor(no_model(), options).compress(text(size));
+}
+
+// Kind and message of the Error that decompressing throws; "" when it throws none.
+std::string error_of(const Bytes& archive, const Limits& limits) {
+  try {
+    Compressor(no_model()).decompress(archive, limits);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kMemory) << error.what();
+    return error.what();
+  }
+  return "";
+}
+
+constexpr std::size_t kFile = 70000, kCompact = 5000;
+
+TEST(Limits, MemoryIsAskedForBeforeItIsTaken) {
+  for (const std::size_t size : {kFile, kCompact}) {
+    const Bytes archive = compressed(size);
+    const std::string message = error_of(archive, {.max_memory = std::uint64_t{10} << 20});
+    EXPECT_NE(message.find("-M "), std::string::npos) << message;
+    // What the message says to allow is enough.
+    const std::uint64_t enough = std::stoull(message.substr(message.find("-M ") + 3));
+    EXPECT_EQ(error_of(archive, {.max_memory = enough << 20}), "");
+    EXPECT_NE(error_of(archive, {.max_memory = (enough - 1) << 20}), "");
+    EXPECT_EQ(error_of(archive, {.max_memory = 0}), "");
+    EXPECT_EQ(error_of(archive, {}), "");
+  }
+}
+
+TEST(Limits, TimeIsLimited) {
+  for (const Experts experts : {Experts::kCm, Experts::kCmFast}) {
+    for (const std::size_t size : {kFile, kCompact}) {
+      const Bytes archive = compressed(size, experts);
+      const std::string message = error_of(archive, {.max_seconds = 1e-9});
+      EXPECT_NE(message.find("--max-time"), std::string::npos) << message;
+      EXPECT_EQ(error_of(archive, {.max_seconds = 86400}), "");
+    }
+  }
+}
+
+TEST(Limits, SalvagingDoesNotPassThem) {
+  Bytes archive = compressed(kFile);
+  archive[archive.size() / 2] ^= 1;
+  for (const Limits& limits :
+       {Limits{.max_bytes = 10}, Limits{.max_memory = 1 << 20}, Limits{.max_seconds = 1e-9}}) {
+    ReadOptions options;
+    static_cast<Limits&>(options) = limits;
+    options.keep_going = true;
+    MemorySource source(archive);
+    Reader reader(no_model(), options, source);
+    Bytes part(100000);
+    EXPECT_THROW(reader.read(part), Error);
+    EXPECT_THROW(reader.read(part), Error);
+  }
+}
+
+TEST(Limits, FramesThatDoNotFitTogetherWait) {
+  const Bytes data = text(400000);
+  WriteOptions write;
+  write.experts = Experts::kCmFast;
+  write.frame_size = 50000;
+  MemorySink sink;
+  Writer writer(no_model(), write, sink);
+  writer.write(data);
+  writer.finish();
+  ReadOptions options;
+  options.max_memory = std::uint64_t{21} << 20;  // a frame takes 20
+  MemorySource source(sink.bytes());
+  Reader reader(no_model(), options, source);
+  Bytes all, part(100000);
+  while (const std::size_t got = reader.read(part)) {
+    all.insert(all.end(), part.begin(), part.begin() + static_cast<std::ptrdiff_t>(got));
+  }
+  EXPECT_EQ(all, data);
+}
+
+TEST(FrameQueue, TellsWhetherMemoryIsLeft) {
+  api::FrameQueue<int> queue(2, 100);
+  EXPECT_TRUE(queue.has_memory(1000));  // nothing else runs
+  const auto work = [](const codec::Progress&) { return 7; };
+  queue.start(1, work, 60);
+  EXPECT_TRUE(queue.has_memory(40));
+  EXPECT_FALSE(queue.has_memory(41));
+  EXPECT_FALSE(queue.has_memory(UINT64_MAX));
+  EXPECT_EQ(queue.finish({}), 7);
+  EXPECT_TRUE(queue.has_memory(UINT64_MAX));
+}
+
+}  // namespace
+}  // namespace smll
