@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -49,8 +50,16 @@ smll::WriteOptions make_write_options(const std::string& experts, int lanes) {
   return options;
 }
 
-smll::ReadOptions make_read_options(std::uint64_t start) {
+// max_bytes, max_memory, max_seconds of smll::Limits.
+using LimitsTuple = std::tuple<std::uint64_t, std::uint64_t, double>;
+
+smll::Limits make_limits(const LimitsTuple& limits) {
+  return {std::get<0>(limits), std::get<1>(limits), std::get<2>(limits)};
+}
+
+smll::ReadOptions make_read_options(std::uint64_t start, const LimitsTuple& limits) {
   smll::ReadOptions options;
+  static_cast<smll::Limits&>(options) = make_limits(limits);
   if (start != 0) options.range = smll::Range{start};
   options.progress = signal_check;
   return options;
@@ -68,12 +77,12 @@ py::bytes compress(const smll::Compressor& self, const py::object& data) {
 }
 
 py::bytes decompress(const smll::Compressor& self, const py::object& data,
-                     std::uint64_t max_bytes) {
+                     const LimitsTuple& limits) {
   const StableBytes bytes(data);
   smll::Bytes result;
   {
     const Released released;
-    result = self.decompress(bytes.view(), max_bytes);
+    result = self.decompress(bytes.view(), make_limits(limits));
   }
   return to_python(result);
 }
@@ -116,8 +125,9 @@ class PythonWriter {
 // A reader and its source. Calls of several threads wait for each other.
 class PythonReader {
  public:
-  PythonReader(const smll::Model& model, py::object file, std::uint64_t start)
-      : source_(std::move(file)), reader_(model, make_read_options(start), source_) {}
+  PythonReader(const smll::Model& model, py::object file, std::uint64_t start,
+               const LimitsTuple& limits)
+      : source_(std::move(file)), reader_(model, make_read_options(start, limits), source_) {}
 
   std::size_t read_into(const py::object& buffer) {
     const BufferView out(buffer, PyBUF_WRITABLE);
@@ -226,6 +236,7 @@ void register_error(py::module_& module) {
 PYBIND11_MODULE(_smll_of_main, module) {
   module.doc() = "The C++ side of smll.";
   module.attr("__version__") = smll::version();
+  module.attr("DEFAULT_MAX_MEMORY") = smll::kDefaultMaxMemory;
   module.attr("COMPACT_LIMIT") = smll::kCompactLimit;
   register_error(module);
 
@@ -252,8 +263,8 @@ PYBIND11_MODULE(_smll_of_main, module) {
       .def("check_reentry", &PythonWriter::check_reentry);
 
   py::class_<PythonReader>(module, "Reader")
-      .def(py::init<const smll::Model&, py::object, std::uint64_t>(), py::arg("model"),
-           py::arg("file"), py::arg("start"))
+      .def(py::init<const smll::Model&, py::object, std::uint64_t, const LimitsTuple&>(),
+           py::arg("model"), py::arg("file"), py::arg("start"), py::arg("limits"))
       .def("readinto", &PythonReader::read_into);
 
   module.def("set_main_thread", [](unsigned long ident) { main_thread = ident; });

@@ -36,6 +36,13 @@ class Compressor:
         learn: let the model learn from what it codes: smaller, slower, one lane; overrides the level's.
         isa: "scalar", "avx2", "avx512", "amx" or "neon"; None lets the machine choose.
         download: get the default model when compressing needs it and it is not in the cache.
+        max_bytes: refuse to restore more bytes than this at once; 0 means no limit.
+        max_memory: refuse what takes more bytes of memory than this to restore, besides the model; 0 means no limit,
+            None 4 GiB, which is twice what is made with the default model at any level.
+        max_seconds: give up restoring after this time; 0 means no limit.
+
+    The last three are for data that comes from others, which may be made to cost much: what passes a limit raises
+    Error of the kind "memory". They count for the files that are opened with the compressor, too.
 
     Raises:
         Error: from every method; its `kind` is "data", "usage", "model", "io" or "memory".
@@ -54,6 +61,9 @@ class Compressor:
         learn: Optional[bool] = None,
         isa: Optional[str] = None,
         download: bool = True,
+        max_bytes: int = 0,
+        max_memory: Optional[int] = None,
+        max_seconds: float = 0,
     ) -> None:
         self._options: Dict[str, Any] = {
             "level": level,
@@ -65,7 +75,11 @@ class Compressor:
             "learn": learn,
             "isa": isa,
             "download": download,
+            "max_bytes": max_bytes,
+            "max_memory": max_memory,
+            "max_seconds": max_seconds,
         }
+        self._limits = (max_bytes, _smll.DEFAULT_MAX_MEMORY if max_memory is None else max_memory, max_seconds)
         level_experts, level_lanes, level_window, level_learn = _smll.level(level, backend, lanes)
         self._spec = os.fsdecode(model_path) if model_path is not None else ""
         settings = ModelSettings(
@@ -117,9 +131,10 @@ class Compressor:
         """Restore text. Raises UnicodeDecodeError when what was compressed is not UTF-8."""
         return self.decompress_bytes(data).decode("utf-8", _UTF8_ERRORS)
 
-    def decompress_bytes(self, data: BytesLike, max_bytes: int = 0) -> bytes:
-        """Restore bytes; refuses to give more than `max_bytes` of them when that is not 0."""
-        return self._open_engine().compressor.decompress(data, max_bytes)
+    def decompress_bytes(self, data: BytesLike, max_bytes: Optional[int] = None) -> bytes:
+        """Restore bytes; `max_bytes` overrides the compressor's."""
+        limits = self._limits if max_bytes is None else (max_bytes, *self._limits[1:])
+        return self._open_engine().compressor.decompress(data, limits)
 
     def explain(self, data: Union[str, BytesLike], guesses: int = 5) -> List[TokenCost]:
         """What each token of a text of up to 1 MiB costs, in order, with the model's best guesses at its place."""

@@ -17,6 +17,10 @@ _KEPT = 2
 _VARIABLES = ("SMLL_MODEL", "SMLL_CACHE", "XDG_CACHE_HOME", "HOME")
 
 
+# max_bytes, max_memory, max_seconds of a Compressor.
+Limits = Tuple[int, int, float]
+
+
 class ModelSettings(NamedTuple):
     """The arguments of `_smll.Model`."""
 
@@ -38,8 +42,8 @@ class Engine:
         self.lanes = lanes
         self.compressor = _smll.Compressor(model, experts, lanes)
 
-    def reader(self, file: object, start: int) -> _smll.Reader:
-        return _smll.Reader(self.model, file, start)
+    def reader(self, file: object, start: int, limits: Limits) -> _smll.Reader:
+        return _smll.Reader(self.model, file, start, limits)
 
     def writer(self, file: object) -> _smll.Writer:
         return _smll.Writer(self.model, file, self.experts, self.lanes)

@@ -8,7 +8,7 @@ from typing import IO, Any, Literal, NoReturn, Optional, Union, cast, overload
 
 from . import _smll
 from ._compressor import Compressor
-from ._engine import Engine, keep
+from ._engine import Engine, Limits, keep
 
 _READ_SIZE = 256 * 1024
 # To go farther than this, the frames between are passed over.
@@ -24,13 +24,14 @@ FileLike = Union[str, bytes, "os.PathLike[str]", IO[bytes]]
 class _RawReader(io.RawIOBase):
     """The uncompressed bytes of a file, from its position on."""
 
-    def __init__(self, engine: Engine, file: IO[bytes]) -> None:
+    def __init__(self, engine: Engine, file: IO[bytes], limits: Limits) -> None:
         self._engine = engine
+        self._limits = limits
         self._file = file
         self._seekable = bool(file.seekable()) if hasattr(file, "seekable") else False
         self._begin = file.tell() if self._seekable else 0
         self._position = 0
-        self._reader: Optional[_smll.Reader] = engine.reader(file, 0)
+        self._reader: Optional[_smll.Reader] = engine.reader(file, 0, limits)
 
     def readable(self) -> bool:
         return True
@@ -44,7 +45,7 @@ class _RawReader(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         if self._reader is None:
             self._file.seek(self._begin)
-            self._reader = self._engine.reader(self._file, self._position)
+            self._reader = self._engine.reader(self._file, self._position, self._limits)
         try:
             size = self._reader.readinto(buffer)
         except BaseException:
@@ -138,10 +139,9 @@ class SmllFile(io.BufferedIOBase):
         if kind not in ("r", "w", "x", "a"):
             raise ValueError(f"invalid mode: {mode!r}")
         if compressor is None:
-            engine = Compressor(level=level)._open_engine()
-            keep(engine)
-        else:
-            engine = compressor._open_engine()
+            compressor = Compressor(level=level)
+            keep(compressor._open_engine())
+        engine = compressor._open_engine()
         self._name: Union[str, bytes] = ""
         if isinstance(file, (str, bytes, os.PathLike)):
             self._name = os.fspath(file)
@@ -154,7 +154,7 @@ class SmllFile(io.BufferedIOBase):
         self._appended_at = 0
         try:
             if kind == "r":
-                self._buffer = io.BufferedReader(_RawReader(engine, file), _READ_SIZE)
+                self._buffer = io.BufferedReader(_RawReader(engine, file, compressor._limits), _READ_SIZE)
             else:
                 self._writer = engine.writer(file)
             if kind == "a" and self._owned is not None:

@@ -316,7 +316,7 @@ void FrameCodec::limit_memory(std::uint64_t bytes) { state_->max_memory = bytes;
 
 std::uint64_t FrameCodec::memory(Method method, std::size_t raw_size) {
   return method == Method::kStored || method == Method::kZstd
-             ? 0
+             ? raw_size
              : PlainMixer::memory(method, raw_size);
 }
 
@@ -372,6 +372,7 @@ std::vector<std::uint8_t> FrameCodec::decode(Method method, std::size_t raw_size
       }
       return {payload.begin(), payload.end()};
     case Method::kZstd:
+      check_memory(raw_size, state_->max_memory);
       return decode_zstd(payload, raw_size);
     case Method::kCmFast:
     case Method::kCm:
