@@ -4,6 +4,7 @@
 #include <string>
 
 #include "api/frame_queue.h"
+#include "archive/archive_writer.h"
 #include "smll/smll.h"
 
 namespace smll {
@@ -104,6 +105,28 @@ TEST(Limits, FramesThatDoNotFitTogetherWait) {
     all.insert(all.end(), part.begin(), part.begin() + static_cast<std::ptrdiff_t>(got));
   }
   EXPECT_EQ(all, data);
+}
+
+TEST(Limits, AWindowThatNoEngineHasIsDamage) {
+  for (const std::uint32_t window : {1u, 65537u, archive::kMaxWindow}) {
+    archive::ModelRecord model;
+    model.arithmetic = 1;
+    model.window = window;
+    const Bytes raw(10, 'a');
+    MemorySink sink;
+    archive::ArchiveWriter writer(sink);
+    writer.add({codec::Method::kLlm, raw.size(), raw}, raw, &model);
+    writer.finish();
+    MemorySource source(sink.bytes());
+    Reader reader(no_model(), {}, source);
+    Bytes part(100);
+    try {
+      reader.read(part);
+      ADD_FAILURE() << window;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kData) << error.what();
+    }
+  }
 }
 
 TEST(FrameQueue, TellsWhetherMemoryIsLeft) {

@@ -263,8 +263,14 @@ struct FrameCodec::State {
     const auto predictors = [this, method](std::span<const mix::LaneExtent> lanes) {
       return decoding_predictors(lanes, experts(method));
     };
-    return decode_modelled(payload, raw_size, *model, predictors, experts(method), compact, stats,
-                           progress);
+    try {
+      return decode_modelled(payload, raw_size, *model, predictors, experts(method), compact, stats,
+                             progress);
+    } catch (...) {
+      // They hold the contexts of the lanes that were not finished; the next frame may need others.
+      this->predictors.clear();
+      throw;
+    }
   }
 
   // What a frame is likely to take with the model, and whether it is worth the time, from pieces of
