@@ -155,7 +155,7 @@ codec::ModelOptions ModelSource::codec_options() const {
   return options;
 }
 
-LoadedModelPtr ModelSource::load(const std::string& path, codec::ModelOptions options) {
+LoadedModelPtr ModelSource::load(const std::string& path, const codec::ModelOptions& options) {
   for (const LoadedModelPtr& model : loaded_) {
     if (model->path() == path && same_set_up(model->options(), options)) return model;
   }

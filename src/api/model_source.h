@@ -45,7 +45,7 @@ class ModelSource {
   // with it: they may wait for another thread that needs it.
   LoadedModelPtr loaded_for(const archive::ModelRecord& record);
   // From what is kept, where it is there.
-  LoadedModelPtr load(const std::string& path, codec::ModelOptions options);
+  LoadedModelPtr load(const std::string& path, const codec::ModelOptions& options);
   // For later calls and, by its fingerprint, later runs. A model that an archive does not fit is
   // not kept: damaged archives could otherwise have one loaded for each window they claim.
   void keep(const LoadedModelPtr& model);
