@@ -48,8 +48,10 @@ class _RawReader(io.RawIOBase):
             self._reader = self._engine.reader(self._file, self._position, self._limits)
         try:
             size = self._reader.readinto(buffer)
+        except _smll.Error:
+            raise  # what is damaged or refused stays so
         except BaseException:
-            # What was interrupted can be read again; what is damaged stays so.
+            # What a signal or the file ended can be read again.
             if self._seekable:
                 self._reader = None
             raise

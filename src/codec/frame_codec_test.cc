@@ -60,6 +60,24 @@ TEST(FrameCodec, EnglishIsReadBeforeEnglish) {
   EXPECT_THROW(codec.decode_compact(compact.method, compact.payload, data.size() - 1), Error);
 }
 
+TEST(FrameCodec, ACompactTextCanBeCancelled) {
+  const std::string text(20000, 'x');
+  const std::vector<std::uint8_t> data(text.begin(), text.end());
+  FrameCodec codec(nullptr);
+  int calls = 0;
+  const Progress count = [&](std::size_t bytes, std::uint64_t) {
+    ++calls;
+    EXPECT_LE(bytes, data.size());
+  };
+  const Progress stop = [](auto...) { throw Error(ErrorKind::kIo, "stop"); };
+  codec.encode_compact(data, Experts::kCm, count);
+  EXPECT_GT(calls, 10);
+  EXPECT_THROW(codec.encode_compact(data, Experts::kCm, stop), Error);
+  const std::vector<std::uint8_t> payload = encode_cm(data, Method::kCm, true, {});
+  EXPECT_EQ(codec.decode_compact(Method::kCm, payload, data.size(), count), data);
+  EXPECT_THROW(codec.decode_compact(Method::kCm, payload, data.size(), stop), Error);
+}
+
 TEST(FrameCodec, WhatOnlyContextModelsShortenIsNotTakenForRandom) {
   const std::vector<std::uint8_t> data = tones(10000);
   FrameCodec codec(nullptr);

@@ -156,3 +156,18 @@ def test_names_that_are_no_utf8(test_model, tmp_path):
     assert compressor.model_path == os.fsdecode(path)
     with pytest.raises(smll.Error):
         smll.Compressor(os.fsdecode(bytes(tmp_path) + b"/none\xfe.gguf"))
+
+
+def test_what_was_refused_stays_refused():
+    """Reading on after an error is no way past a limit or past damage."""
+    stream = io.BytesIO()
+    with smll.open(stream, "wb", level=1) as file:
+        for seed in range(4):
+            file.write(lines(1000, seed))
+            file.flush()
+    stream.seek(0)
+    file = smll.open(stream, compressor=smll.Compressor(level=1, max_bytes=2500))
+    for _ in range(3):
+        with pytest.raises(smll.Error) as caught:
+            file.read()
+        assert caught.value.kind == "memory"
