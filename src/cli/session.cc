@@ -19,6 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kBuffer = std::size_t{256} << 10;
+// A pause of the input after which what has come is coded while more is waited for.
+constexpr double kPauseSeconds = 1;
 
 class NullSink : public Sink {
  public:
@@ -326,16 +328,17 @@ void Session::compress(FileSource& source, Sink& sink, const std::string& name) 
   if (args_.flush_seconds > 0) source.follow();
   Writer writer(model_, options, sink);
   Bytes buffer(kBuffer);
-  bool unflushed = false;
+  const bool flushes = args_.flush_seconds > 0;
+  bool fresh = false;  // something has come since the last pause
   while (true) {
-    if (args_.flush_seconds > 0 && unflushed && !source.wait(args_.flush_seconds)) {
-      writer.flush();
-      unflushed = false;
+    if (fresh && !source.wait(flushes ? args_.flush_seconds : kPauseSeconds)) {
+      flushes ? writer.flush() : writer.catch_up();
+      fresh = false;
     }
     const std::size_t got = source.read(buffer);
     if (got == 0) break;
     writer.write(ByteView(buffer).first(got));
-    unflushed = true;
+    fresh = true;
   }
   writer.finish();
   last_ = writer.stats();
