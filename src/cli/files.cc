@@ -74,8 +74,9 @@ void copy_attributes(const struct stat& like, int fd) {
   ::futimens(fd, times);
 }
 
-bool garbles_terminal(std::uint8_t byte) {
-  return byte == 0x7F ||
+bool garbles_terminal(std::uint8_t before, std::uint8_t byte) {
+  const bool c1 = before == 0xC2 && byte >= 0x80 && byte < 0xA0;  // U+0080 to U+009F
+  return c1 || byte == 0x7F ||
          (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r' && byte != '\f');
 }
 
@@ -179,11 +180,12 @@ void DescriptorSink::write(ByteView data) {
 
 void TerminalSink::write(ByteView data) {
   for (const std::uint8_t byte : data) {
-    if (garbles_terminal(byte)) {
+    if (garbles_terminal(before_, byte)) {
       throw Error(ErrorKind::kData,
                   "the data is not text and would garble the terminal; use -o FILE, "
                   "or -f to write it anyway");
     }
+    before_ = byte;
   }
   DescriptorSink::write(data);
 }

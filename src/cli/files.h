@@ -105,6 +105,9 @@ class TerminalSink : public DescriptorSink {
  public:
   using DescriptorSink::DescriptorSink;
   void write(ByteView data) override;
+
+ private:
+  std::uint8_t before_ = 0;  // the last byte of what was written
 };
 
 // A regular file that bears its name only once it is complete and on the disk. Until commit() its

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from conftest import lines
+from test_cli import on_terminal
 
 # A window's title, a colour, C1's CSI, a right-to-left override, a line of its own, no UTF-8; and what may be shown.
 HOSTILE = b"\x1b]0;t\x07\x1b[31m\xc2\x9b1m\xe2\x80\xae\n\xff caf\xc3\xa9"
@@ -94,3 +95,13 @@ def test_explain_shows_such_a_name(smll, test_model):
     smll("explain", os.fsdecode(b"caf\xe9.txt"), "-o", "page.html", "--model", test_model,
          env={"SMLL_PYTHON": sys.executable})
     assert "caf\ufffd.txt" in smll.path("page.html").read_text()
+
+
+def test_data_with_such_characters(smll):
+    """What a terminal is not given: C1 controls too, which some obey when they are spelled in UTF-8."""
+    for data, shown in ((b"a \xc2\x9b31m b\n", False), (b"a \x1b[31m b\n", False), ("\u00a0 \u0402 \u20ac café\n".encode(), True)):
+        smll.write("f", data)
+        smll("-1", "-f", "f")
+        status, output = on_terminal(smll, "-d", "-c", "f.smll")
+        assert (status, b"garble" in output) == ((0, False) if shown else (1, True))
+        assert (data.strip() in output) == shown
