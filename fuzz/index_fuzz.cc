@@ -27,7 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } catch (const Error&) {
   }
   // What is added comes back, whatever was there.
-  model::remember({0x1234, "name", "/no/such/file", 99});
+  model::remember({.fingerprint = 0x1234, .name = "name", .path = "/no/such/file", .size = 99});
   for (const model::SeenModel& seen : model::seen_models()) {
     if (seen.fingerprint == 0x1234 && seen.path == "/no/such/file" && seen.size == 99) return 0;
   }

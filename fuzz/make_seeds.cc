@@ -57,8 +57,10 @@ void make_index_seeds(const fs::path& directory) {
   save(directory / "index", "empty", {});
   save(directory / "index", "none", bytes_of(R"({"models": []})"));
   save(directory / "index", "two", bytes_of(R"({"models": [
-    {"fingerprint": "0123456789abcdef", "name": "a", "path": "/dev/null", "size": 0},
-    {"fingerprint": "1", "name": "", "path": "x.gguf", "size": 18446744073709551615}]})"));
+    {"fingerprint": "0123456789abcdef", "name": "a", "path": "/dev/null", "size": 0,
+     "backend": "exact", "window": 2048},
+    {"fingerprint": "1", "name": "", "path": "x.gguf", "size": 18446744073709551615,
+     "backend": "llama", "window": 16}]})"));
 }
 
 // What frame_fuzz takes: method, raw size, payload.
