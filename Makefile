@@ -56,7 +56,7 @@ unit: build build/test_model.gguf
 	@cd build && ctest --output-on-failure --no-tests=error -j 2
 
 e2e: build build/test_model.gguf default-model
-	@PYTHONPATH=build/python SMLL_TEST_MODEL=$(CURDIR)/build/test_model.gguf $(PYTHON) -m pytest -q -rs tests
+	@PYTHONPATH=build/python SMLL_TEST_MODEL=$(CURDIR)/build/test_model.gguf $(PYTHON) -m pytest -q -rs -n auto --dist worksteal tests
 
 test-isa: build/test_model.gguf
 	@scripts/test_avx512

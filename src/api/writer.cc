@@ -95,7 +95,8 @@ struct Writer::State {
   }
 
   void catch_up() {
-    const auto looked = codec::look_for_far_repeats(ahead, usual_frame(options.experts));
+    const auto looked =
+        codec::look_for_far_repeats(ahead, usual_frame(options.experts), frame_progress());
     if (looked) {
       end_frames();
       encode_repeats(*looked);
@@ -132,7 +133,7 @@ struct Writer::State {
     trial->frames.emplace_back(frame, frame_stats);
     if (!trial->needs_whole()) return;
     trial->whole = {codec::Method::kZstd, ahead.size(),
-                    codec::encode_zstd_long(ahead, codec::kZstdLevel)};
+                    codec::encode_zstd_long(ahead, codec::kZstdLevel, frame_progress())};
   }
 
   codec::FrameOptions frame_options() const {

@@ -53,7 +53,6 @@ struct Raw {
   std::string memory, max_output, max_time;
   int lanes = -1, window = 0;
   bool progress = false, no_progress = false;
-  bool keep = false;
 };
 
 void add_actions(CLI::App& app, Raw& raw) {
@@ -70,8 +69,14 @@ void add_output(CLI::App& app, Args& args, Raw& raw) {
       "-f,--force", args.force,
       "Overwrite files, follow links, write binary to a terminal; with -dc: copy what is no "
       "archive");
-  app.add_flag("-k,--keep", raw.keep, "Keep the input files (the default)");
-  app.add_flag("--rm", args.remove_source, "Remove each input file once its output is safe");
+  // As zstd's: the last of both counts.
+  app.add_flag_callback(
+         "-k,--keep", [&args] { args.remove_source = false; }, "Keep the input files (the default)")
+      ->trigger_on_parse();
+  app.add_flag_callback(
+         "--rm", [&args] { args.remove_source = true; },
+         "Remove each input file once its output is safe")
+      ->trigger_on_parse();
   app.add_flag("-r,--recursive", args.recursive, "Work on the files of directories");
 }
 
@@ -198,7 +203,6 @@ void put_together(const Raw& raw, Args& args) {
   args.verbosity = raw.verbosity;
   if (raw.progress) args.progress = true;
   if (raw.no_progress) args.progress = false;
-  if (raw.keep) args.remove_source = false;
   if (args.to_stdout && !args.output.empty() && args.output != "-") {
     throw Error(ErrorKind::kUsage, "-c and -o exclude each other");
   }

@@ -22,6 +22,8 @@ constexpr std::size_t kProgressBytes = 1024;
 // Far repeats are looked for with zstd's fastest level, and worth a try where they save one byte in
 // so many.
 constexpr int kLookLevel = 1;
+// So much is compressed between two calls of progress.
+constexpr std::size_t kLongPiece = std::size_t{256} << 10;
 constexpr std::size_t kWorthATry = 200;
 
 [[noreturn]] void damaged(const char* what) {
@@ -55,7 +57,8 @@ struct FreeContext {
 
 }  // namespace
 
-std::vector<std::uint8_t> encode_zstd_long(std::span<const std::uint8_t> data, int level) {
+std::vector<std::uint8_t> encode_zstd_long(std::span<const std::uint8_t> data, int level,
+                                           const Progress& progress) {
   const std::unique_ptr<ZSTD_CCtx, FreeContext> context(ZSTD_createCCtx());
   if (!context) throw std::bad_alloc();
   const auto set = [&](ZSTD_cParameter parameter, int value) {
@@ -66,21 +69,31 @@ std::vector<std::uint8_t> encode_zstd_long(std::span<const std::uint8_t> data, i
   set(ZSTD_c_compressionLevel, level);
   set(ZSTD_c_windowLog, std::clamp(window, bounds.lowerBound, bounds.upperBound));
   set(ZSTD_c_enableLongDistanceMatching, 1);
+  check_zstd(ZSTD_CCtx_setPledgedSrcSize(context.get(), data.size()));
   std::vector<std::uint8_t> out(ZSTD_compressBound(data.size()));
-  const std::size_t size =
-      ZSTD_compress2(context.get(), out.data(), out.size(), data.data(), data.size());
-  check_zstd(size);
-  out.resize(size);
+  ZSTD_outBuffer to = {out.data(), out.size(), 0};
+  bool last = false;
+  for (std::size_t begin = 0; !last; begin += kLongPiece) {
+    if (progress) progress(0, 0);
+    const auto piece = data.subspan(begin, std::min(kLongPiece, data.size() - begin));
+    last = begin + piece.size() == data.size();
+    // There is room for all that comes, so each call takes all of its piece.
+    ZSTD_inBuffer from = {piece.data(), piece.size(), 0};
+    check_zstd(
+        ZSTD_compressStream2(context.get(), &to, &from, last ? ZSTD_e_end : ZSTD_e_continue));
+  }
+  out.resize(to.pos);
   return out;
 }
 
 std::optional<std::size_t> look_for_far_repeats(std::span<const std::uint8_t> data,
-                                                std::size_t frame) {
+                                                std::size_t frame, const Progress& progress) {
   if (data.size() <= frame) return std::nullopt;
-  const std::size_t whole = encode_zstd_long(data, kLookLevel).size();
+  const std::size_t whole = encode_zstd_long(data, kLookLevel, progress).size();
   std::size_t frames = 0;
   for (auto left = data; !left.empty(); left = left.subspan(std::min(frame, left.size()))) {
-    frames += encode_zstd_long(left.first(std::min(frame, left.size())), kLookLevel).size();
+    frames +=
+        encode_zstd_long(left.first(std::min(frame, left.size())), kLookLevel, progress).size();
   }
   if (frames - std::min(frames, whole) < frames / kWorthATry) return std::nullopt;
   return whole;

@@ -16,12 +16,13 @@ inline constexpr int kZstdLevel = 19;
 // `level`: zstd's, 1 to 22.
 std::vector<std::uint8_t> encode_zstd(std::span<const std::uint8_t> data, int level);
 // The same with a window over all of the data, so that it finds repeats however far apart.
-std::vector<std::uint8_t> encode_zstd_long(std::span<const std::uint8_t> data, int level);
+std::vector<std::uint8_t> encode_zstd_long(std::span<const std::uint8_t> data, int level,
+                                           const Progress& progress);
 // What zstd's fastest level makes of the data, in bytes, where the data repeats so much of what
 // lies farther back than `frame` bytes that one zstd frame may be shorter than frames of that size.
 // Takes about a second for 64 MiB.
 std::optional<std::size_t> look_for_far_repeats(std::span<const std::uint8_t> data,
-                                                std::size_t frame);
+                                                std::size_t frame, const Progress& progress);
 // Throws Error(kData) unless the payload is one zstd frame of exactly `raw_size` bytes.
 std::vector<std::uint8_t> decode_zstd(std::span<const std::uint8_t> payload, std::size_t raw_size);
 // The size that a payload's own header tells. Throws Error(kData) when it is missing or above
