@@ -62,7 +62,7 @@ void add_actions(CLI::App& app, Raw& raw) {
   app.add_flag("-l,--list", raw.list, "List what archives say about themselves");
 }
 
-void add_output(CLI::App& app, Args& args, Raw& raw) {
+void add_output(CLI::App& app, Args& args) {
   app.add_flag("-c,--stdout,--to-stdout", args.to_stdout, "Write to standard output");
   app.add_option("-o,--output", args.output, "Write to this file")->take_last();
   app.add_flag(
@@ -303,7 +303,7 @@ std::optional<int> parse_args(int argc, char** argv, Args& args) {
   app.formatter(std::make_shared<Formatter>());
   app.allow_extras();
   add_actions(app, raw);
-  add_output(app, args, raw);
+  add_output(app, args);
   add_tuning(app, args, raw);
   add_model(app, args, raw);
   add_reporting(app, args, raw);
