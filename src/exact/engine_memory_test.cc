@@ -1,23 +1,17 @@
 // What an engine says that it takes is what it takes.
 #include <gtest/gtest.h>
-#ifdef __GLIBC__
-#include <malloc.h>
 
 #include <vector>
 
+#include "base/allocated_bytes.h"
 #include "exact/engine.h"
 #include "model/gguf_tiny.h"
 
 namespace smll::exact {
 namespace {
 
-// Bytes that the process has allocated.
-std::uint64_t allocated() {
-  const struct mallinfo2 info = mallinfo2();
-  return info.uordblks + info.hblkhd;
-}
-
 TEST(EngineMemory, IsNoMoreThanItSays) {
+  if (!allocated_bytes()) GTEST_SKIP() << "the allocator does not say how much it has given";
   const model::TinyModel file;
   const auto model = model::Model::load(file.path(), {}, 1);
   for (const bool learns : {false, true}) {
@@ -28,14 +22,14 @@ TEST(EngineMemory, IsNoMoreThanItSays) {
         options.window = window;
         options.learns = learns;
         const std::vector<std::size_t> lanes(learns ? 1 : 3, tokens);
-        const std::uint64_t before = allocated();
+        const std::uint64_t before = *allocated_bytes();
         Engine engine(model, options);
         engine.reset(static_cast<int>(lanes.size()));
         const std::vector<Token> text(tokens + 1, 1);
         std::vector<LaneTokens> batch;
         for (std::size_t i = 0; i < lanes.size(); ++i) batch.push_back({static_cast<int>(i), text});
         engine.feed(batch, [](std::size_t, std::size_t, std::span<const float>) {});
-        const std::uint64_t taken = allocated() - before;
+        const std::uint64_t taken = *allocated_bytes() - before;
         const std::uint64_t said = Engine::memory(*model, options, lanes, 1);
         EXPECT_LE(taken, said) << learns << " " << window << " " << tokens;
         EXPECT_LE(said, taken * 2 + (std::uint64_t{1} << 20))
@@ -47,4 +41,3 @@ TEST(EngineMemory, IsNoMoreThanItSays) {
 
 }  // namespace
 }  // namespace smll::exact
-#endif
