@@ -55,6 +55,7 @@ void LaneDecoder::run_group(std::size_t index, const Progress& progress) {
       if (progress) progress(bytes_, tokens_);
       pass_turn(index);
     }
+    if (progress) wait_for_others(progress);
   } catch (...) {
     stop(std::current_exception());
   }
@@ -127,10 +128,23 @@ void LaneDecoder::pass_turn(std::size_t index) {
                                     [](const Lane& lane) { return lane.room == 0; });
   const std::lock_guard lock(mutex_);
   group.finished = finished;
+  done_ = {bytes_, tokens_};
   do {
     turn_ = (turn_ + 1) % groups_.size();
   } while (groups_[turn_].finished && turn_ != index);
   turn_passed_.notify_all();
+}
+
+// The caller's thread may have the shorter lanes.
+void LaneDecoder::wait_for_others(const Progress& progress) {
+  std::unique_lock lock(mutex_);
+  while (!error_ && !std::ranges::all_of(groups_, &Group::finished)) {
+    turn_passed_.wait_for(lock, kTick);
+    const Done done = done_;
+    lock.unlock();
+    progress(done.bytes, done.tokens);
+    lock.lock();
+  }
 }
 
 void LaneDecoder::stop(std::exception_ptr error) {

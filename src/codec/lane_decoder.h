@@ -6,6 +6,7 @@
 // turn: while one group's units are decoded, the others run the model.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
@@ -50,6 +51,12 @@ class LaneDecoder {
     double model_seconds = 0;
     bool finished = false;
   };
+  struct Done {
+    std::size_t bytes = 0;
+    std::uint64_t tokens = 0;
+  };
+  // Progress is called so often where the caller's thread only waits.
+  static constexpr std::chrono::milliseconds kTick{50};
 
   void share_lanes(std::size_t groups);
   void run_group(std::size_t index, const Progress& progress);
@@ -59,6 +66,7 @@ class LaneDecoder {
   void advance(Lane& lane, std::size_t bytes);
   bool wait_for_turn(std::size_t index);
   void pass_turn(std::size_t index);
+  void wait_for_others(const Progress& progress);
   void stop(std::exception_ptr error);
 
   coder::Decoder& coder_;
@@ -74,6 +82,7 @@ class LaneDecoder {
   std::mutex mutex_;  // of what follows, and of Group::finished
   std::condition_variable turn_passed_;
   std::size_t turn_ = 0;
+  Done done_;                 // when the last turn was passed
   std::exception_ptr error_;  // the first one: everybody stops
 };
 
