@@ -71,8 +71,8 @@ class Compressor {
   Bytes compress(ByteView data) const;
   Bytes compress(std::string_view text) const;
 
-  // Takes both forms; never downloads a model. Throws Error(kData) for damaged data, Error(kModel) for
-  // another model's and Error(kMemory) for what passes a limit.
+  // Takes both forms; never downloads a model. Throws Error(kData) for damaged data, Error(kModel)
+  // for another model's and Error(kMemory) for what passes a limit.
   Bytes decompress(ByteView archive, const Limits& limits = {}) const;
 
   const Model& model() const;
