@@ -149,6 +149,7 @@ void decode_q6_k(const std::uint8_t* p, float* y) {
     const int byte = p[64 * half + 32 * (part % 2) + i % 32];
     const int low = part < 2 ? byte & 15 : byte >> 4;
     const int high = (p[128 + 32 * half + i % 32] >> (2 * part)) & 3;
+    // The scale has a sign. NOLINTNEXTLINE(bugprone-signed-char-misuse)
     const int scale = static_cast<std::int8_t>(p[192 + i / 16]);
     y[i] = d * static_cast<float>(scale) * static_cast<float>((low | (high << 4)) - 32);
   }
