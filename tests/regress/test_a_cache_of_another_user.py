@@ -37,7 +37,7 @@ def test_no_cache_in_the_directory_for_temporary_files(smll, test_model, tmp_pat
 @needs_root
 def test_what_to_set_where_no_cache_can_be_had(smll, tmp_path):
     os.chmod(tmp_path, 0o777)
-    for parent in tmp_path.parents[:2]:
+    for parent in tmp_path.parents[:3]:
         os.chmod(parent, stat.S_IMODE(parent.stat().st_mode) | 0o111)
     program = shutil.copy(smll.binary, tmp_path / "smll")
     smll.binary = program

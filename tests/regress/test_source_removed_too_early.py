@@ -67,7 +67,7 @@ def test_several_names(smll, options):
     os.link(smll.path("f"), smll.path("other"))
     assert b"link" in smll("-1", "--rm", "f", *options, status=1).stderr
     assert sorted(path.name for path in smll.directory.iterdir()) == ["f", "other"]
-    smll("-1", "-k", "--rm", "f", *options)
+    smll("-1", "--rm", "-k", "f", *options)
     smll("-1", "-f", "--rm", "f", *options)
     assert not smll.path("f").exists() and smll.path("other").read_bytes() == b"data"
 
