@@ -1,14 +1,40 @@
 #include "exact/start_threads.h"
 
+#include <sys/mman.h>
+
 #include <atomic>
 #include <new>
 #include <system_error>
 
 namespace smll::exact {
+namespace {
+
+// Address space that threads' stacks cannot take, for what the threads are to do: where memory is
+// limited, starting as many as there is room for would leave none to work with. (glibc ends the
+// process where a thread has no memory for its first thread-local object.)
+class SpareMemory {
+ public:
+  SpareMemory() : at_(mmap(nullptr, kBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) {}
+  ~SpareMemory() {
+    if (at_ != MAP_FAILED) munmap(at_, kBytes);
+  }
+  SpareMemory(const SpareMemory&) = delete;
+  SpareMemory& operator=(const SpareMemory&) = delete;
+
+  explicit operator bool() const { return at_ != MAP_FAILED; }
+
+ private:
+  static constexpr std::size_t kBytes = std::size_t{64} << 20;
+  void* at_;
+};
+
+}  // namespace
 
 void start_threads(std::size_t count, const std::function<void(std::size_t index)>& body,
                    std::vector<std::thread>& threads) {
   threads.reserve(threads.size() + count);
+  const SpareMemory spare;
+  if (!spare) return;
   try {
     for (std::size_t i = 1; i <= count; ++i) threads.emplace_back(body, i);
   } catch (const std::system_error&) {

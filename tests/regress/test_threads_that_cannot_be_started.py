@@ -59,9 +59,11 @@ def test_llama_needs_its_threads(smll, test_model, tmp_path, left):
     assert refused.stdout == b"" and b"smll: " in refused.stderr
 
 
-@pytest.mark.parametrize("megabytes", [300, 1000, 3000])
+@pytest.mark.parametrize("megabytes", [*range(200, 3200, 150), 2550])
 def test_limit_of_memory(smll, test_model, binary, megabytes):
-    """Done, or refused with a message; never ended by a signal."""
+    """Done, or refused with a message; never ended by a signal, as glibc does where a thread that could just be started
+    has no memory for a thread-local object.
+    """
     command = [binary, "-T1000", "--experts", "llm", "--lanes", "4", "--model", test_model, "-c"]
     limit = megabytes << 20
     result = subprocess.run(
@@ -71,7 +73,7 @@ def test_limit_of_memory(smll, test_model, binary, megabytes):
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
         timeout=300,
     )
-    assert result.returncode in (0, 1), result.stderr
+    assert result.returncode in ((0, 1) if megabytes < 1000 else (0,)), result.stderr
     if result.returncode == 0:
         assert smll("-dc", "--model", test_model, input=result.stdout).stdout == TEXT[:3000]
     else:
