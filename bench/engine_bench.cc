@@ -73,7 +73,7 @@ double work_per_token(const smll::model::Model& model) {
   return sum;
 }
 
-void ignore(std::size_t, std::size_t, std::span<const float>) {}
+void ignore(std::size_t, std::size_t, std::span<const float>, int) {}
 
 void feed(Engine& engine, int lanes, std::span<const Token> tokens) {
   std::vector<LaneTokens> batch;

@@ -23,10 +23,10 @@ std::string as_file(const std::uint8_t* data, std::size_t size) {
 
 void step(const smll::codec::LoadedModel& model) {
   const auto predictor = model.make_predictor();
-  predictor->reset(1);
   const smll::Token token = predictor->start_token();
-  const smll::LaneTokens input{0, {&token, 1}};
-  predictor->feed({&input, 1}, [](std::size_t, std::size_t, std::span<const float>) {});
+  smll::lm::Distribution next;
+  const smll::lm::LaneInput input{predictor->open_lane(), {&token, 1}, {}, {}, {&next, 1}};
+  predictor->feed({&input, 1});
 }
 
 }  // namespace

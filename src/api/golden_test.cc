@@ -13,6 +13,8 @@
 #include "archive/archive_writer.h"
 #include "archive/compact.h"
 #include "codec/model_coder.h"
+#include "codec/record_stream.h"
+#include "codec/scheduler.h"
 #include "exact/isa.h"
 #include "smll/smll.h"
 
@@ -64,11 +66,10 @@ Model model_for(const Form& form, const std::string& isa) {
 Bytes write(const Form& form, const Model& with, const Bytes& text) {
   const api::LoadedModelPtr model = with.source()->for_writing();
   codec::ModelledFrame frame = codec::cut_frame(text, form.lanes, *model);
-  const auto predictor = model->make_predictor();
-  Predictor* const only = predictor.get();
-  codec::run_model(frame, *model, {&only, 1}, nullptr, {});
+  codec::RecordStream stream(frame, model->vocabulary());
+  model->scheduler().run(stream, {});
   const auto experts = form.method == codec::Method::kLlm ? mix::Experts::kLlm : mix::Experts::kAll;
-  const Bytes payload = codec::FrameEncoder(frame, *model, experts, form.compact).finish();
+  const Bytes payload = codec::FrameEncoder(frame, model->vocabulary(), experts, form.compact).finish();
   if (form.compact) {
     return archive::pack_compact(form.method, payload, text, api::ModelSource::identity_of(*model));
   }

@@ -7,19 +7,21 @@
 #include <utility>
 
 #include "codec/plain_mixer.h"
-#include "codec/token_walk.h"
+#include "lm/token_walk.h"
 #include "codec/unit_coder.h"
 
 namespace smll::codec {
 namespace {
 
 constexpr std::size_t kAliveUnits = 256;
+// Tokens whose distributions are held at once.
+constexpr std::size_t kBatch = 32;
 
 // Stands where an encoder does and adds up what it would write.
 class CostMeter {
  public:
   int code(std::uint32_t p1, int bit) {
-    bits_ -= std::log2((bit ? p1 : kCertainly - p1) / double{kCertainly});
+    bits_ -= std::log2((bit ? p1 : lm::kCertainly - p1) / double{lm::kCertainly});
     return bit;
   }
   // Bits since the last call.
@@ -30,7 +32,7 @@ class CostMeter {
 };
 
 struct Opinion {
-  RecordedPath path;
+  lm::RecordedPath path;
   std::uint32_t rank = 0;
   std::vector<Guess> guesses;
 };
@@ -44,10 +46,13 @@ struct Reading {
   bool escapes = false;
 };
 
-std::vector<std::uint32_t> likeliest(std::span<const float> logits, std::size_t count) {
+std::vector<std::uint32_t> likeliest(std::span<const std::uint32_t> frequencies,
+                                     std::size_t count) {
   std::vector<std::uint32_t> best;
-  const auto likelier = [&](std::uint32_t a, std::uint32_t b) { return logits[a] > logits[b]; };
-  for (std::uint32_t row = 0; row < logits.size() && count > 0; ++row) {
+  const auto likelier = [&](std::uint32_t a, std::uint32_t b) {
+    return frequencies[a] > frequencies[b];
+  };
+  for (std::uint32_t row = 0; row < frequencies.size() && count > 0; ++row) {
     if (best.size() == count && !likelier(row, best.back())) continue;
     best.insert(std::upper_bound(best.begin(), best.end(), row, likelier), row);
     if (best.size() > count) best.pop_back();
@@ -55,20 +60,18 @@ std::vector<std::uint32_t> likeliest(std::span<const float> logits, std::size_t 
   return best;
 }
 
-Opinion opinion_of(std::uint32_t row, std::span<const float> logits, const LoadedModel& model,
-                   std::size_t guesses) {
-  const text::Vocabulary& vocabulary = model.vocabulary();
-  thread_local Distribution distribution;
-  distribution.assign(logits, model.instruction_set());
+Opinion opinion_of(std::uint32_t row, const lm::Distribution& distribution,
+                   const text::Vocabulary& vocabulary, std::size_t guesses) {
+  const std::span<const std::uint32_t> frequencies = distribution.frequencies();
   Opinion opinion;
   opinion.path.record(vocabulary, distribution, row);
-  opinion.rank = 1 + static_cast<std::uint32_t>(std::count_if(
-                         logits.begin(), logits.end(), [&](float l) { return l > logits[row]; }));
+  opinion.rank =
+      1 + static_cast<std::uint32_t>(std::ranges::count_if(
+              frequencies, [&](std::uint32_t f) { return f > frequencies[row]; }));
   const auto all =
       static_cast<double>(distribution.sum(0, static_cast<std::uint32_t>(vocabulary.rows())));
-  for (const std::uint32_t guess : likeliest(logits, guesses)) {
-    opinion.guesses.push_back({std::string(vocabulary.bytes(guess)),
-                               static_cast<double>(distribution.sum(guess, guess + 1)) / all});
+  for (const std::uint32_t guess : likeliest(frequencies, guesses)) {
+    opinion.guesses.push_back({std::string(vocabulary.bytes(guess)), frequencies[guess] / all});
   }
   return opinion;
 }
@@ -76,7 +79,7 @@ Opinion opinion_of(std::uint32_t row, std::span<const float> logits, const Loade
 Reading read(std::span<const std::uint8_t> data, const LoadedModel& model, std::size_t guesses,
              const Alive& alive) {
   const text::Vocabulary& vocabulary = model.vocabulary();
-  const std::unique_ptr<Predictor> predictor = model.make_predictor();
+  const std::unique_ptr<lm::Predictor> predictor = model.make_predictor();
   Reading reading;
   reading.bytes = data.size();
   reading.units =
@@ -91,13 +94,17 @@ Reading read(std::span<const std::uint8_t> data, const LoadedModel& model, std::
     inputs.push_back(vocabulary.token(unit.row));
   }
   reading.opinions.resize(reading.rows.size());
-  predictor->reset(1);
+  const int lane = predictor->open_lane();
+  std::vector<lm::Distribution> next(std::min(predictor->preferred_batch(), kBatch));
   for (std::size_t done = 0; done < reading.rows.size();) {
-    const std::size_t size = std::min(predictor->preferred_batch(), reading.rows.size() - done);
-    const LaneTokens batch = {0, std::span(inputs).subspan(done, size)};
-    predictor->feed({&batch, 1}, [&](std::size_t, std::size_t at, std::span<const float> logits) {
-      reading.opinions[done + at] = opinion_of(reading.rows[done + at], logits, model, guesses);
-    });
+    const std::size_t size = std::min(next.size(), reading.rows.size() - done);
+    const lm::LaneInput batch = {
+        lane, std::span(inputs).subspan(done, size), {}, {}, std::span(next).first(size)};
+    predictor->feed({&batch, 1});
+    for (std::size_t i = 0; i < size; ++i) {
+      reading.opinions[done + i] =
+          opinion_of(reading.rows[done + i], next[i], vocabulary, guesses);
+    }
     done += size;
     alive();
   }
@@ -121,7 +128,7 @@ std::vector<double> costs(const Reading& reading, const text::Vocabulary& vocabu
       --room;
     } else {
       const std::string_view bytes = vocabulary.bytes(unit.row);
-      ReplayedWalk walk(reading.opinions[token++].path, bytes, unit.row);
+      lm::ReplayedWalk walk(reading.opinions[token++].path, bytes, unit.row);
       coder.code_token(0, walk, room);
       room -= bytes.size();
     }

@@ -10,9 +10,12 @@
 #include <utility>
 
 #include "codec/limits.h"
+#include "codec/decode_stream.h"
 #include "codec/model_coder.h"
 #include "codec/plain_coder.h"
 #include "codec/plain_mixer.h"
+#include "codec/record_stream.h"
+#include "codec/scheduler.h"
 #include "codec/size_code.h"
 #include "smll/error.h"
 
@@ -43,9 +46,6 @@ constexpr std::size_t kBelieveRandom = 4096;
 constexpr std::size_t kRandomSamples = 4, kRandomSampleBytes = 4096;
 // What decoding with the model must be worth: so many tokens' time for each byte that it saves.
 constexpr std::size_t kTokensPerByte = 50;
-// From so many lanes on, two predictors decode half of them each.
-constexpr int kSplitLanes = 16;
-
 mix::Experts experts(Method method) {
   return method == Method::kLlm ? mix::Experts::kLlm : mix::Experts::kAll;
 }
@@ -166,15 +166,6 @@ class PendingEstimate {
 struct FrameCodec::State {
   std::shared_ptr<const LoadedModel> model;
   std::uint64_t max_memory = 0;
-  // Kept for later frames, those used last at the end. All together have no more threads than one
-  // that has them all, however many numbers of lanes come.
-  struct Kept {
-    std::unique_ptr<Predictor> predictor;
-    int threads;
-    bool learns;
-  };
-  std::vector<Kept> predictors;
-
   void need_model() const {
     if (model) return;
     throw Error(ErrorKind::kModel,
@@ -183,49 +174,41 @@ struct FrameCodec::State {
 
   bool has_threads() const { return model && model->free_threads() > 1; }
 
-  // `count` predictors that share the threads.
-  std::vector<Predictor*> share_threads(int count) {
-    std::vector<int> threads;
-    const int all = model->free_threads();
-    for (int i = count; i > 0; --i) threads.push_back(all * i / count - all * (i - 1) / count);
-    return take(threads, model->options().learns);
+  void run_model(ModelledFrame& frame, FrameStats* stats, const Progress& progress,
+                 bool may_learn = true, const Meanwhile& meanwhile = {}) const {
+    RecordStream stream(frame, model->vocabulary(), meanwhile);
+    model->scheduler(may_learn).run(stream, progress);
+    note(stream, stats);
   }
 
-  // A predictor with each of these numbers of threads, not more than there are in all.
-  std::vector<Predictor*> take(const std::vector<int>& threads, bool learns) {
-    std::vector<Kept> taken(threads.size());
-    int used = 0;
-    for (std::size_t i = 0; i < threads.size(); ++i) {
-      used += threads[i];
-      const auto fits = std::find_if(predictors.begin(), predictors.end(), [&](const Kept& kept) {
-        return kept.threads == threads[i] && kept.learns == learns;
-      });
-      if (fits == predictors.end()) continue;
-      taken[i] = std::move(*fits);
-      predictors.erase(fits);
-    }
-    for (const Kept& kept : predictors) used += kept.threads;
-    while (!predictors.empty() && used > model->free_threads()) {
-      used -= predictors.front().threads;
-      predictors.erase(predictors.begin());
-    }
-    std::vector<Predictor*> result;
-    for (std::size_t i = 0; i < threads.size(); ++i) {
-      if (!taken[i].predictor) {
-        taken[i] = {model->make_predictor(threads[i], learns), threads[i], learns};
-      }
-      result.push_back(taken[i].predictor.get());
-      predictors.push_back(std::move(taken[i]));
-    }
-    return result;
+  static void note(const Stream& stream, FrameStats* stats) {
+    if (!stats) return;
+    stats->lanes = static_cast<int>(stream.lanes());
+    stats->tokens += stream.tokens();
+    stats->guesses += stream.guesses();
+    stats->guesses_right += stream.guesses_right();
+    stats->model_seconds += stream.model_seconds();
   }
 
-  // Half the lanes each, where that leaves enough of them for both: then one half's units are
-  // decoded while the other's model runs, and what waits for memory meets what does not.
-  std::vector<Predictor*> decoding_predictors(std::span<const mix::LaneExtent> lanes,
-                                              mix::Experts experts) {
-    const int count =
-        model->free_threads() < 2 || static_cast<int>(lanes.size()) < kSplitLanes ? 1 : 2;
+  std::vector<std::uint8_t> encode(const ModelledFrame& frame, Method method, bool compact,
+                                   const Progress& progress) const {
+    return FrameEncoder(frame, model->vocabulary(), experts(method), compact).finish(progress);
+  }
+
+  std::vector<std::uint8_t> decode(std::span<const std::uint8_t> payload, std::size_t raw_size,
+                                   Method method, bool compact, FrameStats* stats,
+                                   const Progress& progress) const {
+    need_model();
+    DecodeStream stream(
+        payload, raw_size, model->vocabulary(),
+        {experts(method), compact, static_cast<std::size_t>(model->max_lanes())});
+    check_decoding_memory(stream.extents(), experts(method));
+    model->scheduler().run(stream, progress);
+    note(stream, stats);
+    return stream.take_data();
+  }
+
+  void check_decoding_memory(std::span<const mix::LaneExtent> lanes, mix::Experts experts) const {
     std::size_t bytes = 0;
     std::vector<std::size_t> sizes;
     for (const mix::LaneExtent& lane : lanes) {
@@ -233,54 +216,18 @@ struct FrameCodec::State {
       sizes.push_back(lane.size);
     }
     check_memory(mix::FrameMixer::memory(experts, mix::Strength::kStrong, bytes) +
-                     model->decoding_memory(sizes, count),
+                     DecodeStream::memory(sizes, model->vocabulary().rows()) +
+                     model->decoding_memory(sizes),
                  max_memory);
-    return share_threads(count);
-  }
-
-  // For encoding, a predictor a thread as long as each has a lane: none waits for others. One lane
-  // alone has all threads.
-  std::vector<Predictor*> predictors_for(int lanes) {
-    need_model();
-    return share_threads(std::min(model->free_threads(), lanes));
-  }
-
-  void run_model(ModelledFrame& frame, FrameStats* stats, const Progress& progress,
-                 const Meanwhile& meanwhile = {}) {
-    const int lanes = static_cast<int>(frame.lanes.size());
-    codec::run_model(frame, *model, predictors_for(lanes), stats, progress, meanwhile);
-  }
-
-  std::vector<std::uint8_t> encode(const ModelledFrame& frame, Method method, bool compact,
-                                   const Progress& progress) const {
-    return FrameEncoder(frame, *model, experts(method), compact).finish(progress);
-  }
-
-  std::vector<std::uint8_t> decode(std::span<const std::uint8_t> payload, std::size_t raw_size,
-                                   Method method, bool compact, FrameStats* stats,
-                                   const Progress& progress) {
-    need_model();
-    const auto predictors = [this, method](std::span<const mix::LaneExtent> lanes) {
-      return decoding_predictors(lanes, experts(method));
-    };
-    try {
-      return decode_modelled(payload, raw_size, *model, predictors, experts(method), compact, stats,
-                             progress);
-    } catch (...) {
-      // They hold the contexts of the lanes that were not finished; the next frame may need others.
-      this->predictors.clear();
-      throw;
-    }
   }
 
   // What a frame is likely to take with the model, and whether it is worth the time, from pieces of
-  // all of it. Leaves some of the threads to others.
+  // all of it.
   Estimate estimate(std::span<const std::uint8_t> data, FrameStats& stats,
                     const Progress& progress) {
     const std::vector<std::uint8_t> sample = sample_of(data, kSamples, kSampleBytes);
     ModelledFrame frame = cut_frame(sample, 1, *model);
-    const std::vector<Predictor*> one = take({std::max(1, model->free_threads() / 2)}, false);
-    codec::run_model(frame, *model, one, &stats, progress);
+    run_model(frame, &stats, progress, /*may_learn=*/false);
     const std::size_t alone = encode(frame, Method::kLlm, false, progress).size();
     Frame best{Method::kCm, sample.size(), encode_cm(sample, Method::kCm, false, progress)};
     keep_if_worth(best, Method::kMixed, encode(frame, Method::kMixed, false, progress),
@@ -293,14 +240,15 @@ struct FrameCodec::State {
     const bool only_model = options.experts == Experts::kLlm;
     const int lanes =
         options.lanes > 0 ? std::min(options.lanes, kMaxLanes) : lanes_for(data.size());
+    need_model();
     ModelledFrame frame = cut_frame(data, std::min(lanes, model->max_lanes()), *model);
     const Progress at_the_end = standing_still(progress, data.size(), frame.units());
     if (only_model) {
       run_model(frame, stats, progress);
       return keep_smaller(best, Method::kLlm, encode(frame, Method::kLlm, false, at_the_end));
     }
-    FrameEncoder mixed(frame, *model, experts(Method::kMixed), false);
-    run_model(frame, stats, progress,
+    FrameEncoder mixed(frame, model->vocabulary(), experts(Method::kMixed), false);
+    run_model(frame, stats, progress, /*may_learn=*/true,
               [&](std::span<const std::size_t> recorded) { mixed.advance(recorded); });
     if (data.size() <= kTryLlmAlone) {
       keep_if_worth(best, Method::kLlm, encode(frame, Method::kLlm, false, at_the_end),

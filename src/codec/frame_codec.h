@@ -3,12 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
 
 #include "codec/loaded_model.h"
+#include "codec/progress.h"
 
 namespace smll::codec {
 
@@ -57,16 +57,6 @@ struct FrameOptions {
   Experts experts = Experts::kAll;
   int lanes = 0;  // 1 to kMaxLanes; 0: from the frame's size
 };
-
-struct FrameStats {
-  std::uint64_t tokens = 0;
-  double model_seconds = 0;  // wall time spent in the predictor
-  int lanes = 0;             // 0 where the method has none
-};
-
-// Called now and then with the bytes of this frame done so far and the tokens coded for them, from
-// the thread that waits for the frame; may throw to cancel.
-using Progress = std::function<void(std::size_t bytes, std::uint64_t tokens)>;
 
 struct Frame {
   Method method = Method::kStored;

@@ -1,5 +1,6 @@
 #include "codec/loaded_model.h"
 
+#include <unistd.h>
 #include <xxhash.h>
 
 #include <filesystem>
@@ -9,8 +10,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/thread_pool.h"
 #include "codec/frame_codec.h"
 #include "exact/engine.h"
+#include "codec/decode_stream.h"
+#include "codec/scheduler.h"
+#include "lm/exact_predictor.h"
 #include "llama/llama_predictor.h"
 #include "llama/llama_vocabulary.h"
 #include "model/file_identity.h"
@@ -53,6 +58,12 @@ std::uint64_t hash_file(const std::string& path) {
   XXH3_freeState(state);
   if (!in.eof()) throw Error(ErrorKind::kModel, path + ": the model's file cannot be read");
   return hash;
+}
+
+// Bytes that nobody uses, nearly; none where the system does not say.
+std::uint64_t free_memory() {
+  const long pages = ::sysconf(_SC_AVPHYS_PAGES);
+  return pages < 0 ? 0 : static_cast<std::uint64_t>(pages) * ::sysconf(_SC_PAGESIZE);
 }
 
 std::uint64_t combine(std::initializer_list<std::uint64_t> parts) {
@@ -126,15 +137,17 @@ class LlamaModel : public LoadedModel {
   std::string isa() const override { return "llama.cpp"; }
   std::string set_up() const override { return llama::set_up(options_.threads); }
   int free_threads() const override { return 1; }
-  std::unique_ptr<Predictor> make_predictor(int /*threads*/, bool /*may_learn*/) const override {
-    return llama::make_predictor({file_, file_->handle.get()}, vocabulary().row_order(),
-                                 options_.window, options_.threads);
+  std::unique_ptr<lm::Predictor> make_predictor(bool /*may_learn*/) const override {
+    return llama::make_predictor({file_, file_->handle.get()}, vocabulary(), options_.window,
+                                 options_.threads, instruction_set_);
   }
-  std::uint64_t decoding_memory(std::span<const std::size_t> /*lanes*/,
-                                int predictors) const override {
-    return static_cast<std::uint64_t>(predictors) *
-           llama::predictor_memory(*file_->handle, options_.window);
+  std::uint64_t decoding_memory(std::span<const std::size_t> /*lanes*/) const override {
+    return llama::predictor_memory(*file_->handle, options_.window);
   }
+
+ protected:
+  // Its threads are llama.cpp's.
+  std::size_t most_predictors(bool /*may_learn*/) const override { return 1; }
 };
 
 class ExactModel : public LoadedModel {
@@ -145,6 +158,7 @@ class ExactModel : public LoadedModel {
     engine_options_.isa = instruction_set_;
     engine_options_.threads = options.threads;
     engine_options_.window = options.window;
+    engine_options_.pool = pool_;
   }
 
   std::uint64_t fingerprint() const override {
@@ -159,32 +173,75 @@ class ExactModel : public LoadedModel {
     return exact::isa_name(chosen ? exact::supported_isas().front() : instruction_set_);
   }
   std::string set_up() const override { return {}; }
-  int free_threads() const override { return exact::thread_count(engine_options_.threads); }
-  std::unique_ptr<Predictor> make_predictor(int threads, bool may_learn) const override {
-    exact::EngineOptions options = engine_options_;
-    if (threads > 0) options.threads = threads;
-    options.learns = options_.learns && may_learn;
-    return std::make_unique<exact::Engine>(file_->weights, options);
+  int free_threads() const override { return thread_count(engine_options_.threads); }
+  std::unique_ptr<lm::Predictor> make_predictor(bool may_learn) const override {
+    return std::make_unique<lm::ExactPredictor>(file_->weights, engine_options(may_learn),
+                                                vocabulary());
   }
-  std::uint64_t decoding_memory(std::span<const std::size_t> lanes, int predictors) const override {
-    exact::EngineOptions options = engine_options_;
-    options.learns = options_.learns;
-    return exact::Engine::memory(*file_->weights, options, lanes, predictors);
+  std::uint64_t decoding_memory(std::span<const std::size_t> lanes) const override {
+    return exact::Engine::memory(*file_->weights, engine_options(true), lanes,
+                                 lanes.size() < DecodeStream::kSplitLanes ? 1 : 2);
+  }
+
+ protected:
+  std::size_t most_predictors(bool may_learn) const override {
+    const auto threads = static_cast<std::size_t>(pool_->threads());
+    if (!options_.learns || !may_learn) return threads;
+    // What they learn takes much memory, so only as many as half of what is free can hold.
+    const std::size_t tokens = options_.window;
+    const std::uint64_t each =
+        exact::Engine::memory(*file_->weights, engine_options(true), {&tokens, 1}, 1);
+    return std::clamp<std::size_t>(free_memory() / 2 / each, 1, threads);
   }
 
  private:
+  exact::EngineOptions engine_options(bool may_learn) const {
+    exact::EngineOptions options = engine_options_;
+    options.learns = options_.learns && may_learn;
+    return options;
+  }
+
   exact::EngineOptions engine_options_;
 };
 
 }  // namespace
+
+// A pool for each number of threads, that all models of the process share. A forked process has
+// none of its parent's threads.
+std::shared_ptr<ThreadPool> shared_pool(int threads) {
+  static std::mutex mutex;
+  static std::map<std::pair<pid_t, int>, std::weak_ptr<ThreadPool>> pools;
+  const std::lock_guard lock(mutex);
+  std::weak_ptr<ThreadPool>& kept = pools[{::getpid(), thread_count(threads)}];
+  std::shared_ptr<ThreadPool> pool = kept.lock();
+  if (!pool) kept = pool = std::make_shared<ThreadPool>(threads);
+  return pool;
+}
 
 LoadedModel::LoadedModel(const std::string& path, const ModelOptions& options,
                          std::shared_ptr<const ModelFile> file)
     : path_(path),
       options_(options),
       instruction_set_(exact::isa_from_name(options.isa.empty() ? "auto" : options.isa)),
-      file_(std::move(file)) {
+      file_(std::move(file)),
+      pool_(shared_pool(options.backend == Backend::kExact ? options.threads : 1)) {
   name_ = !file_->name.empty() ? file_->name : std::filesystem::path(path).filename().string();
+}
+
+LoadedModel::~LoadedModel() = default;
+
+Scheduler& LoadedModel::scheduler(bool may_learn) const {
+  const bool learns = options_.learns && may_learn;
+  const std::lock_guard lock(mutex_);
+  std::unique_ptr<Scheduler>& scheduler = learns || !options_.learns ? scheduler_ : unlearned_;
+  if (!scheduler) {
+    scheduler = std::make_unique<Scheduler>(
+        [this, may_learn] { return make_predictor(may_learn); },
+        Scheduler::Size{most_predictors(may_learn),
+                        static_cast<std::size_t>(learns ? 1 : max_lanes())},
+        pool_);
+  }
+  return *scheduler;
 }
 
 int LoadedModel::max_lanes() const {

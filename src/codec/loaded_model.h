@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 
+#include "base/thread_pool.h"
 #include "exact/isa.h"
-#include "predictor/predictor.h"
+#include "lm/predictor.h"
 #include "text/tokenizer.h"
 #include "text/vocabulary.h"
 
@@ -25,6 +27,7 @@ struct ModelOptions {
 };
 
 struct ModelFile;
+class Scheduler;
 
 // Immutable after load(); may be shared by threads. Predictors made from it may not.
 class LoadedModel {
@@ -34,7 +37,7 @@ class LoadedModel {
   // when it is missing, damaged or not supported, or changes while it is read.
   static std::shared_ptr<const LoadedModel> load(const std::string& path,
                                                  const ModelOptions& options);
-  virtual ~LoadedModel() = default;
+  virtual ~LoadedModel();
 
   // Identifies weights, hyper-parameters, vocabulary and, with the llama backend, the backend's own
   // set-up; archives of one fingerprint can be read by every model with the same one.
@@ -49,14 +52,14 @@ class LoadedModel {
   virtual int free_threads() const = 0;
   // Lanes that a frame may have.
   int max_lanes() const;
-  // `threads`: 0 means as the options say. `may_learn`: if the options say so.
-  virtual std::unique_ptr<Predictor> make_predictor(int threads = 0,
-                                                    bool may_learn = true) const = 0;
+  // One of its own, with the model's threads. `may_learn`: if the options say so.
+  virtual std::unique_ptr<lm::Predictor> make_predictor(bool may_learn = true) const = 0;
+  // Where all that is coded with the model meets. `may_learn`: as above. Lives as long as the model.
+  Scheduler& scheduler(bool may_learn = true) const;
 
-  // Bytes, at most, of `predictors` predictors that decode lanes of so many bytes of text, without
-  // the model.
-  virtual std::uint64_t decoding_memory(std::span<const std::size_t> lanes,
-                                        int predictors) const = 0;
+  // Bytes, at most, of the predictors that decode lanes of so many bytes of text, without the
+  // model.
+  virtual std::uint64_t decoding_memory(std::span<const std::size_t> lanes) const = 0;
 
   const std::string& path() const { return path_; }
   const std::string& name() const { return name_; }  // general.name of the GGUF, or the file's name
@@ -67,11 +70,18 @@ class LoadedModel {
  protected:
   LoadedModel(const std::string& path, const ModelOptions& options,
               std::shared_ptr<const ModelFile> file);
+  // Predictors that a scheduler may have.
+  virtual std::size_t most_predictors(bool may_learn) const = 0;
 
   std::string path_, name_;
   ModelOptions options_;
   exact::Isa instruction_set_;
   std::shared_ptr<const ModelFile> file_;
+  std::shared_ptr<ThreadPool> pool_;
+
+ private:
+  mutable std::mutex mutex_;  // of what follows
+  mutable std::unique_ptr<Scheduler> scheduler_, unlearned_;
 };
 
 }  // namespace smll::codec

@@ -1,17 +1,16 @@
-// Codes a frame with the language model, alone or mixed with context models.
+// Encodes a frame with the language model's probabilities, alone or mixed with context models.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <vector>
 
-#include "codec/frame_codec.h"
 #include "codec/lane_layout.h"
-#include "codec/lane_recorder.h"
-#include "codec/token_walk.h"
+#include "codec/loaded_model.h"
+#include "codec/progress.h"
 #include "codec/unit_coder.h"
 #include "coder/range_coder.h"
+#include "lm/token_walk.h"
 #include "mix/frame_mixer.h"
 
 namespace smll::codec {
@@ -21,28 +20,23 @@ namespace smll::codec {
 struct ModelledFrame {
   std::size_t bytes = 0;
   std::vector<Lane> lanes;
-  std::vector<std::vector<RecordedPath>> paths;  // of each lane's tokens; escaped units have none
+  std::vector<std::vector<lm::RecordedPath>> paths;  // of each lane's tokens; escaped units have none
   bool escapes = false;                          // some unit is escaped
 
   // Of all lanes.
   std::size_t units() const;
 };
 
-// At most `lanes` >= 1 lanes, whose paths run_model() makes.
+// At most `lanes` >= 1 lanes, whose paths RecordStream makes.
 ModelledFrame cut_frame(std::span<const std::uint8_t> data, int lanes, const LoadedModel& model);
-
-// `predictors`, `stats`, `progress` and `meanwhile`: as LaneRecorder has them.
-void run_model(ModelledFrame& frame, const LoadedModel& model,
-               std::span<Predictor* const> predictors, FrameStats* stats, const Progress& progress,
-               const Meanwhile& meanwhile = {});
 
 // Turns a frame into a payload, perhaps while its paths are still being recorded. With `compact`
 // the payload tells its own size and has one lane; otherwise the lanes' sizes stand in front.
 class FrameEncoder {
  public:
-  // `frame` must outlive this.
-  FrameEncoder(const ModelledFrame& frame, const LoadedModel& model, mix::Experts experts,
-               bool compact);
+  // `frame` and `vocabulary` must outlive this.
+  FrameEncoder(const ModelledFrame& frame, const text::Vocabulary& vocabulary,
+               mix::Experts experts, bool compact);
   FrameEncoder(const FrameEncoder&) = delete;
   FrameEncoder& operator=(const FrameEncoder&) = delete;
 
@@ -68,18 +62,5 @@ class FrameEncoder {
   std::vector<Position> positions_;
   bool active_ = true;  // some lane may have units left
 };
-
-// Predictors that share the work of decoding these lanes: at least one, no more than lanes. Called
-// before memory is taken that depends on them; may throw.
-using PredictorsFor =
-    std::function<std::vector<Predictor*>(std::span<const mix::LaneExtent> lanes)>;
-
-// Throws Error(kData) where the payload cannot have come from a FrameEncoder. With `compact`,
-// `raw_size` is the most that is allowed (Error(kMemory) above).
-std::vector<std::uint8_t> decode_modelled(std::span<const std::uint8_t> payload,
-                                          std::size_t raw_size, const LoadedModel& model,
-                                          const PredictorsFor& predictors_for, mix::Experts experts,
-                                          bool compact, FrameStats* stats,
-                                          const Progress& progress);
 
 }  // namespace smll::codec

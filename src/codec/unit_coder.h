@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "codec/token_walk.h"
+#include "lm/token_walk.h"
 #include "coder/range_coder.h"
 #include "mix/frame_mixer.h"
 #include "smll/error.h"
@@ -62,8 +62,8 @@ class UnitCoder {
   template <class Walk>
   bool code_end(int lane, Walk& walk) {
     const std::uint32_t p = walk.end();
-    bool ended = p == kCertainly;
-    if (!is_certain(p)) {
+    bool ended = p == lm::kCertainly;
+    if (!lm::is_certain(p)) {
       ended = coder_.code(mixer_.predict_end(lane, p), walk.known_end()) != 0;
       mixer_.update_end(lane, ended);
     }
@@ -74,8 +74,8 @@ class UnitCoder {
   template <class Walk>
   void code_bit(int lane, Walk& walk) {
     const std::uint32_t p = walk.bit();
-    int bit = p == kCertainly;
-    if (is_certain(p)) {
+    int bit = p == lm::kCertainly;
+    if (lm::is_certain(p)) {
       mixer_.skip_bit(lane, bit);
     } else {
       bit = coder_.code(mixer_.predict_bit(lane, p), walk.known_bit());

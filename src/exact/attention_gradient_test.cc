@@ -19,7 +19,7 @@ using Rows = std::vector<std::vector<double>>;
 // A head over positions 0 .. kEnd - 1, of which the last kStepRows are the step's.
 class AttentionGradientTest : public testing::TestWithParam<std::pair<int, int>> {
  protected:
-  AttentionGradientTest() : cache_(KvLayout(kDim), 1, 512) {
+  AttentionGradientTest() : pool_(KvLayout(kDim), 1), cache_(pool_, 512) {
     std::mt19937 random(3);
     std::normal_distribution<float> normal;
     for (int position = 0; position < first_ + kStepRows; ++position) {
@@ -101,6 +101,7 @@ class AttentionGradientTest : public testing::TestWithParam<std::pair<int, int>>
   const int first_ = GetParam().first;
   const int window_ = GetParam().second;
   const Kernels& kernels_ = scalar_kernels();
+  KvPool pool_;
   KvCache cache_;
   Rows keys_, values_;  // keys as they are rotated
   const RotaryTable rotary_{kDim, 10000.0, 1.0, {}};

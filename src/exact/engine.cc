@@ -37,7 +37,7 @@ std::size_t round_up(std::size_t x, std::size_t to) { return (x + to - 1) / to *
 }  // namespace
 
 struct Engine::Lane {
-  std::unique_ptr<KvCache> cache;  // null once finished
+  std::unique_ptr<KvCache> cache;  // null while closed
   std::uint64_t position = 0;
 };
 
@@ -94,9 +94,10 @@ Engine::Engine(std::shared_ptr<const model::Model> model, const EngineOptions& o
       kernels_(kernels_for(options.isa)),
       window_(options.window),
       layout_(model_->hyper().head_dim),
+      kv_(layout_, model_->hyper().layers * model_->hyper().kv_heads),
       rotary_(model_->hyper().rope_dims, model_->hyper().rope_base, model_->hyper().rope_scale,
               model_->rope_factors()),
-      pool_(options.threads),
+      pool_(options.pool ? options.pool : std::make_shared<ThreadPool>(options.threads)),
       learns_(options.learns) {
   if (window_ < kMinWindow || window_ > kMaxWindow) {
     throw Error(ErrorKind::kUsage, "the window must be between 2 and 65536 tokens");
@@ -120,7 +121,7 @@ std::uint64_t Engine::memory(const model::Model& model, const EngineOptions& opt
     bytes += KvCache::memory(layout, h.layers * h.kv_heads,
                              std::min<std::uint64_t>(tokens + 1, capacity));
   }
-  const int threads = thread_count(options.threads);
+  const int threads = options.pool ? options.pool->threads() : thread_count(options.threads);
   bytes += Attention::memory(layout, h.heads / h.kv_heads, options.window) *
            static_cast<std::uint64_t>(threads + engines);
   // A row of a workspace: at most three floats for each of what it computes, and the logits.
@@ -135,34 +136,55 @@ std::uint64_t Engine::memory(const model::Model& model, const EngineOptions& opt
 
 std::size_t Engine::rows() const { return static_cast<std::size_t>(model_->head().outputs); }
 int Engine::max_lanes() const { return learns_ ? 1 : kMaxLanes; }
-std::size_t Engine::preferred_batch() const { return kMaxRows; }
+std::size_t Engine::preferred_batch() { return kMaxRows; }
 Token Engine::start_token() const { return model_->start_token(); }
+
+int Engine::open_lane() {
+  const auto closed = std::ranges::find_if(lanes_, [](const Lane& lane) { return !lane.cache; });
+  const auto number = static_cast<int>(closed - lanes_.begin());
+  if (number == max_lanes()) throw Error(ErrorKind::kUsage, "no more lanes can be opened");
+  // A chunk writes all its positions before any of its queries reads: hence the room for one more.
+  auto cache = std::make_unique<KvCache>(kv_, window_ + static_cast<int>(kMaxRows));
+  if (learns_) {
+    const FpEnv environment;
+    learner_ = std::make_unique<Learner>(
+        model_, Learner::Context{kernels_, pool_, *cache, rotary_, window_});
+  }
+  if (closed == lanes_.end()) lanes_.emplace_back();
+  lanes_[number] = {std::move(cache), 0};
+  return number;
+}
+
+void Engine::close_lane(int lane) {
+  open(lane) = {};
+  learner_.reset();
+}
 
 void Engine::reset(int lanes) {
   if (lanes < 1 || lanes > max_lanes()) {
     throw Error(ErrorKind::kUsage, "the number of lanes must be between 1 and 4096, 1 to learn");
   }
-  const HyperParameters& h = model_->hyper();
   lanes_.clear();
-  lanes_.resize(lanes);
-  for (Lane& lane : lanes_) {
-    // A chunk writes all its positions before any of its queries reads: hence the room for one
-    // more.
-    lane.cache = std::make_unique<KvCache>(layout_, h.layers * h.kv_heads,
-                                           window_ + static_cast<int>(kMaxRows));
-  }
-  if (!learns_) return;
-  const FpEnv environment;
-  learner_.reset();  // first, so that there are never two
-  learner_ = std::make_unique<Learner>(
-      model_, Learner::Context{kernels_, pool_, *lanes_[0].cache, rotary_, window_});
+  learner_.reset();
+  for (int lane = 0; lane < lanes; ++lane) open_lane();
 }
 
-void Engine::finish_lane(int lane) {
-  if (lane < 0 || lane >= static_cast<int>(lanes_.size())) {
+Engine::Lane& Engine::open(int lane) {
+  if (lane < 0 || lane >= static_cast<int>(lanes_.size()) || !lanes_[lane].cache) {
     throw Error(ErrorKind::kUsage, "there is no such lane");
   }
-  lanes_[lane].cache.reset();
+  return lanes_[lane];
+}
+
+std::size_t Engine::max_guesses(int lane) const {
+  if (!learner_) return kMaxRows / 2;
+  return Learner::kStep - 1 - lanes_[lane].position % Learner::kStep;
+}
+
+void Engine::take_back(int lane, std::size_t count) {
+  Lane& taken = open(lane);
+  taken.position -= count;
+  taken.cache->forget(taken.position, static_cast<int>(count));
 }
 
 void Engine::feed(std::span<const LaneTokens> batch, const RowSink& sink) {
@@ -197,12 +219,9 @@ void Engine::flatten(std::span<const LaneTokens> batch) {
   std::vector<bool> seen(lanes_.size());
   for (std::size_t input = 0; input < batch.size(); ++input) {
     const LaneTokens& in = batch[input];
-    if (in.lane < 0 || in.lane >= static_cast<int>(lanes_.size()) || !lanes_[in.lane].cache) {
-      throw Error(ErrorKind::kUsage, "a batch names a lane that is not open");
-    }
+    Lane& lane = open(in.lane);
     if (seen[in.lane]) throw Error(ErrorKind::kUsage, "a batch names a lane twice");
     seen[in.lane] = true;
-    Lane& lane = lanes_[in.lane];
     for (std::size_t i = 0; i < in.tokens.size(); ++i) {
       rows_.push_back({input, i, in.lane, in.tokens[i], lane.position++});
     }
@@ -354,6 +373,7 @@ void Engine::attend(int layer, std::span<const Row> rows) {
     const int head = static_cast<int>(task % h.kv_heads);
     return {lanes_[row.lane].cache.get(), layer * h.kv_heads + head, row.position};
   };
+  const auto ahead = static_cast<std::size_t>(pool_.free_threads());
   pool_.run(tasks, [&](std::size_t task, int thread) {
     const QueryBlock& block = blocks_[task / h.kv_heads];
     const int head = static_cast<int>(task % h.kv_heads);
@@ -366,7 +386,7 @@ void Engine::attend(int layer, std::span<const Row> rows) {
                           query,
                           past_window_ ? w.first_query.view().at(block.row, first) : query,
                           w.attended.view().at(block.row, first)};
-    if (task + pool_.threads() < tasks) args.next = place(task + pool_.threads());
+    if (task + ahead < tasks) args.next = place(task + ahead);
     if (learns(layer)) {
       args.softmax = learner_->trace(layer, args.place.position).softmax + 2 * head * group;
       args.softmax_stride = 2 * h.heads;
@@ -396,7 +416,7 @@ void Engine::matmul(std::span<const Part> parts, const Activations& input, std::
   std::size_t tiles = 0;
   for (const Part& part : parts) tiles += part.matrix->tiles;
   const std::size_t row_groups = (rows + kTaskRows - 1) / kTaskRows;
-  const std::size_t step = units_per_task(tiles, row_groups, pool_.threads(), 32);
+  const std::size_t step = units_per_task(tiles, row_groups, pool_.free_threads(), 32);
   const std::size_t groups = (tiles + step - 1) / step;
   pool_.run(groups * row_groups, [&](std::size_t task, int) {
     const std::size_t row = task % row_groups * kTaskRows;
@@ -442,7 +462,8 @@ void Engine::feed_forward(int layer, std::span<const Row> rows) {
   Workspace& w = *work_;
   const std::size_t units = h.ffn_width / kBlock;
   const std::size_t row_groups = (rows.size() + kTaskRows - 1) / kTaskRows;
-  const std::size_t step = units_per_task(units, row_groups, pool_.threads(), kFfnStep / kBlock);
+  const std::size_t step =
+      units_per_task(units, row_groups, pool_.free_threads(), kFfnStep / kBlock);
   const std::size_t groups = (units + step - 1) / step;
   pool_.run(groups * row_groups, [&](std::size_t task, int thread) {
     const std::size_t row = task % row_groups * kTaskRows;
@@ -492,11 +513,11 @@ void Engine::head(std::span<const Row> rows, const RowSink& sink) {
     const std::size_t count = std::min(kHeadRows, rows.size() - first);
     matmul(parts, w.input.view().at(first), count, w.logits.data(), stride, false);
     timer.mark(Op::kHead);
-    pool_.run(count, [&](std::size_t r, int) {
+    pool_.run(count, [&](std::size_t r, int thread) {
       const Row& row = rows[first + r];
       const std::span<const float> logits(w.logits.data() + r * stride, this->rows());
       if (learner_) std::ranges::copy(logits, learner_->logits(row.position));
-      sink(row.input, row.index, logits);
+      sink(row.input, row.index, logits, thread);
     });
     timer.mark(Op::kSink);
   }

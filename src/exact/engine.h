@@ -3,20 +3,20 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/thread_pool.h"
 #include "exact/attention.h"
 #include "exact/isa.h"
 #include "exact/kv_cache.h"
 #include "exact/learner.h"
 #include "exact/op_times.h"
 #include "exact/rope.h"
-#include "exact/thread_pool.h"
 #include "model/weights.h"
-#include "predictor/predictor.h"
 
 namespace smll::exact {
 
@@ -33,33 +33,62 @@ inline constexpr int kMinWindow = 2, kMaxWindow = 65536;
 
 struct EngineOptions {
   Isa isa = Isa::kAuto;
-  int threads = 0;              // 0: one per processor
+  int threads = 0;              // 0: one per processor; unless `pool` is given
   int window = kDefaultWindow;  // kMinWindow .. kMaxWindow
   bool learns = false;          // from the tokens it is fed (exact/learner.h); one lane only
+  // Null: one of `threads` threads for this engine alone.
+  std::shared_ptr<ThreadPool> pool = nullptr;
   // Only for make_engine: token ids of the logits in the order wanted; empty means all in order.
   std::span<const Token> row_order;
 };
 
+// Tokens to append to one lane's context. A lane is an independent context with its own K/V cache.
+struct LaneTokens {
+  int lane;
+  std::span<const Token> tokens;
+};
+
+// Receives the logits that follow one fed token. `input` indexes the batch given to feed(),
+// `position` the token inside that input, `thread` (below Engine::threads()) who calls. `logits`
+// has rows() values and is valid during the call only. Calls come from several threads at once, in
+// any order; each (input, position) comes exactly once per feed().
+using RowSink = std::function<void(std::size_t input, std::size_t position,
+                                   std::span<const float> logits, int thread)>;
+
 // Used by one thread at a time; several engines may share a model.
-class Engine final : public Predictor {
+class Engine {
  public:
   // Throws Error(kUsage) for an instruction set that is not supported or a window out of range.
   Engine(std::shared_ptr<const model::Model> model, const EngineOptions& options);
-  ~Engine() override;
+  ~Engine();
   // Bytes, at most, that `engines` engines take which share the options' threads and lanes that are
   // fed so many tokens each, besides the model. A token more a lane, the first, is counted in.
   static std::uint64_t memory(const model::Model& model, const EngineOptions& options,
                               std::span<const std::size_t> lane_tokens, int engines);
 
-  std::size_t rows() const override;
-  int max_lanes() const override;
-  bool prefill_is_exact() const override { return true; }
-  std::size_t preferred_batch() const override;
-  void reset(int lanes) override;
-  Token start_token() const override;
-  // If the sink throws, or a token does not exist, reset() must follow.
-  void feed(std::span<const LaneTokens> batch, const RowSink& sink) override;
-  void finish_lane(int lane) override;
+  // Number of logits of a row: the coded tokens in the order given when the model was loaded.
+  std::size_t rows() const;
+  // Lanes that may be open at once: one, where it learns.
+  int max_lanes() const;
+  // Tokens that a feed() computes at once.
+  static std::size_t preferred_batch();
+  int threads() const { return pool_.threads(); }
+  Token start_token() const;
+
+  // Opens a lane with an empty context and returns its number. Throws Error(kUsage) when
+  // max_lanes() are open.
+  int open_lane();
+  void close_lane(int lane);
+  // Closes all lanes and opens so many, numbered from 0.
+  void reset(int lanes);
+  // Appends tokens to lanes and gives the logits after each of them; a lane appears at most once a
+  // batch. If the sink throws, or a token does not exist, the batch's lanes must be closed.
+  void feed(std::span<const LaneTokens> batch, const RowSink& sink);
+  // How many tokens that are taken back later may follow the lane's next one: few enough for the
+  // ring, and none behind which it learns.
+  std::size_t max_guesses(int lane) const;
+  // Takes back the last `count` tokens.
+  void take_back(int lane, std::size_t count);
 
   const model::Model& model() const { return *model_; }
   // Since the last reset_times().
@@ -72,6 +101,7 @@ class Engine final : public Predictor {
   struct QueryBlock;
   struct Workspace;
 
+  Lane& open(int lane);
   void flatten(std::span<const LaneTokens> batch);
   std::size_t chunk_size(std::size_t first) const;
   void learn_from(std::span<const Row> rows);
@@ -100,15 +130,16 @@ class Engine final : public Predictor {
   const Kernels& kernels_;
   int window_;
   KvLayout layout_;
+  KvPool kv_;
   RotaryTable rotary_;
-  ThreadPool pool_;
+  ThreadPool::Client pool_;
   std::vector<Attention> attention_;  // one a thread
   std::vector<Lane> lanes_;
   std::vector<Row> rows_;
   std::vector<QueryBlock> blocks_;
   bool past_window_ = false;  // some row of the chunk is farther from position 0 than the window
   const bool learns_;
-  std::unique_ptr<Learner> learner_;  // from reset() on, where it learns
+  std::unique_ptr<Learner> learner_;  // of the lane, where it learns
   std::unique_ptr<Workspace> work_;
   OpTimes times_{};
 };

@@ -28,7 +28,7 @@ TEST(EngineMemory, IsNoMoreThanItSays) {
         const std::vector<Token> text(tokens + 1, 1);
         std::vector<LaneTokens> batch;
         for (std::size_t i = 0; i < lanes.size(); ++i) batch.push_back({static_cast<int>(i), text});
-        engine.feed(batch, [](std::size_t, std::size_t, std::span<const float>) {});
+        engine.feed(batch, [](std::size_t, std::size_t, std::span<const float>, int) {});
         const std::uint64_t taken = *allocated_bytes() - before;
         const std::uint64_t said = Engine::memory(*model, options, lanes, 1);
         EXPECT_LE(taken, said) << learns << " " << window << " " << tokens;

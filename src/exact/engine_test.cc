@@ -53,7 +53,7 @@ std::vector<Logits> run(Engine& engine, const std::vector<std::vector<Token>>& l
       at[i] += n;
     }
     if (batch.empty()) return result;
-    engine.feed(batch, [&](std::size_t input, std::size_t position, std::span<const float> logits) {
+    engine.feed(batch, [&](std::size_t input, std::size_t position, std::span<const float> logits, int) {
       const std::size_t row = first[input] + position;
       std::memcpy(&result[batch[input].lane][row * logits.size()], logits.data(),
                   logits.size_bytes());
@@ -222,14 +222,14 @@ TEST(Engine, ChecksItsArguments) {
   Engine engine(model, options(Isa::kAuto, 2));
   EXPECT_THROW(engine.reset(0), Error);
   engine.reset(2);
-  const auto ignore = [](std::size_t, std::size_t, std::span<const float>) {};
+  const auto ignore = [](std::size_t, std::size_t, std::span<const float>, int) {};
   const std::vector<Token> tokens = {1, 2};
   const LaneTokens twice[] = {{0, tokens}, {0, tokens}};
   EXPECT_THROW(engine.feed(twice, ignore), Error);
   const LaneTokens absent[] = {{2, tokens}};
   EXPECT_THROW(engine.feed(absent, ignore), Error);
   engine.reset(2);
-  engine.finish_lane(1);
+  engine.close_lane(1);
   const LaneTokens finished[] = {{1, tokens}};
   EXPECT_THROW(engine.feed(finished, ignore), Error);
   engine.reset(2);
@@ -278,23 +278,6 @@ TEST(Rotary, TheCallersRoundingDoesNotMatter) {
   for (const int rounding : {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO}) {
     EXPECT_TRUE(nearest == angles(rounding)) << rounding;
   }
-}
-
-TEST(ThreadPool, RunsEachTaskOnceAndPassesExceptionsOn) {
-  ThreadPool pool(3);
-  for (int round = 0; round < 2000; ++round) {
-    std::vector<std::atomic<int>> counts(round % 50);
-    pool.run(counts.size(), [&](std::size_t task, int) { counts[task].fetch_add(1); });
-    for (auto& count : counts) ASSERT_EQ(1, count.load());
-  }
-  EXPECT_THROW(pool.run(10,
-                        [](std::size_t task, int) {
-                          if (task == 5) throw 1;
-                        }),
-               int);
-  int sum = 0;
-  pool.run(1, [&](std::size_t, int) { ++sum; });
-  EXPECT_EQ(1, sum);
 }
 
 }  // namespace

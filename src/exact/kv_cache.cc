@@ -18,38 +18,85 @@ namespace {
 // Of position 0, kept beside the ring.
 std::size_t first_bytes(const KvLayout& layout) { return layout.tile_bytes + layout.head_dim + 64; }
 
+// Idle memory that a pool keeps.
+constexpr std::size_t kKeptBytes = std::size_t{64} << 20;
+constexpr std::size_t kKeptFirsts = 64;
+
+model::AlignedBuffer zeroed(std::size_t bytes) {
+  model::AlignedBuffer memory(bytes);
+  std::memset(memory.data(), 0, bytes);
+  return memory;
+}
+
+model::AlignedBuffer take_last(std::vector<model::AlignedBuffer>& kept) {
+  model::AlignedBuffer memory = std::move(kept.back());
+  kept.pop_back();
+  return memory;
+}
+
 }  // namespace
 
-KvCache::KvCache(const KvLayout& layout, int parts, int capacity)
-    : layout_(layout),
-      parts_(parts),
+KvPool::KvPool(const KvLayout& layout, int parts)
+    : layout_(layout), parts_(parts), first_bytes_(smll::exact::first_bytes(layout)) {}
+
+model::AlignedBuffer KvPool::take_segment() {
+  return segments_.empty() ? zeroed(layout_.part_bytes * parts_) : take_last(segments_);
+}
+
+void KvPool::give_segment(model::AlignedBuffer segment, int positions) {
+  if ((segments_.size() + 1) * layout_.part_bytes * parts_ > kKeptBytes) return;
+  for (int part = 0; part < parts_; ++part) {
+    clear(segment.data() + layout_.part_bytes * part, positions);
+  }
+  segments_.push_back(std::move(segment));
+}
+
+void KvPool::clear(std::uint8_t* part, int positions) const {
+  const std::size_t tiles = (positions + kTile - 1) / kTile;
+  const std::size_t fours = (positions + 3) / 4;
+  std::memset(part, 0, tiles * layout_.tile_bytes);
+  std::memset(part + layout_.scales_offset, 0, positions * sizeof(float));
+  std::memset(part + layout_.values_offset, 0, fours * 4 * layout_.head_dim);
+}
+
+model::AlignedBuffer KvPool::take_first() {
+  return firsts_.empty() ? zeroed(first_bytes_ * parts_) : take_last(firsts_);
+}
+
+// Only position 0 is ever written to it, whose next one writes the same bytes.
+void KvPool::give_first(model::AlignedBuffer first) {
+  if (firsts_.size() < kKeptFirsts) firsts_.push_back(std::move(first));
+}
+
+KvCache::KvCache(KvPool& pool, int capacity)
+    : pool_(pool),
+      layout_(pool.layout()),
       segments_((capacity + kSegment - 1) / kSegment),
-      first_bytes_(first_bytes(layout)),
+      first_bytes_(pool.first_bytes()),
       ring_(segments_) {}
+
+KvCache::~KvCache() {
+  if (first_) pool_.give_first(std::move(first_));
+  for (std::size_t i = 0; i < ring_.size(); ++i) {
+    if (!ring_[i]) continue;
+    const std::uint64_t begin = i * kSegment;
+    const int positions = static_cast<int>(std::min<std::uint64_t>(end_ - begin, kSegment));
+    pool_.give_segment(std::move(ring_[i]), positions);
+  }
+}
 
 std::uint64_t KvCache::memory(const KvLayout& layout, int parts, std::uint64_t positions) {
   const std::uint64_t segments = (positions + kSegment - 1) / kSegment;
   return (segments * layout.part_bytes + first_bytes(layout)) * static_cast<std::uint64_t>(parts);
 }
 
-void KvCache::clear() {
-  first_ = {};
-  for (Memory& segment : ring_) segment = {};
-}
-
 void KvCache::reserve(std::uint64_t first, int count) {
-  if (!first_) first_ = zeroed(first_bytes_ * parts_);
+  if (!first_) first_ = pool_.take_first();
   for (std::uint64_t s = first / kSegment; s <= (first + count - 1) / kSegment; ++s) {
     Memory& segment = ring_[s % segments_];
-    // Zeroed: positions not yet written take part with weight 0 and must be finite.
-    if (!segment) segment = zeroed(layout_.part_bytes * parts_);
+    if (!segment) segment = pool_.take_segment();
   }
-}
-
-KvCache::Memory KvCache::zeroed(std::size_t bytes) {
-  Memory memory(bytes);
-  std::memset(memory.data(), 0, bytes);
-  return memory;
+  end_ = std::max(end_, first + count);
 }
 
 std::uint8_t* KvCache::part(std::uint64_t segment, int part) {
@@ -125,6 +172,15 @@ void KvCache::store_value(std::uint64_t position, int p, const float* value) {
     std::uint8_t* first = first_.data() + p * first_bytes_ + layout_.tile_bytes;
     std::memcpy(first, q, head_dim);
     std::memcpy(first + head_dim, &scale, 4);
+  }
+}
+
+void KvCache::forget(std::uint64_t first, int count) {
+  for (std::uint64_t position = first; position < first + count; ++position) {
+    for (int p = 0; p < pool_.parts(); ++p) {
+      std::uint8_t* scales = part(position / kSegment, p) + layout_.scales_offset;
+      std::memset(scales + position % kSegment * sizeof(float), 0, sizeof(float));
+    }
   }
 }
 

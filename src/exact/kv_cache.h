@@ -29,16 +29,46 @@ struct KvLayout {
   explicit KvLayout(int head_dim);
 };
 
+// Memory of lanes that were closed, kept for those that open next: pages that the system gives anew
+// cost more than the tokens of a short text. For one thread.
+class KvPool {
+ public:
+  // `parts` = layers * key heads.
+  KvPool(const KvLayout& layout, int parts);
+
+  // A segment of all parts. Zeroed: positions not yet written take part in sums with weight 0, must
+  // be finite and the same for every lane.
+  model::AlignedBuffer take_segment();
+  // `positions`: how many of the first ones may have been written.
+  void give_segment(model::AlignedBuffer segment, int positions);
+  // Of position 0, kept beside the ring.
+  model::AlignedBuffer take_first();
+  void give_first(model::AlignedBuffer first);
+
+  const KvLayout& layout() const { return layout_; }
+  int parts() const { return parts_; }
+  std::size_t first_bytes() const { return first_bytes_; }
+
+ private:
+  void clear(std::uint8_t* part, int positions) const;
+
+  KvLayout layout_;
+  int parts_;
+  std::size_t first_bytes_;
+  std::vector<model::AlignedBuffer> segments_, firsts_;
+};
+
 class KvCache {
  public:
-  // Holds at least `capacity` positions for each of `parts` = layers * key heads.
-  KvCache(const KvLayout& layout, int parts, int capacity);
+  // Holds at least `capacity` positions. `pool` must outlive it.
+  KvCache(KvPool& pool, int capacity);
+  ~KvCache();
+  KvCache(const KvCache&) = delete;
+  KvCache& operator=(const KvCache&) = delete;
 
   // Bytes that so many positions take.
   static std::uint64_t memory(const KvLayout& layout, int parts, std::uint64_t positions);
 
-  // Frees everything; the next position is 0.
-  void clear();
   // Makes room for positions [first, first + count). Memory grows a segment at a time.
   void reserve(std::uint64_t first, int count);
 
@@ -48,6 +78,10 @@ class KvCache {
   // Stores a key (head_dim/32 blocks, already quantized) and a value (int8 with one scale).
   void store_key(std::uint64_t position, int part, const std::int8_t* q, const float* scale);
   void store_value(std::uint64_t position, int part, const float* value);
+
+  // Positions [first, first + count), the last ones, were wrong: makes their values finite, whatever
+  // was stored, so that they can take part in sums with weight 0.
+  void forget(std::uint64_t first, int count);
 
   // What was stored, as floats [head_dim]; a position that the ring still has.
   void read(std::uint64_t position, int part, float* key, float* value) const;
@@ -62,12 +96,12 @@ class KvCache {
 
  private:
   using Memory = model::AlignedBuffer;
-  static Memory zeroed(std::size_t bytes);
 
+  KvPool& pool_;
   KvLayout layout_;
-  int parts_;
   int segments_;
   std::size_t first_bytes_;
+  std::uint64_t end_ = 0;  // of the positions that room was made for
   Memory first_;
   std::vector<Memory> ring_;
 };

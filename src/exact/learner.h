@@ -12,12 +12,12 @@
 #include <span>
 #include <vector>
 
+#include "base/thread_pool.h"
 #include "exact/activations.h"
 #include "exact/attention_gradient.h"
 #include "exact/kernels/kernels.h"
 #include "exact/kv_cache.h"
 #include "exact/rope.h"
-#include "exact/thread_pool.h"
 #include "model/weights.h"
 
 namespace smll::exact {
@@ -31,7 +31,7 @@ class Learner {
   // What the engine shares with its learner.
   struct Context {
     const Kernels& kernels;
-    ThreadPool& pool;
+    ThreadPool::Client& pool;
     const KvCache& cache;
     const RotaryTable& rotary;
     int window;

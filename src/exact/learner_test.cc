@@ -42,7 +42,7 @@ Outcome run(Engine& engine, const std::vector<Token>& tokens, unsigned most_at_o
   for (std::size_t at = 0; at < tokens.size();) {
     const std::size_t n = std::min<std::size_t>(random() % most_at_once + 1, tokens.size() - at);
     const LaneTokens batch[] = {{0, std::span(tokens).subspan(at, n)}};
-    engine.feed(batch, [&](std::size_t, std::size_t position, std::span<const float> logits) {
+    engine.feed(batch, [&](std::size_t, std::size_t position, std::span<const float> logits, int) {
       std::memcpy(&result.logits[(at + position) * rows], logits.data(), logits.size_bytes());
     });
     at += n;

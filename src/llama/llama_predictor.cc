@@ -6,16 +6,16 @@
 
 #include <algorithm>
 
+#include "base/thread_pool.h"
 #include "exact/fp_env.h"
 #include "exact/start_threads.h"
-#include "exact/thread_pool.h"
 #include "llama/llama_vocabulary.h"
 #include "smll/error.h"
 
 namespace smll::llama {
 namespace {
 
-int thread_count(int threads) { return std::min(exact::thread_count(threads), GGML_MAX_N_THREADS); }
+int thread_count(int threads) { return std::min(smll::thread_count(threads), GGML_MAX_N_THREADS); }
 
 // llama.cpp ends the process when it cannot start a thread, and its results depend on their number.
 void require_threads(int count) {
@@ -42,43 +42,47 @@ int context_size(const llama_model& model, int window) {
 // Feeds one token of one lane at a time, on both sides: llama.cpp's results change with the shape
 // of a batch. When a context is full its first token and the newer half stay and are computed anew,
 // since an evicted K/V entry cannot be taken out of those that were computed with it in view.
-class LlamaPredictor : public Predictor {
+class LlamaPredictor : public lm::Predictor {
  public:
-  LlamaPredictor(std::shared_ptr<const llama_model> model, std::span<const Token> row_order,
-                 int window, int threads)
-      : model_(std::move(model)), row_order_(row_order.begin(), row_order.end()), row_(rows()) {
+  LlamaPredictor(std::shared_ptr<const llama_model> model, const text::Vocabulary& vocabulary,
+                 int window, int threads, exact::Isa isa)
+      : model_(std::move(model)), vocabulary_(vocabulary), isa_(isa), row_(vocabulary.rows()) {
     window_ = context_size(*model_, window);
     threads_ = thread_count(threads);
   }
 
-  std::size_t rows() const override { return row_order_.size(); }
   int max_lanes() const override { return 1; }
   bool prefill_is_exact() const override { return false; }
   std::size_t preferred_batch() const override { return 1; }
   Token start_token() const override { return llama::start_token(*model_); }
 
-  void reset(int lanes) override {
-    if (lanes != 1) throw Error(ErrorKind::kData, "the llama backend has one lane");
+  int open_lane() override {
+    if (open_) throw Error(ErrorKind::kUsage, "the llama backend has one lane");
     const exact::FpEnv environment;
     tokens_.clear();
     if (!context_) make_context();
     llama_memory_clear(llama_get_memory(context_.get()), true);
+    open_ = true;
+    return 0;
   }
+  void close_lane(int) override { open_ = false; }
 
-  void feed(std::span<const LaneTokens> batch, const RowSink& sink) override {
+  void feed(std::span<const lm::LaneInput> batch) override {
     const exact::FpEnv environment;  // the threads that llama.cpp starts have it from here
-    for (std::size_t input = 0; input < batch.size(); ++input) {
-      for (std::size_t i = 0; i < batch[input].tokens.size(); ++i) {
-        append(batch[input].tokens[i]);
+    for (const lm::LaneInput& input : batch) {
+      for (std::size_t i = 0; i < input.tokens.size(); ++i) {
+        append(input.tokens[i]);
         const float* logits = llama_get_logits_ith(context_.get(), -1);
         if (!logits) throw Error(ErrorKind::kModel, "llama.cpp gave no logits for a token");
-        for (std::size_t row = 0; row < row_.size(); ++row) row_[row] = logits[row_order_[row]];
-        sink(input, i, row_);
+        const std::span<const Token> order = vocabulary_.row_order();
+        for (std::size_t row = 0; row < row_.size(); ++row) row_[row] = logits[order[row]];
+        lm::answer(input, i, row_, vocabulary_, isa_, distribution_);
       }
     }
   }
 
-  void finish_lane(int) override {}
+  std::size_t max_guesses(int) const override { return 0; }
+  void take_back(int, std::size_t) override {}
 
  private:
   void make_context() {
@@ -122,11 +126,14 @@ class LlamaPredictor : public Predictor {
   }
 
   std::shared_ptr<const llama_model> model_;
-  std::vector<Token> row_order_;
+  const text::Vocabulary& vocabulary_;
+  const exact::Isa isa_;
   std::vector<float> row_;
+  lm::Distribution distribution_;
   std::vector<Token> tokens_;
   int window_ = 0;
   int threads_ = 1;
+  bool open_ = false;
   ContextHandle context_;
 };
 
@@ -152,10 +159,10 @@ std::uint64_t predictor_memory(const llama_model& model, int window) {
   return cache + kBatch * sizeof(float) * (12 * width + vocabulary) + positions * sizeof(float);
 }
 
-std::unique_ptr<Predictor> make_predictor(std::shared_ptr<const llama_model> model,
-                                          std::span<const Token> row_order, int window,
-                                          int threads) {
-  return std::make_unique<LlamaPredictor>(std::move(model), row_order, window, threads);
+std::unique_ptr<lm::Predictor> make_predictor(std::shared_ptr<const llama_model> model,
+                                              const text::Vocabulary& vocabulary, int window,
+                                              int threads, exact::Isa isa) {
+  return std::make_unique<LlamaPredictor>(std::move(model), vocabulary, window, threads, isa);
 }
 
 }  // namespace smll::llama

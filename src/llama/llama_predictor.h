@@ -7,7 +7,8 @@
 #include <string>
 
 #include "llama/llama_handles.h"
-#include "predictor/predictor.h"
+#include "lm/predictor.h"
+#include "text/vocabulary.h"
 
 namespace smll::llama {
 
@@ -15,10 +16,11 @@ namespace smll::llama {
 // build and the CPU features that it uses ("2t6b1a9c"). Short, since every archive records it.
 std::string set_up(int threads);
 
-// `row_order`: token id of each logit of a row. `threads` 0: one per core.
-std::unique_ptr<Predictor> make_predictor(std::shared_ptr<const llama_model> model,
-                                          std::span<const Token> row_order, int window,
-                                          int threads);
+// `vocabulary` must outlive it. `threads` 0: one per core. `isa`: of the kernel that makes
+// frequencies.
+std::unique_ptr<lm::Predictor> make_predictor(std::shared_ptr<const llama_model> model,
+                                              const text::Vocabulary& vocabulary, int window,
+                                              int threads, exact::Isa isa);
 
 // Bytes that a predictor takes besides the model, nearly: llama.cpp does not tell before it has
 // them.

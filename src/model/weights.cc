@@ -10,8 +10,8 @@
 #include <numeric>
 #include <set>
 
+#include "base/thread_pool.h"
 #include "exact/fp_env.h"
-#include "exact/thread_pool.h"
 #include "ggml.h"
 #include "smll/error.h"
 
@@ -53,7 +53,10 @@ std::uint64_t pack_tile(const TensorInfo& tensor, Format format, const TileRows&
 class Loader {
  public:
   Loader(const std::string& path, std::span<const Token> row_order, int threads, Token start_token)
-      : model_(std::make_shared<Model>()), file_(path), row_order_(row_order), pool_(threads) {
+      : model_(std::make_shared<Model>()),
+        file_(path),
+        row_order_(row_order),
+        pool_(std::make_shared<ThreadPool>(threads)) {
     model_->start_token_ = start_token;
   }
 
@@ -116,7 +119,7 @@ class Loader {
   std::shared_ptr<Model> model_;
   GgufFile file_;
   std::span<const Token> row_order_;
-  exact::ThreadPool pool_;
+  ThreadPool::Client pool_;
   std::set<std::string> known_;
   std::vector<Job> jobs_;
   AlignedBuffer head_rows_;  // as the file has them, where they are not the embedding's

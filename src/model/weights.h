@@ -9,7 +9,7 @@
 
 #include "model/gguf_file.h"
 #include "model/packed_matrix.h"
-#include "predictor/predictor.h"
+#include "lm/token.h"
 
 namespace smll::model {
 

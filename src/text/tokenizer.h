@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "predictor/predictor.h"
+#include "lm/token.h"
 #include "text/vocabulary.h"
 
 namespace smll::text {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "predictor/predictor.h"
+#include "lm/token.h"
 
 namespace smll::text {
 

@@ -1,5 +1,5 @@
 """A build with -ffast-math, or for a big-endian processor, went through and made archives that no other build opens.
-Rotary tables and the frequencies escaped what the rest keeps to, see the unit tests Rotary and LaneRecorder.
+Rotary tables and the frequencies escaped what the rest keeps to, see the unit tests Rotary and Distribution.
 """
 
 import pathlib

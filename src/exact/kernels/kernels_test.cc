@@ -13,7 +13,7 @@
 
 #include "exact/activations.h"
 #include "exact/isa.h"
-#include "exact/softmax.h"
+#include "lm/frequencies.h"
 
 namespace smll::exact {
 namespace {
@@ -421,13 +421,13 @@ TEST(Softmax, SumsAreExact) {
   std::mt19937 random(1);
   std::vector<std::uint32_t> freq(1003);
   for (auto& f : freq) f = random();
-  std::vector<std::uint64_t> sums(freq.size() / kSumBlock + 1);
-  prefix_sums(freq, sums);
+  std::vector<std::uint64_t> sums(freq.size() / lm::kSumBlock + 1);
+  lm::prefix_sums(freq, sums);
   for (int i = 0; i < 200; ++i) {
     std::size_t begin = random() % 1004, end = random() % 1004;
     std::uint64_t expected = 0;
     for (std::size_t j = begin; j < end; ++j) expected += freq[j];
-    EXPECT_EQ(expected, range_sum(freq, sums, begin, end));
+    EXPECT_EQ(expected, lm::range_sum(freq, sums, begin, end));
   }
 }
 

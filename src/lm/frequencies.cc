@@ -1,12 +1,12 @@
-#include "exact/softmax.h"
+#include "lm/frequencies.h"
 
 #include "exact/fp_env.h"
 
-namespace smll::exact {
+namespace smll::lm {
 
-void logits_to_frequencies(std::span<const float> logits, std::span<std::uint32_t> freq, Isa isa) {
-  const FpEnv environment;
-  kernels_for(isa).frequencies(logits.data(), logits.size(), freq.data());
+void logits_to_frequencies(std::span<const float> logits, std::span<std::uint32_t> freq, exact::Isa isa) {
+  const exact::FpEnv environment;
+  exact::kernels_for(isa).frequencies(logits.data(), logits.size(), freq.data());
 }
 
 void prefix_sums(std::span<const std::uint32_t> freq, std::span<std::uint64_t> sums) {
@@ -32,4 +32,4 @@ std::uint64_t range_sum(std::span<const std::uint32_t> freq, std::span<const std
   return begin < end ? before(end) - before(begin) : 0;
 }
 
-}  // namespace smll::exact
+}  // namespace smll::lm

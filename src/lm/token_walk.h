@@ -12,10 +12,10 @@
 #include <string_view>
 #include <vector>
 
-#include "codec/distribution.h"
+#include "lm/distribution.h"
 #include "text/vocabulary.h"
 
-namespace smll::codec {
+namespace smll::lm {
 
 // P(yes or one) * 65536; the two ends mean that the outcome is certain.
 inline constexpr std::uint32_t kCertainlyNot = 0;
@@ -142,4 +142,4 @@ class ReplayedWalk {
   int shift_ = 7;
 };
 
-}  // namespace smll::codec
+}  // namespace smll::lm

@@ -1,0 +1,104 @@
+// Decodes a payload that was coded with the language model, alone or mixed with context models.
+//
+// The lanes are decoded in lock-step, one unit of each after another. In several parts, these take
+// turns: while one decodes its units, the models of the others run.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "codec/drafter.h"
+#include "codec/stream.h"
+#include "codec/unit_coder.h"
+#include "coder/range_coder.h"
+#include "mix/frame_mixer.h"
+#include "text/vocabulary.h"
+
+namespace smll::codec {
+
+class DecodeStream : public Stream {
+ public:
+  // From so many lanes on, two parts decode half of them each: then one half's units are decoded
+  // while the other's model runs, and what waits for memory meets what does not.
+  static constexpr std::size_t kSplitLanes = 16;
+
+  struct Form {
+    mix::Experts experts;
+    bool compact;
+    std::size_t max_lanes;
+  };
+  // `payload` and `vocabulary` must outlive it. Throws Error(kData) where the payload cannot have
+  // come from a FrameEncoder. With `compact`, `raw_size` is the most that is allowed
+  // (Error(kMemory) above).
+  DecodeStream(std::span<const std::uint8_t> payload, std::size_t raw_size,
+               const text::Vocabulary& vocabulary, const Form& form);
+
+  const std::vector<mix::LaneExtent>& extents() const { return extents_; }
+  // Once it is done. Throws Error(kData) where not all of the payload was used.
+  std::vector<std::uint8_t> take_data();
+
+  // Bytes, at most, that decoding such lanes takes besides predictors and context models.
+  static std::uint64_t memory(std::span<const std::size_t> lanes, std::size_t vocabulary_rows);
+
+  std::size_t lanes() const override { return extents_.size(); }
+  std::size_t max_parts() const override;
+  void share_lanes(std::size_t parts) override;
+  void open(std::size_t part, lm::Predictor& predictor) override;
+  void collect(std::size_t part, lm::Predictor& predictor, const Room& room,
+               std::vector<lm::LaneInput>& batch) override;
+  void advance(std::size_t part) override;
+  bool close(std::size_t part, lm::Predictor& predictor) override;
+  void close_all(std::size_t part, lm::Predictor& predictor) override;
+  void stop() override;
+  void add_model_seconds(std::size_t part, double seconds) override;
+  double model_seconds() const override;
+
+ private:
+  struct Lane {
+    int number = -1;         // the predictor's
+    std::size_t room = 0;    // bytes left to decode
+    Token input = 0;         // to be fed next
+    bool waiting = true;     // `input` has not been fed yet
+    std::vector<Token> fed;  // an input and guesses of what follows it
+    std::vector<lm::Distribution> next;  // after each of them
+    std::size_t at = 0;                  // of them, so many have proved right
+  };
+  struct Part {
+    std::size_t begin = 0, end = 0;  // lanes
+    double model_seconds = 0;
+    bool finished = false;
+  };
+
+  std::span<Lane> lanes_of(std::size_t part);
+  bool wait_for_turn(std::size_t part);
+  void pass_turn(std::size_t part);
+  void decode_round(const Part& part);
+  void decode_unit(std::size_t lane);
+  void guess(Lane& lane, const lm::Predictor& predictor, const Room& room);
+  bool is_ready(std::size_t part);
+  void spend(Lane& lane, std::size_t bytes);
+
+  const text::Vocabulary& vocabulary_;
+  const mix::Experts experts_;
+  std::vector<mix::LaneExtent> extents_;
+  bool escapes_ = false;
+  std::size_t raw_size_;
+  coder::Decoder coder_;
+  std::optional<mix::FrameMixer> mixer_;
+  std::optional<UnitCoder<coder::Decoder>> units_;
+  std::vector<Lane> lanes_;
+  std::vector<Part> parts_;
+  std::optional<Drafter> drafter_;  // of a lane alone: others would have to wait for it
+
+  std::mutex mutex_;  // of what follows, and of Part::finished
+  std::condition_variable turn_passed_;
+  std::size_t turn_ = 0;
+  bool stopped_ = false;
+};
+
+}  // namespace smll::codec

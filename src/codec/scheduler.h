@@ -1,0 +1,92 @@
+// Runs streams through predictors: as many lanes together as there are, since a predictor that is
+// fed many lanes at once is several times as fast as one that is fed one.
+//
+// There are seats, each with a predictor. Whoever waits for a stream leads a seat, if one is free:
+// it feeds all streams that sit there, its own and others', until its own is done; others who wait
+// go on from there. Idle threads of the pool help, or lead seats of their own where one does not
+// hold what waits. So threads and predictors are as many as were asked for, whoever calls.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "codec/stream.h"
+#include "lm/predictor.h"
+
+namespace smll::codec {
+
+class Scheduler {
+ public:
+  using MakePredictor = std::function<std::unique_ptr<lm::Predictor>()>;
+
+  struct Size {
+    std::size_t seats = 1;  // predictors, at most
+    std::size_t lanes = 32;  // that one runs at once, unless one stream has more
+  };
+
+  // `make` is called when a predictor is needed; `pool`'s threads help and lead.
+  Scheduler(MakePredictor make, const Size& size, std::shared_ptr<ThreadPool> pool);
+  ~Scheduler();
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+
+  // A stream that was submitted.
+  class Ticket;
+  // begin() and end() are called by whoever leads. Streams of one `caller` begin in their order;
+  // callers take turns.
+  std::shared_ptr<Ticket> submit(std::shared_ptr<Stream> stream, const void* caller);
+  // Returns when the stream is done; rethrows what it threw. `progress`, which is called in this
+  // thread and while nothing is held, may throw: then the stream is cancelled first.
+  void wait(const std::shared_ptr<Ticket>& ticket, const Progress& progress);
+  // The same for a stream alone, whose begin() was called; end() is left to the caller, too.
+  void run(Stream& stream, const Progress& progress);
+
+  // Ends a stream that nobody waits for. To be waited for all the same.
+  static void cancel(const std::shared_ptr<Ticket>& ticket);
+
+ private:
+  struct Seat;
+  struct Place;
+  // Tickets that wait to sit down.
+  struct Line {
+    const void* caller;
+    std::deque<std::shared_ptr<Ticket>> tickets;
+  };
+
+  std::shared_ptr<Ticket> enqueue(std::shared_ptr<Stream> stream, const void* caller, bool whole);
+  Seat* seat_to_lead();
+  bool call_leader(Seat& seat, std::function<void()> first);
+  bool pass(Seat& seat);
+  void admit(Seat& seat);
+  std::shared_ptr<Ticket> next_for(const Seat& seat);
+  void begin(Seat& seat, const std::shared_ptr<Ticket>& ticket);
+  void find_leaders(std::size_t parts, const std::shared_ptr<Ticket>& ticket);
+  void sit(Seat& seat, const std::shared_ptr<Ticket>& ticket, std::size_t part);
+  template <class Work>
+  void attempt(Place& place, Work&& work);
+  void set_error(Ticket& ticket, std::exception_ptr error);
+  void feed(Seat& seat);
+  void advance(Seat& seat);
+  void leave(Seat& seat);
+  void finish(const std::shared_ptr<Ticket>& ticket);
+
+  const MakePredictor make_;
+  const std::shared_ptr<ThreadPool> pool_;
+  const std::size_t lanes_at_once_;
+  std::mutex mutex_;  // of what follows, of tickets' states and of who leads
+  std::condition_variable changed_;
+  std::vector<std::unique_ptr<Seat>> seats_;
+  std::list<Line> lines_;  // not empty ones; the caller whose turn is next in front
+  std::size_t leaders_from_pool_ = 0;
+  std::uint64_t memory_ = 0;  // of the streams that sit or are being begun
+};
+
+}  // namespace smll::codec
