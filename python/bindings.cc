@@ -4,8 +4,12 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <chrono>
+#include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -22,6 +26,46 @@ namespace py = pybind11;
 namespace {
 
 using namespace smll::python;
+
+const char* kind_name(smll::ErrorKind kind) {
+  switch (kind) {
+    case smll::ErrorKind::kData:
+      return "data";
+    case smll::ErrorKind::kUsage:
+      return "usage";
+    case smll::ErrorKind::kModel:
+      return "model";
+    case smll::ErrorKind::kIo:
+      return "io";
+    case smll::ErrorKind::kMemory:
+      return "memory";
+  }
+  return "data";
+}
+
+PYBIND11_CONSTINIT py::gil_safe_call_once_and_store<py::object> error_type;
+
+py::object error_object(const smll::Error& error) {
+  py::object value = error_type.get_stored()(text(error.what()));
+  value.attr("kind") = kind_name(error.kind());
+  return value;
+}
+
+void register_error(py::module_& module) {
+  error_type.call_once_and_store_result([&]() -> py::object {
+    return py::exception<smll::Error>(module, "Error", PyExc_RuntimeError);
+  });
+  const py::object& type = error_type.get_stored();
+  type.attr("__module__") = "smll";
+  type.attr("index") = py::none();
+  py::register_exception_translator([](std::exception_ptr thrown) {
+    try {
+      if (thrown) std::rethrow_exception(thrown);
+    } catch (const smll::Error& error) {
+      PyErr_SetObject(error_type.get_stored().ptr(), error_object(error).ptr());
+    }
+  });
+}
 
 smll::Model make_model(const std::string& model, const std::string& backend, const std::string& isa,
                        int threads, int window, bool learns, bool download) {
@@ -85,6 +129,81 @@ py::bytes decompress(const smll::Compressor& self, const py::object& data,
     result = self.decompress(bytes.view(), make_limits(limits));
   }
   return to_python(result);
+}
+
+// Many at once: bytes, or the Error in their place. The views are of bytes-like objects.
+class ManyBytes {
+ public:
+  explicit ManyBytes(const py::list& objects) {
+    for (const py::handle object : objects) {
+      views_.push_back(bytes_.emplace_back(py::reinterpret_borrow<py::object>(object)).view());
+    }
+  }
+  std::span<const smll::ByteView> views() const { return views_; }
+
+ private:
+  std::deque<StableBytes> bytes_;
+  std::vector<smll::ByteView> views_;
+};
+
+// Calls progress(items, bytes) of Python, unless it is None: at the first item, at the last one,
+// and now and then between, since other threads may be slow to give the interpreter's lock. Counts
+// the bytes of `side`, those of the items as they were given.
+class ManyProgress {
+ public:
+  ManyProgress(const py::object& progress, std::size_t items, std::uint64_t smll::Stats::*side)
+      : progress_(progress), items_(items), side_(side) {}
+
+  void operator()(const smll::Stats& stats) {
+    check_signals();
+    if (progress_.is_none() || stats.items == told_) return;
+    const auto now = std::chrono::steady_clock::now();
+    if (stats.items != items_ && now < next_) return;
+    told_ = stats.items;
+    next_ = now + kTick;
+    const WithPython python;
+    call(progress_, py::int_(stats.items), py::int_(stats.*side_));
+  }
+
+ private:
+  const py::object& progress_;
+  const std::size_t items_;
+  std::uint64_t smll::Stats::*const side_;
+  std::uint64_t told_ = 0;
+  std::chrono::steady_clock::time_point next_;
+};
+
+py::list results_list(std::vector<smll::Result> results) {
+  py::list list(results.size());
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const smll::Bytes bytes = std::move(results[i].bytes);  // not in memory twice
+    list[i] = results[i].error ? error_object(*results[i].error) : to_python(bytes);
+  }
+  return list;
+}
+
+py::list compress_many(const smll::Compressor& self, const py::list& texts,
+                       const py::object& progress) {
+  const ManyBytes bytes(texts);
+  ManyProgress told(progress, bytes.views().size(), &smll::Stats::raw_bytes);
+  std::vector<smll::Result> results;
+  {
+    const Released released;
+    results = self.compress_many(bytes.views(), std::ref(told));
+  }
+  return results_list(std::move(results));
+}
+
+py::list decompress_many(const smll::Compressor& self, const py::list& archives,
+                         const LimitsTuple& limits, const py::object& progress) {
+  const ManyBytes bytes(archives);
+  ManyProgress told(progress, bytes.views().size(), &smll::Stats::archive_bytes);
+  std::vector<smll::Result> results;
+  {
+    const Released released;
+    results = self.decompress_many(bytes.views(), make_limits(limits), std::ref(told));
+  }
+  return results_list(std::move(results));
 }
 
 // A writer and the sink that it needs to outlive it. Calls of several threads wait for each other.
@@ -197,40 +316,6 @@ py::tuple ablate(const smll::Model& model, const py::object& text) {
   return py::make_tuple(ablation.bits, without);
 }
 
-const char* kind_name(smll::ErrorKind kind) {
-  switch (kind) {
-    case smll::ErrorKind::kData:
-      return "data";
-    case smll::ErrorKind::kUsage:
-      return "usage";
-    case smll::ErrorKind::kModel:
-      return "model";
-    case smll::ErrorKind::kIo:
-      return "io";
-    case smll::ErrorKind::kMemory:
-      return "memory";
-  }
-  return "data";
-}
-
-void register_error(py::module_& module) {
-  PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<py::object> stored;
-  stored.call_once_and_store_result([&]() -> py::object {
-    return py::exception<smll::Error>(module, "Error", PyExc_RuntimeError);
-  });
-  stored.get_stored().attr("__module__") = "smll";
-  py::register_exception_translator([](std::exception_ptr thrown) {
-    try {
-      if (thrown) std::rethrow_exception(thrown);
-    } catch (const smll::Error& error) {
-      const py::object& type = stored.get_stored();
-      const py::object value = type(text(error.what()));
-      value.attr("kind") = kind_name(error.kind());
-      PyErr_SetObject(type.ptr(), value.ptr());
-    }
-  });
-}
-
 }  // namespace
 
 PYBIND11_MODULE(_smll_of_main, module) {
@@ -251,7 +336,10 @@ PYBIND11_MODULE(_smll_of_main, module) {
            }),
            py::arg("model"), py::arg("experts"), py::arg("lanes"))
       .def("compress", &compress)
-      .def("decompress", &decompress);
+      .def("decompress", &decompress)
+      .def("compress_many", &compress_many, py::arg("texts"), py::arg("progress"))
+      .def("decompress_many", &decompress_many, py::arg("archives"), py::arg("limits"),
+           py::arg("progress"));
 
   py::class_<PythonWriter>(module, "Writer")
       .def(py::init<const smll::Model&, py::object, const std::string&, int>(), py::arg("model"),

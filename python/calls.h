@@ -108,6 +108,15 @@ py::object call_method(const py::object& object, const char* name, const Argumen
   return py::reinterpret_steal<py::object>(result);
 }
 
+// function(arguments), for callbacks.
+template <class... Arguments>
+void call(const py::object& function, const Arguments&... arguments) {
+  PyObject* result = guarded(
+      [&] { return PyObject_CallFunctionObjArgs(function.ptr(), arguments.ptr()..., nullptr); });
+  if (!result) throw py::error_already_set();
+  Py_DECREF(result);
+}
+
 // Makes calls on one object wait for each other. A call from within a call, as a file object's
 // write() may make, gets a RuntimeError: it would wait for itself.
 class CallLock {

@@ -27,9 +27,20 @@ def test_a_users_script_is_strictly_typed(tmp_path):
 
 def test_mistakes_are_found(tmp_path):
     script = tmp_path / "wrong.py"
-    script.write_text("import smll\nx: str = smll.compress('text')\nsmll.Compressor(level='6')\nsmll.open(3)\n")
+    wrong = [
+        "x: str = smll.compress('text')",
+        "smll.Compressor(level='6')",
+        "smll.open(3)",
+        "c.compress_many([3])",
+        "c.compress_many([], errors='ignore')",
+        "c.decompress_many(['text'])",
+        "l: List[str] = c.decompress_many([b''], errors='return')",
+        "n: str = next(c.iter_compress([]))",
+    ]
+    script.write_text("\n".join(["from typing import List", "import smll", "c = smll.Compressor()", *wrong]))
     done = mypy(tmp_path, script)
-    assert done.stdout.count("error:") >= 3, done.stdout
+    found = {line.split(":")[1] for line in done.stdout.splitlines() if "error:" in line}
+    assert found == {str(number) for number in range(4, 4 + len(wrong))}, done.stdout
 
 
 def test_the_package_says_that_it_is_typed():

@@ -1,7 +1,7 @@
 """What a user's script looks like to mypy --strict; test_python_types.py checks it and does not run it."""
 
 import io
-from typing import List
+from typing import Iterator, List, Union
 
 import smll
 
@@ -13,6 +13,24 @@ def shrink(texts: List[str]) -> List[bytes]:
         raw: bytes = compressor.decompress_bytes(packed[0], max_bytes=100)
         print(restored, raw, compressor.model_path)
         return packed
+
+
+def many(texts: List[str]) -> Iterator[str]:
+    def progress(items: int, size: int) -> None:
+        print(items, size)
+
+    with smll.Compressor("model.gguf") as compressor:
+        packed: List[bytes] = compressor.compress_many(texts, progress=progress)
+        or_errors: List[Union[bytes, smll.Error]] = compressor.compress_many(iter(texts), errors="return")
+        good = [each for each in or_errors if isinstance(each, bytes)]
+        print([each.kind + str(each.index) for each in or_errors if isinstance(each, smll.Error)])
+        restored: List[str] = compressor.decompress_many(packed, max_bytes=100)
+        raw: List[bytes] = compressor.decompress_many_bytes(good)
+        for text in compressor.decompress_many(good, errors="return"):
+            print(text.upper() if isinstance(text, str) else str(text))
+        print(restored, raw, max(map(len, compressor.iter_decompress_bytes(packed))))
+        compressed: Iterator[bytes] = compressor.iter_compress(text for text in texts)
+        return compressor.iter_decompress(compressed)
 
 
 def costs(text: str) -> float:

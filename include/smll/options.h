@@ -49,7 +49,8 @@ struct ModelOptions {
   std::function<void(const std::string&)> notice;
 };
 
-// What one Writer or Reader has done so far.
+// What one Writer or Reader, or one call with many items, has done so far. Such a call counts bytes
+// and items only: what was given of all items that are done, and what came of those without error.
 struct Stats {
   std::uint64_t raw_bytes = 0;      // uncompressed side
   std::uint64_t archive_bytes = 0;  // compressed side
@@ -60,6 +61,7 @@ struct Stats {
   double model_seconds = 0;                      // wall time inside the model
   int lanes = 0;                                 // the most that a frame had
   std::map<std::string, std::uint64_t> methods;  // frames of each method
+  std::uint64_t items = 0;                       // of many, with or without error
 };
 
 // Called now and then from the thread that called smll; may throw to cancel.

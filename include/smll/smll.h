@@ -10,6 +10,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,8 +58,14 @@ class Model {
   std::shared_ptr<api::ModelSource> source_;
 };
 
+// What came of one of many: its bytes, or why there are none.
+struct Result {
+  Bytes bytes;                 // empty where there is an error
+  std::optional<Error> error;  // as the single call throws it; Error(kMemory) for std::bad_alloc
+};
+
 // Compresses texts held in memory. Made once; may be used from many threads. The options' progress
-// is called by compress() and decompress(), each in its caller's thread.
+// is called by each function in its caller's thread.
 class Compressor {
  public:
   explicit Compressor(Model model = Model(), WriteOptions options = {});
@@ -74,6 +82,20 @@ class Compressor {
   // Takes both forms; never downloads a model. Throws Error(kData) for damaged data, Error(kModel)
   // for another model's and Error(kMemory) for what passes a limit.
   Bytes decompress(ByteView archive, const Limits& limits = {}) const;
+
+  // Many at once: one result for each item, in order, equal to what the single call gives or
+  // throws. An item that fails hurts none of the others, and limits count for each by itself. A
+  // model that compressing cannot have is looked for once; the items that need it have the
+  // Error(kModel). `progress` takes the place of the options'; both are called in the caller's
+  // thread, now and then and when all is done, with Stats whose `items`, `raw_bytes` and
+  // `archive_bytes` count the items that are done. What progress throws ends the call, and nothing
+  // else of smll's does.
+  std::vector<Result> compress_many(std::span<const ByteView> texts,
+                                    const Progress& progress = {}) const;
+  std::vector<Result> compress_many(std::span<const std::string_view> texts,
+                                    const Progress& progress = {}) const;
+  std::vector<Result> decompress_many(std::span<const ByteView> archives, const Limits& limits = {},
+                                      const Progress& progress = {}) const;
 
   const Model& model() const;
 

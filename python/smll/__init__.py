@@ -6,7 +6,7 @@
     'It is a truth universally acknowledged'
 
 The first call loads the default model (compressing gets it, once, when it is not in the cache). A `Compressor` holds
-another model; `smll.open` reads and writes files as `gzip.open` does.
+another model and takes many texts at once; `smll.open` reads and writes files as `gzip.open` does.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import threading
 from typing import Any, Optional, Union
 
 from . import _smll
-from ._compressor import BytesLike, Compressor
+from ._compressor import Compressor
 from ._costs import Ablation, Guess, TokenCost
 from ._file import SmllFile, open  # noqa: A004 (the name is gzip's)
 from ._smll import Error
+from ._text import BytesLike
 
 __version__ = _smll.__version__
 __all__ = [

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 from types import TracebackType
-from typing import Any, Dict, List, Optional, Tuple, Type, Union
+from typing import Any, Dict, Iterable, Iterator, List, Literal, Optional, Tuple, Type, Union, overload
 
-from . import _smll
+from . import _many, _smll
 from ._costs import Ablation, Guess, TokenCost
-from ._engine import Engine, ModelSettings, is_of_the_parent, keep, shared_engine
+from ._engine import Engine, Limits, ModelSettings, is_of_the_parent, keep, shared_engine
 from ._hub import hub_files
-
-# Lone surrogates, which Python's strings may hold, survive the way through UTF-8 with this.
-_UTF8_ERRORS = "surrogatepass"
-
-BytesLike = Union[bytes, bytearray, memoryview]
+from ._many import Errors, ItemError, Progress, Results
+from ._smll import Error
+from ._text import BytesLike, decoded, encoded
 
 
 class Compressor:
@@ -45,7 +43,8 @@ class Compressor:
     Error of the kind "memory". They count for the files that are opened with the compressor, too.
 
     Raises:
-        Error: from every method; its `kind` is "data", "usage", "model", "io" or "memory".
+        Error: from every method; its `kind` is "data", "usage", "model", "io" or "memory", and its `index` the item's
+            number where many were given, else None.
     """
 
     def __init__(
@@ -125,27 +124,192 @@ class Compressor:
         file would hold.
         """
         engine = self._open_engine()
-        return engine.compressor.compress(_encoded(data))
+        return engine.compressor.compress(encoded(data))
 
     def decompress(self, data: BytesLike) -> str:
         """Restore text. Raises UnicodeDecodeError when what was compressed is not UTF-8."""
-        return self.decompress_bytes(data).decode("utf-8", _UTF8_ERRORS)
+        return decoded(self.decompress_bytes(data))
 
     def decompress_bytes(self, data: BytesLike, max_bytes: Optional[int] = None) -> bytes:
         """Restore bytes; `max_bytes` overrides the compressor's."""
-        limits = self._limits if max_bytes is None else (max_bytes, *self._limits[1:])
-        return self._open_engine().compressor.decompress(data, limits)
+        return self._open_engine().compressor.decompress(data, self._limits_with(max_bytes))
+
+    @overload
+    def compress_many(
+        self,
+        texts: Iterable[Union[str, BytesLike]],
+        *,
+        errors: Literal["raise"] = "raise",
+        progress: Optional[Progress] = None,
+    ) -> List[bytes]: ...
+
+    @overload
+    def compress_many(
+        self,
+        texts: Iterable[Union[str, BytesLike]],
+        *,
+        errors: Literal["return"],
+        progress: Optional[Progress] = None,
+    ) -> List[Union[bytes, Error]]: ...
+
+    def compress_many(
+        self, texts: Iterable[Union[str, BytesLike]], *, errors: Errors = "raise", progress: Optional[Progress] = None
+    ) -> List[Any]:
+        """Compress many texts at once: what `compress` gives for each, in order.
+
+        Args:
+            texts: the texts; all are held in memory. `iter_compress` is for more.
+            errors: "raise" raises the Error of the first item that failed once all are done; with "return" the Error
+                stands in its item's place. Its `index` says which item it is, counted from 0. An item of a wrong type
+                raises TypeError either way, before anything is compressed.
+            progress: called in this thread, now and then and at last, with the number of items that are done and the
+                bytes that were given of them; what it raises ends the call.
+        """
+        _many.check_errors(errors)
+        return list(_many.placed(self._compress_many(_many.texts_of(texts), progress), errors))
+
+    @overload
+    def decompress_many(
+        self,
+        archives: Iterable[BytesLike],
+        *,
+        errors: Literal["raise"] = "raise",
+        max_bytes: Optional[int] = None,
+        progress: Optional[Progress] = None,
+    ) -> List[str]: ...
+
+    @overload
+    def decompress_many(
+        self,
+        archives: Iterable[BytesLike],
+        *,
+        errors: Literal["return"],
+        max_bytes: Optional[int] = None,
+        progress: Optional[Progress] = None,
+    ) -> List[Union[str, ItemError]]: ...
+
+    def decompress_many(
+        self,
+        archives: Iterable[BytesLike],
+        *,
+        errors: Errors = "raise",
+        max_bytes: Optional[int] = None,
+        progress: Optional[Progress] = None,
+    ) -> List[Any]:
+        """Restore many texts at once: what `decompress` gives for each, in order.
+
+        The arguments are those of `compress_many`; the bytes that progress is told are compressed ones. A failed item
+        hurts none of the others, and limits count for each item by itself; `max_bytes` overrides the compressor's. An
+        item that is not UTF-8 fails with UnicodeDecodeError.
+        """
+        _many.check_errors(errors)
+        results = self._decompress_many(_many.archives_of(archives), max_bytes, progress)
+        return list(_many.placed_text(results, errors))
+
+    @overload
+    def decompress_many_bytes(
+        self,
+        archives: Iterable[BytesLike],
+        *,
+        errors: Literal["raise"] = "raise",
+        max_bytes: Optional[int] = None,
+        progress: Optional[Progress] = None,
+    ) -> List[bytes]: ...
+
+    @overload
+    def decompress_many_bytes(
+        self,
+        archives: Iterable[BytesLike],
+        *,
+        errors: Literal["return"],
+        max_bytes: Optional[int] = None,
+        progress: Optional[Progress] = None,
+    ) -> List[Union[bytes, Error]]: ...
+
+    def decompress_many_bytes(
+        self,
+        archives: Iterable[BytesLike],
+        *,
+        errors: Errors = "raise",
+        max_bytes: Optional[int] = None,
+        progress: Optional[Progress] = None,
+    ) -> List[Any]:
+        """Restore the bytes of many items at once, as `decompress_many` does text."""
+        _many.check_errors(errors)
+        results = self._decompress_many(_many.archives_of(archives), max_bytes, progress)
+        return list(_many.placed(results, errors))
+
+    @overload
+    def iter_compress(
+        self, texts: Iterable[Union[str, BytesLike]], *, errors: Literal["raise"] = "raise"
+    ) -> Iterator[bytes]: ...
+
+    @overload
+    def iter_compress(
+        self, texts: Iterable[Union[str, BytesLike]], *, errors: Literal["return"]
+    ) -> Iterator[Union[bytes, Error]]: ...
+
+    def iter_compress(
+        self, texts: Iterable[Union[str, BytesLike]], *, errors: Errors = "raise"
+    ) -> Iterator[Union[bytes, Error]]:
+        """Compress any number of texts with bounded memory: gives what `compress_many` would, in order.
+
+        Takes up to 256 texts or 4 MiB from `texts` before it gives the first of them, and no more until they are given.
+        What `texts` raises comes out behind the results of what it gave before.
+        """
+        _many.check_errors(errors)
+        ahead = self._compress_ahead(texts)
+        return (each for first, results in ahead for each in _many.placed(results, errors, first))
+
+    @overload
+    def iter_decompress(
+        self, archives: Iterable[BytesLike], *, errors: Literal["raise"] = "raise", max_bytes: Optional[int] = None
+    ) -> Iterator[str]: ...
+
+    @overload
+    def iter_decompress(
+        self, archives: Iterable[BytesLike], *, errors: Literal["return"], max_bytes: Optional[int] = None
+    ) -> Iterator[Union[str, ItemError]]: ...
+
+    def iter_decompress(
+        self, archives: Iterable[BytesLike], *, errors: Errors = "raise", max_bytes: Optional[int] = None
+    ) -> Iterator[Union[str, ItemError]]:
+        """Restore any number of texts, as `iter_compress` compresses them: gives what `decompress_many` would.
+
+        What up to 256 items or 4 MiB were compressed from is in memory at once; `max_bytes` limits each.
+        """
+        _many.check_errors(errors)
+        ahead = self._decompress_ahead(archives, max_bytes)
+        return (each for first, results in ahead for each in _many.placed_text(results, errors, first))
+
+    @overload
+    def iter_decompress_bytes(
+        self, archives: Iterable[BytesLike], *, errors: Literal["raise"] = "raise", max_bytes: Optional[int] = None
+    ) -> Iterator[bytes]: ...
+
+    @overload
+    def iter_decompress_bytes(
+        self, archives: Iterable[BytesLike], *, errors: Literal["return"], max_bytes: Optional[int] = None
+    ) -> Iterator[Union[bytes, Error]]: ...
+
+    def iter_decompress_bytes(
+        self, archives: Iterable[BytesLike], *, errors: Errors = "raise", max_bytes: Optional[int] = None
+    ) -> Iterator[Union[bytes, Error]]:
+        """Restore the bytes of any number of items, as `iter_decompress` does text."""
+        _many.check_errors(errors)
+        ahead = self._decompress_ahead(archives, max_bytes)
+        return (each for first, results in ahead for each in _many.placed(results, errors, first))
 
     def explain(self, data: Union[str, BytesLike], guesses: int = 5) -> List[TokenCost]:
         """What each token of a text of up to 1 MiB costs, in order, with the model's best guesses at its place."""
         return [
             TokenCost(*cost[:5], tuple(Guess(*guess) for guess in cost[5]))
-            for cost in _smll.explain(self._open_engine().model, _encoded(data), guesses)
+            for cost in _smll.explain(self._open_engine().model, encoded(data), guesses)
         ]
 
     def ablate(self, data: Union[str, BytesLike]) -> Ablation:
         """What a text of up to 1 MiB costs with each expert beside the language model left out."""
-        return Ablation(*_smll.ablate(self._open_engine().model, _encoded(data)))
+        return Ablation(*_smll.ablate(self._open_engine().model, encoded(data)))
 
     @property
     def model(self) -> Dict[str, Any]:
@@ -162,6 +326,29 @@ class Compressor:
         same settings, no open file and no call in progress. Using the compressor afterwards raises ValueError; closing
         it again does nothing."""
         self._engine = None
+
+    def _compress_many(self, texts: Iterable[bytes], progress: Optional[Progress]) -> Results:
+        engine = self._open_engine()
+        return engine.compressor.compress_many(list(texts), progress)
+
+    def _decompress_many(
+        self, archives: Iterable[bytes], max_bytes: Optional[int], progress: Optional[Progress]
+    ) -> Results:
+        engine = self._open_engine()
+        return engine.compressor.decompress_many(list(archives), self._limits_with(max_bytes), progress)
+
+    def _compress_ahead(self, texts: Iterable[Union[str, BytesLike]]) -> Iterator[Tuple[int, Results]]:
+        self._open_engine()
+        return _many.ahead(_many.texts_of(texts), lambda part: self._compress_many(part, None))
+
+    def _decompress_ahead(
+        self, archives: Iterable[BytesLike], max_bytes: Optional[int]
+    ) -> Iterator[Tuple[int, Results]]:
+        self._open_engine()
+        return _many.ahead(_many.archives_of(archives), lambda part: self._decompress_many(part, max_bytes, None))
+
+    def _limits_with(self, max_bytes: Optional[int]) -> Limits:
+        return self._limits if max_bytes is None else (max_bytes, *self._limits[1:])
 
     def _open_engine(self) -> Engine:
         engine = self._engine
@@ -186,10 +373,6 @@ class Compressor:
     def __reduce__(self) -> Tuple[Any, ...]:
         self._open_engine()
         return _unpickle, (type(self), self._spec or None, self._options)
-
-
-def _encoded(data: Union[str, BytesLike]) -> BytesLike:
-    return data.encode("utf-8", _UTF8_ERRORS) if isinstance(data, str) else data
 
 
 def _unpickle(kind: Type[Compressor], spec: Optional[str], options: Dict[str, Any]) -> Compressor:

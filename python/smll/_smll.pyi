@@ -1,4 +1,4 @@
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
 __version__: str
 COMPACT_LIMIT: int
@@ -10,6 +10,7 @@ _Limits = Tuple[int, int, float]
 
 class Error(RuntimeError):
     kind: str
+    index: Optional[int]
 
 class Model:
     def __init__(self, model: Union[str, bytes], backend: str, isa: str, threads: int, window: int, learns: bool, download: bool) -> None: ...
@@ -19,6 +20,9 @@ class Compressor:
     def __init__(self, model: Model, experts: str, lanes: int) -> None: ...
     def compress(self, data: _BytesLike) -> bytes: ...
     def decompress(self, data: _BytesLike, limits: _Limits) -> bytes: ...
+    # In an item's place stands its Error where there is one; progress is told items and the bytes given of them.
+    def compress_many(self, texts: List[bytes], progress: Optional[Callable[[int, int], object]]) -> List[Union[bytes, Error]]: ...
+    def decompress_many(self, archives: List[bytes], limits: _Limits, progress: Optional[Callable[[int, int], object]]) -> List[Union[bytes, Error]]: ...
 
 class Writer:
     def __init__(self, model: Model, file: Any, experts: str, lanes: int) -> None: ...

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "api/frame_progress.h"
+#include "api/many.h"
 #include "api/model_source.h"
 #include "api/time_limit.h"
 #include "archive/compact.h"
@@ -20,6 +21,10 @@ struct Worker {
   api::LoadedModelPtr model;  // null: only methods without one
   codec::FrameCodec codec;
 };
+
+ByteView bytes_of(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
 
 }  // namespace
 
@@ -124,9 +129,7 @@ Bytes Compressor::compress(ByteView data) const {
   return data.size() <= kCompactLimit ? state_->compress_small(data) : state_->compress_large(data);
 }
 
-Bytes Compressor::compress(std::string_view text) const {
-  return compress(ByteView(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
-}
+Bytes Compressor::compress(std::string_view text) const { return compress(bytes_of(text)); }
 
 Bytes Compressor::decompress(ByteView archive, const Limits& limits) const {
   if (!archive.empty() && archive[0] == kFileMagic[0]) {
@@ -134,6 +137,25 @@ Bytes Compressor::decompress(ByteView archive, const Limits& limits) const {
   }
   if (!archive::is_compact(archive)) throw Error(ErrorKind::kData, "not smll data");
   return state_->decompress_small(archive, limits);
+}
+
+std::vector<Result> Compressor::compress_many(std::span<const ByteView> texts,
+                                              const Progress& progress) const {
+  return api::compress_many(state_->model, state_->options, texts, progress);
+}
+
+std::vector<Result> Compressor::compress_many(std::span<const std::string_view> texts,
+                                              const Progress& progress) const {
+  std::vector<ByteView> views;
+  views.reserve(texts.size());
+  for (const std::string_view text : texts) views.push_back(bytes_of(text));
+  return compress_many(views, progress);
+}
+
+std::vector<Result> Compressor::decompress_many(std::span<const ByteView> archives,
+                                                const Limits& limits,
+                                                const Progress& progress) const {
+  return api::decompress_many(state_->model, state_->options, archives, limits, progress);
 }
 
 const Model& Compressor::model() const { return state_->model; }
