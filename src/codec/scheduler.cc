@@ -107,7 +107,6 @@ void Scheduler::cancel(const std::shared_ptr<Ticket>& ticket) {
 }
 
 void Scheduler::wait(const std::shared_ptr<Ticket>& ticket, const Progress& progress) {
-  const ThreadPool::Lead lead(*pool_);
   std::exception_ptr thrown;
   auto next = std::chrono::steady_clock::now();
   const auto tell = [&](std::unique_lock<std::mutex>& lock) {
@@ -128,7 +127,10 @@ void Scheduler::wait(const std::shared_ptr<Ticket>& ticket, const Progress& prog
     if (Seat* seat = seat_to_lead()) {
       seat->led = true;
       lock.unlock();
-      pass(*seat);
+      {
+        const ThreadPool::Lead lead(*pool_);
+        pass(*seat);
+      }
       lock.lock();
       seat->led = false;
       seat->empty = seat->places.empty();
