@@ -69,7 +69,8 @@ Bytes write(const Form& form, const Model& with, const Bytes& text) {
   codec::RecordStream stream(frame, model->vocabulary());
   model->scheduler().run(stream, {});
   const auto experts = form.method == codec::Method::kLlm ? mix::Experts::kLlm : mix::Experts::kAll;
-  const Bytes payload = codec::FrameEncoder(frame, model->vocabulary(), experts, form.compact).finish();
+  const Bytes payload =
+      codec::FrameEncoder(frame, model->vocabulary(), experts, form.compact).finish();
   if (form.compact) {
     return archive::pack_compact(form.method, payload, text, api::ModelSource::identity_of(*model));
   }

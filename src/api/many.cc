@@ -1,9 +1,19 @@
 #include "api/many.h"
 
+#include <deque>
+#include <functional>
+#include <memory>
 #include <new>
+#include <optional>
 #include <utility>
 
+#include "api/compact_checks.h"
+#include "api/model_source.h"
+#include "archive/compact.h"
+#include "codec/compact_stream.h"
+#include "codec/decode_stream.h"
 #include "codec/frame_codec.h"
+#include "codec/scheduler.h"
 
 namespace smll::api {
 namespace {
@@ -42,6 +52,8 @@ WriteOptions with_progress(WriteOptions options, Overall& overall) {
   return options;
 }
 
+Error out_of_memory() { return {ErrorKind::kMemory, "not enough memory"}; }
+
 // What `work` gives, or the Error that it throws.
 template <class Work>
 Result result_of(const Overall& overall, const Work& work) {
@@ -52,16 +64,105 @@ Result result_of(const Overall& overall, const Work& work) {
     return {{}, error};
   } catch (const std::bad_alloc&) {
     if (overall.cancelled()) throw;
-    return {{}, Error(ErrorKind::kMemory, "not enough memory")};
+    return {{}, out_of_memory()};
   }
 }
 
-// Whether compressing the text fails without the model. Longer ones decide it frame by frame.
-bool needs_model(ByteView text, const WriteOptions& options) {
-  return text.size() <= kCompactLimit &&
-         codec::FrameCodec::wants_model(
-             text, {static_cast<codec::Experts>(options.experts), options.lanes});
-}
+// An item that was started: a stream that is on its way, or nothing where it is done at its turn.
+struct Started {
+  std::shared_ptr<codec::Stream> stream;
+  codec::Scheduler* scheduler = nullptr;
+  std::shared_ptr<codec::Scheduler::Ticket> ticket;
+  std::size_t bytes = 0;
+  std::function<Bytes()> take;  // once the stream is done
+  std::optional<Error> error;   // it could not be started
+};
+
+// Items on their way: enough to keep all lanes busy while the first of them is waited for.
+constexpr std::size_t kItemsAhead = 512;
+constexpr std::size_t kBytesAhead = std::size_t{8} << 20;
+
+// Starts items before their turn and gives their results in order.
+class Items {
+ public:
+  // `start` may throw what is the item's error. `single` does at its turn what has no stream.
+  using Start = std::function<Started(std::size_t item)>;
+  using Single = std::function<Bytes(std::size_t item)>;
+
+  Items(std::size_t count, Overall& overall, Start start, Single single)
+      : count_(count), overall_(overall), start_(std::move(start)), single_(std::move(single)) {}
+  // What is on its way is told to stop, and is waited for: it works on the caller's data.
+  ~Items() {
+    for (const Started& item : ahead_) {
+      if (item.ticket) codec::Scheduler::cancel(item.ticket);
+    }
+    for (const Started& item : ahead_) {
+      try {
+        if (item.ticket) item.scheduler->wait(item.ticket, {});
+      } catch (...) {  // cancelled
+      }
+    }
+  }
+  Items(const Items&) = delete;
+  Items& operator=(const Items&) = delete;
+
+  Result next() {
+    while (started_ < count_ && ahead_.size() < kItemsAhead && bytes_ < kBytesAhead) start_one();
+    const Started& item = ahead_.front();
+    Result result = result_of(overall_, [&] { return finish(item); });
+    bytes_ -= item.bytes;
+    ahead_.pop_front();
+    ++done_;
+    return result;
+  }
+
+ private:
+  void start_one() {
+    const std::size_t number = started_++;
+    Started item;
+    try {
+      item = start_(number);
+    } catch (const Error& error) {
+      item.error = error;
+    } catch (const std::bad_alloc&) {
+      item.error = out_of_memory();
+    }
+    ahead_.push_back(std::move(item));
+    Started& kept = ahead_.back();
+    bytes_ += kept.bytes;
+    if (kept.stream) kept.ticket = kept.scheduler->submit(kept.stream, this);
+  }
+
+  Bytes finish(const Started& item) {
+    if (item.error) throw *item.error;
+    if (!item.ticket) return single_(done_);
+    item.scheduler->wait(item.ticket, [&](std::size_t, std::uint64_t) { overall_.report(); });
+    return item.take();
+  }
+
+  const std::size_t count_;
+  Overall& overall_;
+  const Start start_;
+  const Single single_;
+  std::deque<Started> ahead_;
+  std::size_t started_ = 0, done_ = 0, bytes_ = 0;
+};
+
+// Makes schedulers where they are needed.
+class Schedulers {
+ public:
+  explicit Schedulers(int threads) : threads_(threads) {}
+
+  codec::Scheduler& of(const LoadedModelPtr& model) {
+    if (model) return model->scheduler();
+    if (!plain_) plain_ = codec::Scheduler::without_model(threads_);
+    return *plain_;
+  }
+
+ private:
+  int threads_;
+  std::unique_ptr<codec::Scheduler> plain_;
+};
 
 }  // namespace
 
@@ -69,18 +170,40 @@ std::vector<Result> compress_many(const Model& model, const WriteOptions& option
                                   std::span<const ByteView> texts, const Progress& progress) {
   Overall overall(progress ? progress : options.progress);
   const Compressor single(model, with_progress(options, overall));
+  Schedulers schedulers(model.options().threads);
+  const auto experts = static_cast<codec::Experts>(options.experts);
+  LoadedModelPtr loaded;
   std::optional<Error> no_model;
+  const auto find_model = [&] {
+    if (no_model) throw *no_model;
+    try {
+      if (!loaded) loaded = model.source()->for_writing();
+    } catch (const Error& error) {
+      // Finding it out may take long, and once is enough.
+      if (error.kind() == ErrorKind::kModel) no_model = error;
+      throw;
+    }
+  };
+  const auto start = [&](std::size_t i) -> Started {
+    const ByteView text = texts[i];
+    if (text.size() > kCompactLimit) return {};
+    const bool with_model = codec::FrameCodec::wants_model(text, {experts, options.lanes});
+    if (with_model) find_model();
+    const LoadedModelPtr needed = with_model ? loaded : nullptr;
+    const auto encoder = std::make_shared<codec::CompactEncoder>(text, experts, needed);
+    const auto take = [encoder, text, needed] {
+      const codec::Frame frame = encoder->take();
+      return archive::pack_compact(frame.method, frame.payload, text, identity_of(needed));
+    };
+    return {encoder, &schedulers.of(needed), {}, text.size(), take, {}};
+  };
+  Items items(texts.size(), overall, start,
+              [&](std::size_t i) { return single.compress(texts[i]); });
   std::vector<Result> results;
   results.reserve(texts.size());
   for (const ByteView text : texts) {
-    if (no_model && needs_model(text, options)) {
-      results.push_back({{}, no_model});
-    } else {
-      results.push_back(result_of(overall, [&] { return single.compress(text); }));
-    }
-    const Result& result = results.back();
-    if (result.error && result.error->kind() == ErrorKind::kModel) no_model = result.error;
-    overall.count(text.size(), result.bytes.size());
+    results.push_back(items.next());
+    overall.count(text.size(), results.back().bytes.size());
   }
   return results;
 }
@@ -90,10 +213,47 @@ std::vector<Result> decompress_many(const Model& model, const WriteOptions& opti
                                     const Progress& progress) {
   Overall overall(progress ? progress : options.progress);
   const Compressor single(model, with_progress(options, overall));
+  Schedulers schedulers(model.options().threads);
+  const std::size_t limit = limits.max_bytes == 0 ? kCompactLimit : limits.max_bytes;
+  LoadedModelPtr loaded;
+  std::optional<codec::FrameCodec> codec;
+  const auto start = [&](std::size_t i) -> Started {
+    const ByteView archive = archives[i];
+    // Time that one item takes is only known where it does not share the threads.
+    if (limits.max_seconds > 0 || !archive::is_compact(archive)) return {};
+    const codec::Method method = archive::compact_method(archive);
+    const ByteView payload = archive.subspan(archive::kCompactOverhead);
+    if (!codec::needs_model(method)) {
+      const auto decoder =
+          std::make_shared<codec::CompactPlainDecoder>(method, payload, limit, limits.max_memory);
+      return {decoder,
+              &schedulers.of(nullptr),
+              {},
+              archive.size(),
+              [decoder, archive] { return checked(archive, decoder->take_data(), nullptr); },
+              {}};
+    }
+    if (!loaded) {
+      loaded = model.source()->for_reading_compact();
+      codec.emplace(loaded);
+      codec->limit_memory(limits.max_memory);
+    }
+    check_model(archive, *loaded);
+    const std::shared_ptr<codec::DecodeStream> decoder =
+        codec->compact_decoding(method, payload, limit);
+    return {decoder,
+            &schedulers.of(loaded),
+            {},
+            decoder->extents()[0].size,
+            [decoder, archive, loaded] { return checked(archive, decoder->take_data(), loaded); },
+            {}};
+  };
+  Items items(archives.size(), overall, start,
+              [&](std::size_t i) { return single.decompress(archives[i], limits); });
   std::vector<Result> results;
   results.reserve(archives.size());
   for (const ByteView archive : archives) {
-    results.push_back(result_of(overall, [&] { return single.decompress(archive, limits); }));
+    results.push_back(items.next());
     overall.count(results.back().bytes.size(), archive.size());
   }
   return results;

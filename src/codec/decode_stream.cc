@@ -11,10 +11,7 @@
 namespace smll::codec {
 DecodeStream::DecodeStream(std::span<const std::uint8_t> payload, std::size_t raw_size,
                            const text::Vocabulary& vocabulary, const Form& form)
-    : vocabulary_(vocabulary),
-      experts_(form.experts),
-      raw_size_(raw_size),
-      coder_(payload) {
+    : vocabulary_(vocabulary), experts_(form.experts), raw_size_(raw_size), coder_(payload) {
   if (form.compact) {
     raw_size_ = take_size(coder_, raw_size);
     extents_ = {{0, raw_size_}};
@@ -25,9 +22,12 @@ DecodeStream::DecodeStream(std::span<const std::uint8_t> payload, std::size_t ra
     escapes_ = header.escapes;
     coder_ = coder::Decoder(payload);
   }
-  if (extents_.size() > form.max_lanes) {
+  if (extents_.size() > static_cast<std::size_t>(form.max_lanes)) {
     throw Error(ErrorKind::kData, "the archive is damaged: it has more lanes than its backend");
   }
+  if (!form.context_memory) return;
+  // A token has hardly less than two bytes.
+  for (const mix::LaneExtent& lane : extents_) memory_ += form.context_memory(lane.size / 2);
 }
 
 std::vector<std::uint8_t> DecodeStream::take_data() {

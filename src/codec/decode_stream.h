@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -30,7 +31,9 @@ class DecodeStream : public Stream {
   struct Form {
     mix::Experts experts;
     bool compact;
-    std::size_t max_lanes;
+    int max_lanes;
+    // Of so many tokens in a predictor, in bytes; may be empty.
+    std::function<std::uint64_t(std::size_t tokens)> context_memory = {};
   };
   // `payload` and `vocabulary` must outlive it. Throws Error(kData) where the payload cannot have
   // come from a FrameEncoder. With `compact`, `raw_size` is the most that is allowed
@@ -46,6 +49,7 @@ class DecodeStream : public Stream {
   static std::uint64_t memory(std::span<const std::size_t> lanes, std::size_t vocabulary_rows);
 
   std::size_t lanes() const override { return extents_.size(); }
+  std::uint64_t memory() const override { return memory_; }
   std::size_t max_parts() const override;
   void share_lanes(std::size_t parts) override;
   void open(std::size_t part, lm::Predictor& predictor) override;
@@ -60,11 +64,11 @@ class DecodeStream : public Stream {
 
  private:
   struct Lane {
-    int number = -1;         // the predictor's
-    std::size_t room = 0;    // bytes left to decode
-    Token input = 0;         // to be fed next
-    bool waiting = true;     // `input` has not been fed yet
-    std::vector<Token> fed;  // an input and guesses of what follows it
+    int number = -1;                     // the predictor's
+    std::size_t room = 0;                // bytes left to decode
+    Token input = 0;                     // to be fed next
+    bool waiting = true;                 // `input` has not been fed yet
+    std::vector<Token> fed;              // an input and guesses of what follows it
     std::vector<lm::Distribution> next;  // after each of them
     std::size_t at = 0;                  // of them, so many have proved right
   };
@@ -88,6 +92,7 @@ class DecodeStream : public Stream {
   std::vector<mix::LaneExtent> extents_;
   bool escapes_ = false;
   std::size_t raw_size_;
+  std::uint64_t memory_ = 0;
   coder::Decoder coder_;
   std::optional<mix::FrameMixer> mixer_;
   std::optional<UnitCoder<coder::Decoder>> units_;

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "codec/plain_mixer.h"
-#include "lm/token_walk.h"
 #include "codec/unit_coder.h"
+#include "lm/token_walk.h"
 
 namespace smll::codec {
 namespace {
@@ -65,9 +65,8 @@ Opinion opinion_of(std::uint32_t row, const lm::Distribution& distribution,
   const std::span<const std::uint32_t> frequencies = distribution.frequencies();
   Opinion opinion;
   opinion.path.record(vocabulary, distribution, row);
-  opinion.rank =
-      1 + static_cast<std::uint32_t>(std::ranges::count_if(
-              frequencies, [&](std::uint32_t f) { return f > frequencies[row]; }));
+  opinion.rank = 1 + static_cast<std::uint32_t>(std::ranges::count_if(
+                         frequencies, [&](std::uint32_t f) { return f > frequencies[row]; }));
   const auto all =
       static_cast<double>(distribution.sum(0, static_cast<std::uint32_t>(vocabulary.rows())));
   for (const std::uint32_t guess : likeliest(frequencies, guesses)) {
@@ -102,8 +101,7 @@ Reading read(std::span<const std::uint8_t> data, const LoadedModel& model, std::
         lane, std::span(inputs).subspan(done, size), {}, {}, std::span(next).first(size)};
     predictor->feed({&batch, 1});
     for (std::size_t i = 0; i < size; ++i) {
-      reading.opinions[done + i] =
-          opinion_of(reading.rows[done + i], next[i], vocabulary, guesses);
+      reading.opinions[done + i] = opinion_of(reading.rows[done + i], next[i], vocabulary, guesses);
     }
     done += size;
     alive();

@@ -1,16 +1,13 @@
 #include "codec/frame_codec.h"
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <functional>
-#include <future>
 #include <optional>
-#include <system_error>
 #include <utility>
 
-#include "codec/limits.h"
+#include "codec/choice.h"
+#include "codec/compact_stream.h"
 #include "codec/decode_stream.h"
+#include "codec/limits.h"
 #include "codec/model_coder.h"
 #include "codec/plain_coder.h"
 #include "codec/plain_mixer.h"
@@ -31,6 +28,10 @@ constexpr std::size_t kSampleAbove = 32768;
 constexpr std::size_t kSamples = 3, kSampleBytes = 2048;
 // A model that begins without context is this much worse than it will be (percent).
 constexpr std::size_t kColdStart = 125;
+// What the model makes of a frame is sure to be worth the time where it is so many times smaller
+// than what zstd does: context models alone are not tried, then. They come to half of zstd's where
+// a text repeats itself, and there zstd's is small, too.
+constexpr std::size_t kFarBelowZstd = 2;
 // Of the level that is meant to be fast.
 constexpr int kFastZstdLevel = 3;
 // Where that is within so many percent of the context models, repeats are all there is to gain, and
@@ -44,12 +45,6 @@ constexpr std::size_t kTryEnglish = 8192;
 // time.
 constexpr std::size_t kBelieveRandom = 4096;
 constexpr std::size_t kRandomSamples = 4, kRandomSampleBytes = 4096;
-// What decoding with the model must be worth: so many tokens' time for each byte that it saves.
-constexpr std::size_t kTokensPerByte = 50;
-mix::Experts experts(Method method) {
-  return method == Method::kLlm ? mix::Experts::kLlm : mix::Experts::kAll;
-}
-
 // `count` pieces of `bytes` each, evenly spread from the first byte to the last; all of the data
 // where that is not more.
 std::vector<std::uint8_t> sample_of(std::span<const std::uint8_t> data, std::size_t count,
@@ -68,28 +63,6 @@ bool looks_random(std::span<const std::uint8_t> data) {
   if (data.size() < kBelieveRandom || looks_like_text(data)) return false;
   const std::vector<std::uint8_t> sample = sample_of(data, kRandomSamples, kRandomSampleBytes);
   return encode_cm(sample, Method::kCmFast, false, {}).size() * 100 >= sample.size() * 99;
-}
-
-void keep_smaller(Frame& best, Method method, std::vector<std::uint8_t> payload) {
-  if (payload.size() >= best.payload.size()) return;
-  best.method = method;
-  best.payload = std::move(payload);
-}
-
-// Keeps the smaller of `payload`, which needs the model for `tokens`, and `best`, which needs none.
-void keep_if_worth(Frame& best, Method method, std::vector<std::uint8_t> payload,
-                   std::size_t tokens) {
-  const std::size_t price = needs_model(best.method) ? 0 : tokens / kTokensPerByte;
-  if (payload.size() + price < best.payload.size()) {
-    keep_smaller(best, method, std::move(payload));
-  }
-}
-
-// Progress of work whose bytes do not count as done: it can be cancelled and shows no more than
-// `bytes` and `tokens`. Empty when `progress` is, which must outlive the result.
-Progress standing_still(const Progress& progress, std::size_t bytes = 0, std::uint64_t tokens = 0) {
-  if (!progress) return {};
-  return [&progress, bytes, tokens](std::size_t, std::uint64_t) { progress(bytes, tokens); };
 }
 
 // All context models, in the way that the frame's beginning is shorter with.
@@ -118,47 +91,8 @@ void encode_plain(std::span<const std::uint8_t> data, bool hurry, Frame& best,
 // Of a frame with the model.
 struct Estimate {
   std::size_t bytes = 0;
+  std::size_t at_most = 0;  // bytes, if the model did not get better after the sample
   bool worth_the_time = false;
-};
-
-// An estimate that is made beside other work, where there are threads for it.
-class PendingEstimate {
- public:
-  // Called once, at the latest by get(), in this thread or another; the progress may cancel it.
-  using Work = std::function<Estimate(const Progress&)>;
-
-  PendingEstimate(bool has_threads, Work work) : work_(std::move(work)) {
-    try {
-      if (has_threads) future_ = std::async(std::launch::async, [this] { return run(); });
-    } catch (const std::system_error&) {
-      // The machine gives no more threads.
-    }
-  }
-  // Work that nobody waits for any more is told to stop; the future waits until it has.
-  ~PendingEstimate() { cancelled_ = true; }
-  PendingEstimate(const PendingEstimate&) = delete;
-  PendingEstimate& operator=(const PendingEstimate&) = delete;
-
-  Estimate get(const Progress& progress) {
-    if (!future_.valid()) return work_(progress);
-    while (future_.wait_for(kTick) != std::future_status::ready) {
-      if (progress) progress(0, 0);
-    }
-    return future_.get();
-  }
-
- private:
-  static constexpr std::chrono::milliseconds kTick{50};
-
-  Estimate run() {
-    return work_([this](std::size_t, std::uint64_t) {
-      if (cancelled_) throw Error(ErrorKind::kIo, "cancelled");
-    });
-  }
-
-  Work work_;
-  std::atomic<bool> cancelled_{false};
-  std::future<Estimate> future_;
 };
 
 }  // namespace
@@ -171,8 +105,6 @@ struct FrameCodec::State {
     throw Error(ErrorKind::kModel,
                 "a frame of the archive needs a language model and none was given");
   }
-
-  bool has_threads() const { return model && model->free_threads() > 1; }
 
   void run_model(ModelledFrame& frame, FrameStats* stats, const Progress& progress,
                  bool may_learn = true, const Meanwhile& meanwhile = {}) const {
@@ -192,20 +124,29 @@ struct FrameCodec::State {
 
   std::vector<std::uint8_t> encode(const ModelledFrame& frame, Method method, bool compact,
                                    const Progress& progress) const {
-    return FrameEncoder(frame, model->vocabulary(), experts(method), compact).finish(progress);
+    return FrameEncoder(frame, model->vocabulary(), mixed_experts(method), compact)
+        .finish(progress);
+  }
+
+  std::unique_ptr<DecodeStream> decoding(Method method, std::size_t raw_size, bool compact,
+                                         std::span<const std::uint8_t> payload) const {
+    need_model();
+    const mix::Experts experts = mixed_experts(method);
+    auto stream = std::make_unique<DecodeStream>(
+        payload, raw_size, model->vocabulary(),
+        DecodeStream::Form{experts, compact, model->max_lanes(),
+                           [this](std::size_t tokens) { return model->context_memory(tokens); }});
+    check_decoding_memory(stream->extents(), experts);
+    return stream;
   }
 
   std::vector<std::uint8_t> decode(std::span<const std::uint8_t> payload, std::size_t raw_size,
                                    Method method, bool compact, FrameStats* stats,
                                    const Progress& progress) const {
-    need_model();
-    DecodeStream stream(
-        payload, raw_size, model->vocabulary(),
-        {experts(method), compact, static_cast<std::size_t>(model->max_lanes())});
-    check_decoding_memory(stream.extents(), experts(method));
-    model->scheduler().run(stream, progress);
-    note(stream, stats);
-    return stream.take_data();
+    const std::unique_ptr<DecodeStream> stream = decoding(method, raw_size, compact, payload);
+    model->scheduler().run(*stream, progress);
+    note(*stream, stats);
+    return stream->take_data();
   }
 
   void check_decoding_memory(std::span<const mix::LaneExtent> lanes, mix::Experts experts) const {
@@ -232,7 +173,8 @@ struct FrameCodec::State {
     Frame best{Method::kCm, sample.size(), encode_cm(sample, Method::kCm, false, progress)};
     keep_if_worth(best, Method::kMixed, encode(frame, Method::kMixed, false, progress),
                   frame.units());
-    return {alone * 100 / kColdStart * data.size() / sample.size(), needs_model(best.method)};
+    const std::size_t all = alone * data.size() / sample.size();
+    return {all * 100 / kColdStart, all, needs_model(best.method)};
   }
 
   void try_model(std::span<const std::uint8_t> data, const FrameOptions& options, Frame& best,
@@ -247,7 +189,7 @@ struct FrameCodec::State {
       run_model(frame, stats, progress);
       return keep_smaller(best, Method::kLlm, encode(frame, Method::kLlm, false, at_the_end));
     }
-    FrameEncoder mixed(frame, model->vocabulary(), experts(Method::kMixed), false);
+    FrameEncoder mixed(frame, model->vocabulary(), mixed_experts(Method::kMixed), false);
     run_model(frame, stats, progress, /*may_learn=*/true,
               [&](std::span<const std::size_t> recorded) { mixed.advance(recorded); });
     if (data.size() <= kTryLlmAlone) {
@@ -291,20 +233,18 @@ Frame FrameCodec::encode(std::span<const std::uint8_t> data, const FrameOptions&
     const bool hurry = options.experts == Experts::kCmFast;
     keep_smaller(best, Method::kZstd, encode_zstd(data, hurry ? kFastZstdLevel : kZstdLevel));
     if (best.method == Method::kStored && looks_random(data)) return best;
-    // The context models have one thread, the estimate another one.
-    FrameStats estimate_stats;
-    const Progress first = standing_still(progress);
-    std::optional<PendingEstimate> estimate;
+    std::optional<Estimate> estimate;
     if (model && data.size() > kSampleAbove) {
-      estimate.emplace(state_->has_threads(), [&](const Progress& cancel) {
-        return state_->estimate(data, estimate_stats, cancel);
-      });
-    }
-    encode_plain(data, hurry, best, model ? first : progress);
-    if (estimate) {
-      const Estimate estimated = estimate->get(first);
+      FrameStats estimate_stats;
+      estimate = state_->estimate(data, estimate_stats, standing_still(progress));
       if (stats) stats->model_seconds += estimate_stats.model_seconds;
-      if (!estimated.worth_the_time || estimated.bytes > best.payload.size()) return best;
+    }
+    if (!estimate || !estimate->worth_the_time ||
+        estimate->at_most * kFarBelowZstd > best.payload.size()) {
+      encode_plain(data, hurry, best, model ? standing_still(progress) : progress);
+    }
+    if (estimate && (!estimate->worth_the_time || estimate->bytes > best.payload.size())) {
+      return best;
     }
   }
   if (model) state_->try_model(data, options, best, stats, progress);
@@ -341,32 +281,12 @@ std::vector<std::uint8_t> FrameCodec::decode(Method method, std::size_t raw_size
 
 Frame FrameCodec::encode_compact(std::span<const std::uint8_t> data, Experts experts,
                                  const Progress& progress) {
-  if (data.size() > kMaxCompact) throw Error(ErrorKind::kData, "a compact text is too large");
-  Frame best{Method::kStored, data.size(), {data.begin(), data.end()}};
-  if (data.empty()) return best;
-  const bool model = state_->model && wants_model(data, {experts, 1});
-  if (experts != Experts::kLlm) {
-    const Progress first = standing_still(progress);
-    keep_smaller(best, Method::kZstd, encode_zstd(data, kZstdLevel));
-    keep_smaller(best, Method::kCm, encode_cm(data, Method::kCm, true, first));
-    // Reading English takes longer than the model takes for a sentence, and helps less.
-    if (!model)
-      keep_smaller(best, Method::kCmEnglish, encode_cm(data, Method::kCmEnglish, true, first));
+  CompactEncoder encoder(data, experts, state_->model);
+  if (encoder.begin(progress)) {
+    state_->model->scheduler().run(encoder, progress);
+    encoder.end(progress);
   }
-  if (model) {
-    ModelledFrame frame = cut_frame(data, 1, *state_->model);
-    state_->run_model(frame, nullptr, progress);
-    const Progress at_the_end = standing_still(progress, data.size(), frame.units());
-    std::vector<std::uint8_t> alone = state_->encode(frame, Method::kLlm, true, at_the_end);
-    if (experts == Experts::kLlm) {
-      keep_smaller(best, Method::kLlm, std::move(alone));
-    } else {
-      keep_if_worth(best, Method::kLlm, std::move(alone), frame.units());
-      keep_if_worth(best, Method::kMixed, state_->encode(frame, Method::kMixed, true, at_the_end),
-                    frame.units());
-    }
-  }
-  return best;
+  return encoder.take();
 }
 
 std::vector<std::uint8_t> FrameCodec::decode_compact(Method method,
@@ -391,6 +311,12 @@ std::vector<std::uint8_t> FrameCodec::decode_compact(Method method,
       return state_->decode(payload, limit, method, true, nullptr, progress);
   }
   throw Error(ErrorKind::kData, "the archive is damaged, or of a newer version: unknown method");
+}
+
+std::shared_ptr<DecodeStream> FrameCodec::compact_decoding(Method method,
+                                                           std::span<const std::uint8_t> payload,
+                                                           std::size_t limit) const {
+  return state_->decoding(method, std::min(limit, kMaxCompact), true, payload);
 }
 
 }  // namespace smll::codec

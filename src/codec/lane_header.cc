@@ -13,8 +13,8 @@ constexpr std::uint8_t kEscapesFlag = 0x20;
 }  // namespace
 
 void put_lanes(const LaneHeader& header, std::vector<std::uint8_t>& out) {
-  out.push_back(static_cast<std::uint8_t>((header.extents.size() - 1) |
-                                          (header.escapes ? kEscapesFlag : 0)));
+  out.push_back(
+      static_cast<std::uint8_t>((header.extents.size() - 1) | (header.escapes ? kEscapesFlag : 0)));
   for (std::size_t i = 0; i + 1 < header.extents.size(); ++i) {
     put_varint(out, header.extents[i].size);
   }

@@ -11,13 +11,13 @@
 #include <vector>
 
 #include "base/thread_pool.h"
-#include "codec/frame_codec.h"
-#include "exact/engine.h"
 #include "codec/decode_stream.h"
+#include "codec/frame_codec.h"
 #include "codec/scheduler.h"
-#include "lm/exact_predictor.h"
+#include "exact/engine.h"
 #include "llama/llama_predictor.h"
 #include "llama/llama_vocabulary.h"
+#include "lm/exact_predictor.h"
 #include "model/file_identity.h"
 #include "smll/error.h"
 
@@ -136,7 +136,6 @@ class LlamaModel : public LoadedModel {
   std::uint32_t arithmetic_version() const override { return 0; }
   std::string isa() const override { return "llama.cpp"; }
   std::string set_up() const override { return llama::set_up(options_.threads); }
-  int free_threads() const override { return 1; }
   std::unique_ptr<lm::Predictor> make_predictor(bool /*may_learn*/) const override {
     return llama::make_predictor({file_, file_->handle.get()}, vocabulary(), options_.window,
                                  options_.threads, instruction_set_);
@@ -144,6 +143,7 @@ class LlamaModel : public LoadedModel {
   std::uint64_t decoding_memory(std::span<const std::size_t> /*lanes*/) const override {
     return llama::predictor_memory(*file_->handle, options_.window);
   }
+  std::uint64_t context_memory(std::size_t /*tokens*/) const override { return 0; }
 
  protected:
   // Its threads are llama.cpp's.
@@ -173,7 +173,6 @@ class ExactModel : public LoadedModel {
     return exact::isa_name(chosen ? exact::supported_isas().front() : instruction_set_);
   }
   std::string set_up() const override { return {}; }
-  int free_threads() const override { return thread_count(engine_options_.threads); }
   std::unique_ptr<lm::Predictor> make_predictor(bool may_learn) const override {
     return std::make_unique<lm::ExactPredictor>(file_->weights, engine_options(may_learn),
                                                 vocabulary());
@@ -181,6 +180,9 @@ class ExactModel : public LoadedModel {
   std::uint64_t decoding_memory(std::span<const std::size_t> lanes) const override {
     return exact::Engine::memory(*file_->weights, engine_options(true), lanes,
                                  lanes.size() < DecodeStream::kSplitLanes ? 1 : 2);
+  }
+  std::uint64_t context_memory(std::size_t tokens) const override {
+    return exact::Engine::context_memory(*file_->weights, engine_options_, tokens);
   }
 
  protected:

@@ -48,18 +48,20 @@ class LoadedModel {
   exact::Isa instruction_set() const { return instruction_set_; }
   virtual std::string set_up()
       const = 0;  // build and threads; "" where results do not depend on them
-  // Threads that a predictor uses where its results do not depend on them; else 1.
-  virtual int free_threads() const = 0;
   // Lanes that a frame may have.
   int max_lanes() const;
   // One of its own, with the model's threads. `may_learn`: if the options say so.
   virtual std::unique_ptr<lm::Predictor> make_predictor(bool may_learn = true) const = 0;
-  // Where all that is coded with the model meets. `may_learn`: as above. Lives as long as the model.
+  // Where all that is coded with the model meets. `may_learn`: as above. Lives as long as the
+  // model.
   Scheduler& scheduler(bool may_learn = true) const;
 
   // Bytes, at most, of the predictors that decode lanes of so many bytes of text, without the
   // model.
   virtual std::uint64_t decoding_memory(std::span<const std::size_t> lanes) const = 0;
+
+  // Bytes that a lane's context of so many tokens takes of a predictor, nearly.
+  virtual std::uint64_t context_memory(std::size_t tokens) const = 0;
 
   const std::string& path() const { return path_; }
   const std::string& name() const { return name_; }  // general.name of the GGUF, or the file's name

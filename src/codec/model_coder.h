@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "codec/frame_codec.h"
 #include "codec/lane_layout.h"
 #include "codec/loaded_model.h"
 #include "codec/progress.h"
@@ -20,8 +21,9 @@ namespace smll::codec {
 struct ModelledFrame {
   std::size_t bytes = 0;
   std::vector<Lane> lanes;
-  std::vector<std::vector<lm::RecordedPath>> paths;  // of each lane's tokens; escaped units have none
-  bool escapes = false;                          // some unit is escaped
+  std::vector<std::vector<lm::RecordedPath>>
+      paths;             // of each lane's tokens; escaped units have none
+  bool escapes = false;  // some unit is escaped
 
   // Of all lanes.
   std::size_t units() const;
@@ -30,13 +32,18 @@ struct ModelledFrame {
 // At most `lanes` >= 1 lanes, whose paths RecordStream makes.
 ModelledFrame cut_frame(std::span<const std::uint8_t> data, int lanes, const LoadedModel& model);
 
+// What a method with the model mixes.
+inline mix::Experts mixed_experts(Method method) {
+  return method == Method::kLlm ? mix::Experts::kLlm : mix::Experts::kAll;
+}
+
 // Turns a frame into a payload, perhaps while its paths are still being recorded. With `compact`
 // the payload tells its own size and has one lane; otherwise the lanes' sizes stand in front.
 class FrameEncoder {
  public:
   // `frame` and `vocabulary` must outlive this.
-  FrameEncoder(const ModelledFrame& frame, const text::Vocabulary& vocabulary,
-               mix::Experts experts, bool compact);
+  FrameEncoder(const ModelledFrame& frame, const text::Vocabulary& vocabulary, mix::Experts experts,
+               bool compact);
   FrameEncoder(const FrameEncoder&) = delete;
   FrameEncoder& operator=(const FrameEncoder&) = delete;
 

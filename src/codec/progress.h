@@ -9,9 +9,9 @@ namespace smll::codec {
 
 struct FrameStats {
   std::uint64_t tokens = 0;
-  double model_seconds = 0;  // wall time spent in the predictor
+  double model_seconds = 0;                      // wall time spent in the predictor
   std::uint64_t guesses = 0, guesses_right = 0;  // tokens fed before they were known
-  int lanes = 0;             // 0 where the method has none
+  int lanes = 0;                                 // 0 where the method has none
 };
 
 // Called now and then with the bytes of this frame done so far and the tokens coded for them, from

@@ -4,6 +4,12 @@
 #include <utility>
 
 namespace smll::codec {
+namespace {
+
+// A long text leaves room for others.
+constexpr std::size_t kMostRows = 64;
+
+}  // namespace
 
 RecordStream::RecordStream(ModelledFrame& frame, const text::Vocabulary& vocabulary,
                            Meanwhile meanwhile)
@@ -19,6 +25,10 @@ RecordStream::RecordStream(ModelledFrame& frame, const text::Vocabulary& vocabul
     frame.paths[i].resize(feed.rows.size());
     all_tokens_ += feed.rows.size();
   }
+}
+
+std::size_t RecordStream::rows() const {
+  return std::min<std::size_t>(kMostRows, all_tokens_ - tokens_);
 }
 
 void RecordStream::share_lanes(std::size_t parts) {
@@ -46,8 +56,7 @@ void RecordStream::open(std::size_t part, lm::Predictor& predictor) {
 void RecordStream::collect(std::size_t part, lm::Predictor& /*predictor*/, const Room& room,
                            std::vector<lm::LaneInput>& batch) {
   const std::span<Feed> feeds = feeds_of(parts_[part]);
-  const auto open =
-      std::ranges::count_if(feeds, [](const Feed& feed) { return feed.number >= 0; });
+  const auto open = std::ranges::count_if(feeds, [](const Feed& feed) { return feed.number >= 0; });
   if (open == 0) return;
   const std::size_t share = std::max<std::size_t>(1, room.rows / static_cast<std::size_t>(open));
   for (Feed& feed : feeds) {
@@ -55,7 +64,8 @@ void RecordStream::collect(std::size_t part, lm::Predictor& /*predictor*/, const
     const std::size_t done = feed.done;
     feed.asked = std::min(share, feed.inputs.size() - done);
     const std::size_t lane = static_cast<std::size_t>(&feed - feeds_.data());
-    batch.push_back({feed.number, std::span(feed.inputs).subspan(done, feed.asked),
+    batch.push_back({feed.number,
+                     std::span(feed.inputs).subspan(done, feed.asked),
                      std::span(feed.rows).subspan(done, feed.asked),
                      std::span(frame_.paths[lane]).subspan(done, feed.asked),
                      {}});

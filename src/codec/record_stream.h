@@ -31,6 +31,7 @@ class RecordStream : public Stream {
 
   std::size_t lanes() const override { return feeds_.size(); }
   std::size_t max_parts() const override { return feeds_.size(); }
+  std::size_t rows() const override;
   void share_lanes(std::size_t parts) override;
   void open(std::size_t part, lm::Predictor& predictor) override;
   void collect(std::size_t part, lm::Predictor& predictor, const Room& room,

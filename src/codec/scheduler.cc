@@ -35,7 +35,7 @@ class Scheduler::Ticket {
 
   // Guarded by the scheduler's mutex.
   bool done = false;
-  std::size_t parts = 0;  // not ended yet
+  std::size_t parts = 0;     // not ended yet
   std::exception_ptr error;  // the first one
 };
 
@@ -59,9 +59,13 @@ struct Scheduler::Seat {
   std::vector<Place> places;
   std::vector<lm::LaneInput> batch;
 
-  std::size_t lanes() const {
+  std::size_t lanes() const { return sum_of(&Stream::lanes); }
+  std::size_t rows() const { return sum_of(&Stream::rows); }
+
+ private:
+  std::size_t sum_of(std::size_t (Stream::*count)() const) const {
     std::size_t sum = 0;
-    for (const Place& place : places) sum += place.stream().lanes();
+    for (const Place& place : places) sum += (place.stream().*count)();
     return sum;
   }
 };
@@ -69,6 +73,15 @@ struct Scheduler::Seat {
 Scheduler::Scheduler(MakePredictor make, const Size& size, std::shared_ptr<ThreadPool> pool)
     : make_(std::move(make)), pool_(std::move(pool)), lanes_at_once_(size.lanes) {
   for (std::size_t i = 0; i < size.seats; ++i) seats_.push_back(std::make_unique<Seat>());
+}
+
+std::unique_ptr<Scheduler> Scheduler::without_model(int threads) {
+  const auto none = []() -> std::unique_ptr<lm::Predictor> {
+    throw Error(ErrorKind::kModel, "there is no language model");
+  };
+  auto pool = std::make_shared<ThreadPool>(threads);
+  const Size size{static_cast<std::size_t>(pool->threads()), 1};
+  return std::make_unique<Scheduler>(none, size, std::move(pool));
 }
 
 // Nobody waits any more, so what is in line has been cancelled; threads of the pool see that.
@@ -188,9 +201,20 @@ bool Scheduler::pass(Seat& seat) {
 // What is in line sits down as far as there are lanes. Where some has to wait, another thread is
 // called to lead a seat for it.
 void Scheduler::admit(Seat& seat) {
-  while (const std::shared_ptr<Ticket> ticket = next_for(seat)) begin(seat, ticket);
+  while (const std::shared_ptr<Ticket> ticket = next_for(seat)) {
+    if (ticket->whole && ticket->stream->works_before()) share_the_line();
+    begin(seat, ticket);
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    seat.empty = seat.places.empty();
+  }
+  share_the_line();
+}
+
+// Calls another leader for those in line.
+void Scheduler::share_the_line() {
   const std::lock_guard lock(mutex_);
-  seat.empty = seat.places.empty();
   if (lines_.empty()) return;
   const auto free =
       std::ranges::find_if(seats_, [](const auto& other) { return !other->led && other->empty; });
@@ -200,6 +224,9 @@ void Scheduler::admit(Seat& seat) {
 // Takes a ticket out of line; null where none fits.
 std::shared_ptr<Scheduler::Ticket> Scheduler::next_for(const Seat& seat) {
   const std::size_t lanes = seat.lanes();
+  if (lanes > 0 && seat.predictor && seat.rows() >= seat.predictor->preferred_batch()) {
+    return nullptr;
+  }
   const std::lock_guard lock(mutex_);
   if (lines_.empty()) return nullptr;
   Line& line = lines_.front();
@@ -298,13 +325,13 @@ void Scheduler::feed(Seat& seat) {
   seat.batch.clear();
   std::size_t rows = predictor ? predictor->preferred_batch() : 0;
   const std::size_t company = seat.lanes();
-  std::size_t used = 0;
+  std::size_t used = 0, left = seat.places.size();
   for (Place& place : seat.places) {
+    const std::size_t share = std::max<std::size_t>(rows / left--, 1);
     const std::size_t before = seat.batch.size();
     attempt(place, [&] {
       if (place.ticket->cancelled) throw cancelled();
-      place.stream().collect(place.part, *predictor, {std::max<std::size_t>(rows, 1), company, used},
-                             seat.batch);
+      place.stream().collect(place.part, *predictor, {share, company, used}, seat.batch);
     });
     if (place.error) seat.batch.resize(before);
     place.fed = seat.batch.size() > before;
@@ -339,8 +366,7 @@ void Scheduler::advance(Seat& seat) {
     seat.client->run(seat.places.size(), advance);
   }
   for (Place& place : seat.places) {
-    attempt(place,
-            [&] { place.ended = place.stream().close(place.part, *seat.predictor); });
+    attempt(place, [&] { place.ended = place.stream().close(place.part, *seat.predictor); });
     if (place.error && seat.predictor) place.stream().close_all(place.part, *seat.predictor);
   }
 }

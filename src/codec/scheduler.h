@@ -28,7 +28,7 @@ class Scheduler {
   using MakePredictor = std::function<std::unique_ptr<lm::Predictor>()>;
 
   struct Size {
-    std::size_t seats = 1;  // predictors, at most
+    std::size_t seats = 1;   // predictors, at most
     std::size_t lanes = 32;  // that one runs at once, unless one stream has more
   };
 
@@ -49,6 +49,9 @@ class Scheduler {
   // The same for a stream alone, whose begin() was called; end() is left to the caller, too.
   void run(Stream& stream, const Progress& progress);
 
+  // For streams that need no model: their work is done by up to `threads` threads.
+  static std::unique_ptr<Scheduler> without_model(int threads);
+
   // Ends a stream that nobody waits for. To be waited for all the same.
   static void cancel(const std::shared_ptr<Ticket>& ticket);
 
@@ -66,6 +69,7 @@ class Scheduler {
   bool call_leader(Seat& seat, std::function<void()> first);
   bool pass(Seat& seat);
   void admit(Seat& seat);
+  void share_the_line();
   std::shared_ptr<Ticket> next_for(const Seat& seat);
   void begin(Seat& seat, const std::shared_ptr<Ticket>& ticket);
   void find_leaders(std::size_t parts, const std::shared_ptr<Ticket>& ticket);

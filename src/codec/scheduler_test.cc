@@ -78,7 +78,8 @@ ModelledFrame random_frame(std::size_t lanes, std::size_t units, unsigned seed) 
   frame.escapes = true;
   for (Lane& lane : frame.lanes) {
     const std::size_t size = units + random() % 9;
-    for (std::size_t i = 0; i < size; ++i) lane.units.push_back({static_cast<std::uint32_t>(random() % 3), 0});
+    for (std::size_t i = 0; i < size; ++i)
+      lane.units.push_back({static_cast<std::uint32_t>(random() % 3), 0});
     lane.units[random() % size] = {text::Vocabulary::kNoRow, 'x'};
     lane.extent = {frame.bytes, size};
     frame.bytes += size;
@@ -103,7 +104,7 @@ std::unique_ptr<Scheduler> scheduler(std::size_t threads, std::size_t fail_after
       std::make_shared<ThreadPool>(static_cast<int>(threads)));
 }
 
-constexpr DecodeStream::Form kForm = {mix::Experts::kAll, false, 32};
+const DecodeStream::Form kForm = {mix::Experts::kAll, false, 32, {}};
 
 std::vector<std::uint8_t> encode(Scheduler& scheduler, ModelledFrame frame) {
   FrameEncoder encoder(frame, letters(), kForm.experts, false);

@@ -24,6 +24,10 @@ class Stream {
 
   // Lanes that it wants, at most; known before begin().
   virtual std::size_t lanes() const = 0;
+  // Tokens that it could feed at once, as far as that matters to others.
+  virtual std::size_t rows() const { return lanes(); }
+  // Whether begin() is much work, which more threads should share.
+  virtual bool works_before() const { return false; }
   // Bytes that its lanes take of a predictor, nearly.
   virtual std::uint64_t memory() const { return 0; }
   // In how many parts, consecutive lanes each, it may run at most.

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <string>
 
-#include "lm/token_walk.h"
 #include "coder/range_coder.h"
+#include "lm/token_walk.h"
 #include "mix/frame_mixer.h"
 #include "smll/error.h"
 #include "text/tokenizer.h"

@@ -111,15 +111,21 @@ Engine::Engine(std::shared_ptr<const model::Model> model, const EngineOptions& o
 
 Engine::~Engine() = default;
 
+std::uint64_t Engine::context_memory(const model::Model& model, const EngineOptions& options,
+                                     std::size_t tokens) {
+  const HyperParameters& h = model.hyper();
+  const auto capacity = static_cast<std::uint64_t>(options.window) + kMaxRows;
+  return KvCache::memory(KvLayout(h.head_dim), h.layers * h.kv_heads,
+                         std::min<std::uint64_t>(tokens + 1, capacity));
+}
+
 std::uint64_t Engine::memory(const model::Model& model, const EngineOptions& options,
                              std::span<const std::size_t> lane_tokens, int engines) {
   const HyperParameters& h = model.hyper();
   const KvLayout layout(h.head_dim);
   std::uint64_t bytes = 0;
   for (const std::size_t tokens : lane_tokens) {
-    const auto capacity = static_cast<std::uint64_t>(options.window) + kMaxRows;
-    bytes += KvCache::memory(layout, h.layers * h.kv_heads,
-                             std::min<std::uint64_t>(tokens + 1, capacity));
+    bytes += context_memory(model, options, tokens);
   }
   const int threads = options.pool ? options.pool->threads() : thread_count(options.threads);
   bytes += Attention::memory(layout, h.heads / h.kv_heads, options.window) *

@@ -66,6 +66,10 @@ class Engine {
   static std::uint64_t memory(const model::Model& model, const EngineOptions& options,
                               std::span<const std::size_t> lane_tokens, int engines);
 
+  // Of them, what a lane's keys and values take.
+  static std::uint64_t context_memory(const model::Model& model, const EngineOptions& options,
+                                      std::size_t tokens);
+
   // Number of logits of a row: the coded tokens in the order given when the model was loaded.
   std::size_t rows() const;
   // Lanes that may be open at once: one, where it learns.

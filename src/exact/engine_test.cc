@@ -53,11 +53,12 @@ std::vector<Logits> run(Engine& engine, const std::vector<std::vector<Token>>& l
       at[i] += n;
     }
     if (batch.empty()) return result;
-    engine.feed(batch, [&](std::size_t input, std::size_t position, std::span<const float> logits, int) {
-      const std::size_t row = first[input] + position;
-      std::memcpy(&result[batch[input].lane][row * logits.size()], logits.data(),
-                  logits.size_bytes());
-    });
+    engine.feed(batch,
+                [&](std::size_t input, std::size_t position, std::span<const float> logits, int) {
+                  const std::size_t row = first[input] + position;
+                  std::memcpy(&result[batch[input].lane][row * logits.size()], logits.data(),
+                              logits.size_bytes());
+                });
   }
 }
 

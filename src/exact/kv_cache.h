@@ -79,8 +79,8 @@ class KvCache {
   void store_key(std::uint64_t position, int part, const std::int8_t* q, const float* scale);
   void store_value(std::uint64_t position, int part, const float* value);
 
-  // Positions [first, first + count), the last ones, were wrong: makes their values finite, whatever
-  // was stored, so that they can take part in sums with weight 0.
+  // Positions [first, first + count), the last ones, were wrong: makes their values finite,
+  // whatever was stored, so that they can take part in sums with weight 0.
   void forget(std::uint64_t first, int count);
 
   // What was stored, as floats [head_dim]; a position that the ring still has.

@@ -4,7 +4,8 @@
 
 namespace smll::lm {
 
-void logits_to_frequencies(std::span<const float> logits, std::span<std::uint32_t> freq, exact::Isa isa) {
+void logits_to_frequencies(std::span<const float> logits, std::span<std::uint32_t> freq,
+                           exact::Isa isa) {
   const exact::FpEnv environment;
   exact::kernels_for(isa).frequencies(logits.data(), logits.size(), freq.data());
 }

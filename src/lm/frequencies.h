@@ -11,7 +11,8 @@ namespace smll::lm {
 // freq[i] = 1 + floor(exp(logits[i] - max) * 2^30), so every token has at least 1 and the likeliest
 // 2^30 + 1. NaN counts as the lowest possible logit. Both spans have the same size. Sets the
 // floating-point environment.
-void logits_to_frequencies(std::span<const float> logits, std::span<std::uint32_t> freq, exact::Isa isa);
+void logits_to_frequencies(std::span<const float> logits, std::span<std::uint32_t> freq,
+                           exact::Isa isa);
 
 // Entries between two sums of prefix_sums.
 inline constexpr std::size_t kSumBlock = 16;

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "lm/token.h"
 #include "model/gguf_file.h"
 #include "model/packed_matrix.h"
-#include "lm/token.h"
 
 namespace smll::model {
 
