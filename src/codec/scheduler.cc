@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <future>
+#include <functional>
+#include <new>
 #include <utility>
 
 #include "smll/error.h"
@@ -25,16 +26,19 @@ class Scheduler::Ticket {
       : stream(std::move(stream_in)),
         caller(caller_in),
         whole(whole_in),
+        lanes(std::max<std::size_t>(stream->lanes(), 1)),
         memory(stream->memory()) {}
 
   const std::shared_ptr<Stream> stream;
   const void* const caller;
   const bool whole;  // begin() and end() are to be called
+  const std::size_t lanes;
   const std::uint64_t memory;
   std::atomic<bool> cancelled = false;
 
   // Guarded by the scheduler's mutex.
   bool done = false;
+  bool shared = false;       // share_lanes() was called
   std::size_t parts = 0;     // not ended yet
   std::exception_ptr error;  // the first one
 };
@@ -50,29 +54,41 @@ struct Scheduler::Place {
   Stream& stream() const { return *ticket->stream; }
 };
 
-// `led` and `empty` are guarded by the mutex; the rest is the leader's.
+// `led` and `empty` are guarded by the mutex; the rest is the leader's. There is room for all
+// places from the start: a leader that failed for want of memory would leave its seat to nobody.
 struct Scheduler::Seat {
+  explicit Seat(std::size_t lanes) {
+    places.reserve(lanes);
+    alone.reserve(lanes);
+    done.reserve(lanes);
+  }
+
   bool led = false;
   bool empty = true;
   std::unique_ptr<lm::Predictor> predictor;
   std::unique_ptr<ThreadPool::Client> client;
   std::vector<Place> places;
   std::vector<lm::LaneInput> batch;
+  std::vector<Place*> alone;                  // of streams in one part
+  std::vector<std::shared_ptr<Ticket>> done;  // to be finished
 
-  std::size_t lanes() const { return sum_of(&Stream::lanes); }
-  std::size_t rows() const { return sum_of(&Stream::rows); }
-
- private:
-  std::size_t sum_of(std::size_t (Stream::*count)() const) const {
+  std::size_t lanes() const {
     std::size_t sum = 0;
-    for (const Place& place : places) sum += (place.stream().*count)();
+    for (const Place& place : places) sum += place.ticket->lanes;
+    return sum;
+  }
+  std::size_t rows() const {
+    std::size_t sum = 0;
+    for (const Place& place : places) sum += place.stream().rows();
     return sum;
   }
 };
 
 Scheduler::Scheduler(MakePredictor make, const Size& size, std::shared_ptr<ThreadPool> pool)
     : make_(std::move(make)), pool_(std::move(pool)), lanes_at_once_(size.lanes) {
-  for (std::size_t i = 0; i < size.seats; ++i) seats_.push_back(std::make_unique<Seat>());
+  for (std::size_t i = 0; i < size.seats; ++i) {
+    seats_.push_back(std::make_unique<Seat>(std::max<std::size_t>(size.lanes, 1)));
+  }
 }
 
 std::unique_ptr<Scheduler> Scheduler::without_model(int threads) {
@@ -84,7 +100,7 @@ std::unique_ptr<Scheduler> Scheduler::without_model(int threads) {
   return std::make_unique<Scheduler>(none, size, std::move(pool));
 }
 
-// Nobody waits any more, so what is in line has been cancelled; threads of the pool see that.
+// Nobody waits any more, so nothing is in line; threads of the pool see that.
 Scheduler::~Scheduler() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return leaders_from_pool_ == 0; });
@@ -136,7 +152,9 @@ void Scheduler::wait(const std::shared_ptr<Ticket>& ticket, const Progress& prog
     lock.lock();
   };
   std::unique_lock lock(mutex_);
-  while (!ticket->done) {
+  for (;;) {
+    if (ticket->cancelled) withdraw(ticket);
+    if (ticket->done) break;
     if (Seat* seat = seat_to_lead()) {
       seat->led = true;
       lock.unlock();
@@ -158,67 +176,104 @@ void Scheduler::wait(const std::shared_ptr<Ticket>& ticket, const Progress& prog
   if (ticket->error) std::rethrow_exception(ticket->error);
 }
 
-// One with something to do that nobody leads, those in use first; the lock is held.
+// Takes a cancelled ticket out of line, where it may have had to wait long; the lock is held.
+void Scheduler::withdraw(const std::shared_ptr<Ticket>& ticket) {
+  const auto line = std::ranges::find(lines_, ticket->caller, &Line::caller);
+  if (line == lines_.end() || std::erase(line->tickets, ticket) == 0) return;
+  if (line->tickets.empty()) lines_.erase(line);
+  ticket->error = std::make_exception_ptr(cancelled());
+  ticket->done = true;
+  changed_.notify_all();
+}
+
+// One with something to do that nobody leads, those in use first, in turn: streams whose owners do
+// something else sit in some. The lock is held.
 Scheduler::Seat* Scheduler::seat_to_lead() {
   Seat* idle = nullptr;
-  for (const std::unique_ptr<Seat>& seat : seats_) {
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    Seat* const seat = seats_[(next_seat_ + i) % seats_.size()].get();
     if (seat->led) continue;
-    if (!seat->empty) return seat.get();
-    if (!idle) idle = seat.get();
+    if (!seat->empty) {
+      next_seat_ = (next_seat_ + i + 1) % seats_.size();
+      return seat;
+    }
+    if (!idle) idle = seat;
   }
-  return lines_.empty() ? nullptr : idle;
+  return has_memory_for_next() ? idle : nullptr;
+}
+
+// Whether who is in front of the line could sit down in an empty seat; the lock is held.
+bool Scheduler::has_memory_for_next() const {
+  if (lines_.empty()) return false;
+  return memory_ == 0 || memory_ + lines_.front().tickets.front()->memory <= kMaxMemory;
 }
 
 // Leads the seat in a thread of the pool, if one is free, until it is empty and nobody waits in
-// line; `first` is called there before. The lock is held.
-bool Scheduler::call_leader(Seat& seat, std::function<void()> first) {
-  const bool accepted = pool_->offer([this, &seat, first = std::move(first)] {
-    if (first) first();
-    while (pass(seat)) {
-    }
-    const std::lock_guard lock(mutex_);
-    seat.led = false;
-    seat.empty = true;
-    --leaders_from_pool_;
-    changed_.notify_all();
-  });
+// line; the part of the ticket, if there is one, sits down first. The lock is held.
+bool Scheduler::call_leader(Seat& seat, std::shared_ptr<Ticket> ticket, std::size_t part) {
+  bool accepted = false;
+  try {
+    accepted = pool_->offer([this, &seat, ticket = std::move(ticket), part]() mutable {
+      if (ticket) {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return ticket->shared; });
+        lock.unlock();
+        sit(seat, std::move(ticket), part);
+      }
+      while (pass(seat)) {
+      }
+      const std::lock_guard lock(mutex_);
+      seat.led = false;
+      seat.empty = true;
+      --leaders_from_pool_;
+      changed_.notify_all();
+    });
+  } catch (const std::bad_alloc&) {
+    // Who is there goes on without help.
+  }
   if (!accepted) return false;
   seat.led = true;
   ++leaders_from_pool_;
   return true;
 }
 
-// Feeds what sits there once. False when there is nothing. Who calls it leads.
+// Feeds what sits there once. False when there is nothing, nor anything in line that could sit
+// down. Who calls it leads. Throws nothing: what goes wrong is a stream's.
 bool Scheduler::pass(Seat& seat) {
-  admit(seat);
-  if (seat.places.empty()) return false;
+  const bool admitted = admit(seat);
+  if (seat.places.empty()) return admitted;
   feed(seat);
   advance(seat);
   leave(seat);
   return true;
 }
 
-// What is in line sits down as far as there are lanes. Where some has to wait, another thread is
-// called to lead a seat for it.
-void Scheduler::admit(Seat& seat) {
-  while (const std::shared_ptr<Ticket> ticket = next_for(seat)) {
+// What is in line sits down as far as there are lanes; no more at once, since some may need no lane
+// and who leads has a stream of its own to come back to. Where some has to wait, another thread is
+// called to lead a seat for it. False when there was nothing.
+bool Scheduler::admit(Seat& seat) {
+  std::size_t count = 0;
+  for (; count < std::max<std::size_t>(lanes_at_once_, 1); ++count) {
+    std::shared_ptr<Ticket> ticket = next_for(seat);
+    if (!ticket) break;
     if (ticket->whole && ticket->stream->works_before()) share_the_line();
-    begin(seat, ticket);
+    begin(seat, std::move(ticket));
   }
   {
     const std::lock_guard lock(mutex_);
     seat.empty = seat.places.empty();
   }
   share_the_line();
+  return count > 0;
 }
 
 // Calls another leader for those in line.
 void Scheduler::share_the_line() {
   const std::lock_guard lock(mutex_);
-  if (lines_.empty()) return;
+  if (!has_memory_for_next()) return;
   const auto free =
       std::ranges::find_if(seats_, [](const auto& other) { return !other->led && other->empty; });
-  if (free != seats_.end()) call_leader(**free, {});
+  if (free != seats_.end()) call_leader(**free, nullptr, 0);
 }
 
 // Takes a ticket out of line; null where none fits.
@@ -228,12 +283,10 @@ std::shared_ptr<Scheduler::Ticket> Scheduler::next_for(const Seat& seat) {
     return nullptr;
   }
   const std::lock_guard lock(mutex_);
-  if (lines_.empty()) return nullptr;
+  if (!has_memory_for_next()) return nullptr;
   Line& line = lines_.front();
-  const std::shared_ptr<Ticket> ticket = line.tickets.front();
-  const bool fits = (lanes == 0 || lanes + ticket->stream->lanes() <= lanes_at_once_) &&
-                    (memory_ == 0 || memory_ + ticket->memory <= kMaxMemory);
-  if (!fits && !ticket->cancelled) return nullptr;
+  std::shared_ptr<Ticket> ticket = line.tickets.front();
+  if (lanes > 0 && lanes + ticket->lanes > lanes_at_once_) return nullptr;
   memory_ += ticket->memory;
   line.tickets.pop_front();
   if (line.tickets.empty()) {
@@ -244,7 +297,7 @@ std::shared_ptr<Scheduler::Ticket> Scheduler::next_for(const Seat& seat) {
   return ticket;
 }
 
-void Scheduler::begin(Seat& seat, const std::shared_ptr<Ticket>& ticket) {
+void Scheduler::begin(Seat& seat, std::shared_ptr<Ticket> ticket) {
   bool needs_model = false;
   try {
     const auto check = [&](std::size_t, std::uint64_t) {
@@ -255,26 +308,20 @@ void Scheduler::begin(Seat& seat, const std::shared_ptr<Ticket>& ticket) {
   } catch (...) {
     ticket->error = std::current_exception();
   }
-  if (!needs_model) return finish(ticket);
+  if (!needs_model) return finish(std::move(ticket));
   find_leaders(seat.places.empty() ? ticket->stream->max_parts() : 1, ticket);
-  sit(seat, ticket, 0);
+  sit(seat, std::move(ticket), 0);
 }
 
 // Seats and threads of the pool for all parts but the first, as far as there are any.
 void Scheduler::find_leaders(std::size_t parts, const std::shared_ptr<Ticket>& ticket) {
-  const auto shared = std::make_shared<std::promise<void>>();
-  const std::shared_future<void> lanes_are_shared = shared->get_future().share();
   std::size_t found = 1;
   {
     const std::lock_guard lock(mutex_);
     for (const std::unique_ptr<Seat>& seat : seats_) {
       if (found == parts) break;
       if (seat->led || !seat->empty) continue;
-      const auto first = [this, lanes_are_shared, ticket, part = found, &seat = *seat] {
-        lanes_are_shared.wait();
-        sit(seat, ticket, part);
-      };
-      if (!call_leader(*seat, first)) break;
+      if (!call_leader(*seat, ticket, found)) break;
       ++found;
     }
     ticket->parts = found;
@@ -284,18 +331,20 @@ void Scheduler::find_leaders(std::size_t parts, const std::shared_ptr<Ticket>& t
   } catch (...) {
     set_error(*ticket, std::current_exception());
   }
-  shared->set_value();
+  if (found == 1) return;
+  const std::lock_guard lock(mutex_);
+  ticket->shared = true;
+  changed_.notify_all();
 }
 
-void Scheduler::sit(Seat& seat, const std::shared_ptr<Ticket>& ticket, std::size_t part) {
-  seat.places.push_back({ticket, part});
-  attempt(seat.places.back(), [&] {
-    if (!seat.predictor) {
-      seat.predictor = make_();
-      seat.client = std::make_unique<ThreadPool::Client>(pool_);
-    }
-    if (ticket->cancelled) throw cancelled();
-    ticket->stream->open(part, *seat.predictor);
+void Scheduler::sit(Seat& seat, std::shared_ptr<Ticket> ticket, std::size_t part) {
+  seat.places.push_back({std::move(ticket), part});
+  Place& place = seat.places.back();
+  attempt(place, [&] {
+    if (!seat.client) seat.client = std::make_unique<ThreadPool::Client>(pool_);
+    if (!seat.predictor) seat.predictor = make_();
+    if (place.ticket->cancelled) throw cancelled();
+    place.stream().open(part, *seat.predictor);
   });
 }
 
@@ -356,14 +405,20 @@ void Scheduler::feed(Seat& seat) {
   }
 }
 
-// Streams go on with the answers side by side: they have nothing in common.
+// Streams go on with the answers side by side: they have nothing in common. One in several parts,
+// of which a seat has one at most, may wait for another part, for which the pool may still owe it a
+// thread: so it keeps none of the pool's busy.
 void Scheduler::advance(Seat& seat) {
-  const auto advance = [&](std::size_t i, int) {
-    Place& place = seat.places[i];
+  const auto advance = [&](Place& place) {
     attempt(place, [&] { place.stream().advance(place.part); });
   };
-  if (seat.client) {
-    seat.client->run(seat.places.size(), advance);
+  seat.alone.clear();
+  for (Place& place : seat.places) {
+    if (!place.ticket->shared) seat.alone.push_back(&place);
+  }
+  run_tasks(seat, seat.alone.size(), [&](std::size_t i, int) { advance(*seat.alone[i]); });
+  for (Place& place : seat.places) {
+    if (place.ticket->shared) advance(place);
   }
   for (Place& place : seat.places) {
     attempt(place, [&] { place.ended = place.stream().close(place.part, *seat.predictor); });
@@ -373,23 +428,31 @@ void Scheduler::advance(Seat& seat) {
 
 // Parts that ended or failed.
 void Scheduler::leave(Seat& seat) {
-  std::vector<std::shared_ptr<Ticket>> done;
   {
     const std::lock_guard lock(mutex_);
-    for (const Place& place : seat.places) {
-      if ((place.ended || place.error) && --place.ticket->parts == 0) done.push_back(place.ticket);
+    for (Place& place : seat.places) {
+      if (!place.ended && !place.error) continue;
+      if (--place.ticket->parts == 0) seat.done.push_back(std::move(place.ticket));
+      place.ticket = nullptr;
     }
   }
-  std::erase_if(seat.places, [](const Place& place) { return place.ended || place.error; });
-  const auto finish_one = [&](std::size_t i, int) { finish(done[i]); };
+  std::erase_if(seat.places, [](const Place& place) { return !place.ticket; });
+  run_tasks(seat, seat.done.size(), [&](std::size_t i, int) { finish(std::move(seat.done[i])); });
+  seat.done.clear();
+}
+
+template <class Body>
+void Scheduler::run_tasks(Seat& seat, std::size_t count, const Body& body) {
   if (seat.client) {
-    seat.client->run(done.size(), finish_one);
+    seat.client->run(count, std::cref(body));
   } else {
-    for (std::size_t i = 0; i < done.size(); ++i) finish_one(i, 0);
+    for (std::size_t i = 0; i < count; ++i) body(i, 0);
   }
 }
 
-void Scheduler::finish(const std::shared_ptr<Ticket>& ticket) {
+// Holds the ticket no longer than the one who waits for it: a stream must not end in a thread of
+// the pool, since the last of a model's may go with it, and this scheduler with that.
+void Scheduler::finish(std::shared_ptr<Ticket> ticket) {
   if (ticket->whole && !ticket->error) {
     try {
       ticket->stream->end([&](std::size_t, std::uint64_t) {
@@ -402,6 +465,7 @@ void Scheduler::finish(const std::shared_ptr<Ticket>& ticket) {
   const std::lock_guard lock(mutex_);
   memory_ -= ticket->memory;
   ticket->done = true;
+  ticket = nullptr;
   changed_.notify_all();
 }
 

@@ -52,7 +52,7 @@ class Scheduler {
   // For streams that need no model: their work is done by up to `threads` threads.
   static std::unique_ptr<Scheduler> without_model(int threads);
 
-  // Ends a stream that nobody waits for. To be waited for all the same.
+  // Ends a stream that nobody waits for. To be waited for all the same, also one that never began.
   static void cancel(const std::shared_ptr<Ticket>& ticket);
 
  private:
@@ -65,22 +65,26 @@ class Scheduler {
   };
 
   std::shared_ptr<Ticket> enqueue(std::shared_ptr<Stream> stream, const void* caller, bool whole);
+  void withdraw(const std::shared_ptr<Ticket>& ticket);
   Seat* seat_to_lead();
-  bool call_leader(Seat& seat, std::function<void()> first);
+  bool has_memory_for_next() const;
+  bool call_leader(Seat& seat, std::shared_ptr<Ticket> ticket, std::size_t part);
   bool pass(Seat& seat);
-  void admit(Seat& seat);
+  bool admit(Seat& seat);
   void share_the_line();
   std::shared_ptr<Ticket> next_for(const Seat& seat);
-  void begin(Seat& seat, const std::shared_ptr<Ticket>& ticket);
+  void begin(Seat& seat, std::shared_ptr<Ticket> ticket);
   void find_leaders(std::size_t parts, const std::shared_ptr<Ticket>& ticket);
-  void sit(Seat& seat, const std::shared_ptr<Ticket>& ticket, std::size_t part);
+  void sit(Seat& seat, std::shared_ptr<Ticket> ticket, std::size_t part);
   template <class Work>
   void attempt(Place& place, Work&& work);
   void set_error(Ticket& ticket, std::exception_ptr error);
   void feed(Seat& seat);
   void advance(Seat& seat);
   void leave(Seat& seat);
-  void finish(const std::shared_ptr<Ticket>& ticket);
+  template <class Body>
+  void run_tasks(Seat& seat, std::size_t count, const Body& body);
+  void finish(std::shared_ptr<Ticket> ticket);
 
   const MakePredictor make_;
   const std::shared_ptr<ThreadPool> pool_;
@@ -88,7 +92,8 @@ class Scheduler {
   std::mutex mutex_;  // of what follows, of tickets' states and of who leads
   std::condition_variable changed_;
   std::vector<std::unique_ptr<Seat>> seats_;
-  std::list<Line> lines_;  // not empty ones; the caller whose turn is next in front
+  std::list<Line> lines_;      // not empty ones; the caller whose turn is next in front
+  std::size_t next_seat_ = 0;  // to be led, where several could be
   std::size_t leaders_from_pool_ = 0;
   std::uint64_t memory_ = 0;  // of the streams that sit or are being begun
 };

@@ -17,7 +17,8 @@ namespace smll::codec {
 //
 // Calls come in this order: begin(), share_lanes(), then for each part, by one thread at a time,
 // open() and rounds of collect(), advance() and close(); at last end(). Parts may run at the same
-// time. What throws ends the stream: stop(), and close_all() for each part.
+// time. What throws ends the stream: stop(), and close_all() for each part. None of them waits for
+// another stream.
 class Stream {
  public:
   virtual ~Stream() = default;
@@ -55,7 +56,8 @@ class Stream {
   // Closes lanes that are done; true when none is left.
   virtual bool close(std::size_t part, lm::Predictor& predictor) = 0;
   virtual void close_all(std::size_t part, lm::Predictor& predictor) = 0;
-  // A part has failed: no other waits for it any more.
+  // A part has failed, or the stream was cancelled: no part waits for another any more. Any thread
+  // may call it at any time.
   virtual void stop() {}
 
   // So far, for progress; any thread may ask.

@@ -37,7 +37,11 @@ model::AlignedBuffer take_last(std::vector<model::AlignedBuffer>& kept) {
 }  // namespace
 
 KvPool::KvPool(const KvLayout& layout, int parts)
-    : layout_(layout), parts_(parts), first_bytes_(smll::exact::first_bytes(layout)) {}
+    : layout_(layout), parts_(parts), first_bytes_(smll::exact::first_bytes(layout)) {
+  // Lanes close where nothing may be thrown.
+  segments_.reserve(kKeptBytes / (layout_.part_bytes * parts_));
+  firsts_.reserve(kKeptFirsts);
+}
 
 model::AlignedBuffer KvPool::take_segment() {
   return segments_.empty() ? zeroed(layout_.part_bytes * parts_) : take_last(segments_);
