@@ -10,6 +10,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "codec/drafter.h"
@@ -39,14 +40,17 @@ class DecodeStream : public Stream {
                const text::Vocabulary& vocabulary, const Form& form);
 
   const std::vector<mix::LaneExtent>& extents() const { return extents_; }
-  // Once it is done. Throws Error(kData) where not all of the payload was used.
-  std::vector<std::uint8_t> take_data();
+  // Once, behind end().
+  std::vector<std::uint8_t> take_data() { return std::move(data_); }
 
   // Bytes, at most, that decoding such lanes takes besides predictors and context models.
   static std::uint64_t memory(std::span<const std::size_t> lanes, std::size_t vocabulary_rows);
 
   std::size_t lanes() const override { return extents_.size(); }
   std::size_t max_parts() const override;
+  // Throws Error(kData) where not all of the payload was used. Gives memory back: others may keep
+  // the data waiting.
+  void end(const Progress& progress) override;
   void share_lanes(std::size_t parts) override;
   void open(std::size_t part, lm::Predictor& predictor) override;
   void collect(std::size_t part, lm::Predictor& predictor, const Room& room,
@@ -92,6 +96,7 @@ class DecodeStream : public Stream {
   std::optional<mix::FrameMixer> mixer_;
   std::optional<UnitCoder<coder::Decoder>> units_;
   std::vector<Lane> lanes_;
+  std::vector<std::uint8_t> data_;
   std::vector<Part> parts_;
   std::optional<Drafter> drafter_;  // of a lane alone: others would have to wait for it
 

@@ -9,8 +9,8 @@
 #include <system_error>
 #include <utility>
 
+#include "codec/frame_decoding.h"
 #include "codec/limits.h"
-#include "codec/decode_stream.h"
 #include "codec/model_coder.h"
 #include "codec/plain_coder.h"
 #include "codec/plain_mixer.h"
@@ -46,9 +46,6 @@ constexpr std::size_t kBelieveRandom = 4096;
 constexpr std::size_t kRandomSamples = 4, kRandomSampleBytes = 4096;
 // What decoding with the model must be worth: so many tokens' time for each byte that it saves.
 constexpr std::size_t kTokensPerByte = 50;
-mix::Experts experts(Method method) {
-  return method == Method::kLlm ? mix::Experts::kLlm : mix::Experts::kAll;
-}
 
 // `count` pieces of `bytes` each, evenly spread from the first byte to the last; all of the data
 // where that is not more.
@@ -178,47 +175,24 @@ struct FrameCodec::State {
                  bool may_learn = true, const Meanwhile& meanwhile = {}) const {
     RecordStream stream(frame, model->vocabulary(), meanwhile);
     model->scheduler(may_learn).run(stream, progress);
-    note(stream, stats);
-  }
-
-  static void note(const Stream& stream, FrameStats* stats) {
-    if (!stats) return;
-    stats->lanes = static_cast<int>(stream.lanes());
-    stats->tokens += stream.tokens();
-    stats->guesses += stream.guesses();
-    stats->guesses_right += stream.guesses_right();
-    stats->model_seconds += stream.model_seconds();
+    if (stats) add_stats(stream, *stats);
   }
 
   std::vector<std::uint8_t> encode(const ModelledFrame& frame, Method method, bool compact,
                                    const Progress& progress) const {
-    return FrameEncoder(frame, model->vocabulary(), experts(method), compact).finish(progress);
+    return FrameEncoder(frame, model->vocabulary(), mixed_experts(method), compact)
+        .finish(progress);
   }
 
   std::vector<std::uint8_t> decode(std::span<const std::uint8_t> payload, std::size_t raw_size,
                                    Method method, bool compact, FrameStats* stats,
                                    const Progress& progress) const {
     need_model();
-    DecodeStream stream(
-        payload, raw_size, model->vocabulary(),
-        {experts(method), compact, static_cast<std::size_t>(model->max_lanes())});
-    check_decoding_memory(stream.extents(), experts(method));
-    model->scheduler().run(stream, progress);
-    note(stream, stats);
-    return stream.take_data();
-  }
-
-  void check_decoding_memory(std::span<const mix::LaneExtent> lanes, mix::Experts experts) const {
-    std::size_t bytes = 0;
-    std::vector<std::size_t> sizes;
-    for (const mix::LaneExtent& lane : lanes) {
-      bytes += lane.size;
-      sizes.push_back(lane.size);
-    }
-    check_memory(mix::FrameMixer::memory(experts, mix::Strength::kStrong, bytes) +
-                     DecodeStream::memory(sizes, model->vocabulary().rows()) +
-                     model->decoding_memory(sizes),
-                 max_memory);
+    // Nobody uses the payload once it has been waited for.
+    FrameDecoding decoding(model, {method, raw_size, payload, nullptr, compact});
+    check_memory(decoding.memory(), max_memory);
+    decoding.start(&decoding);
+    return decoding.finish(stats, progress);
   }
 
   // What a frame is likely to take with the model, and whether it is worth the time, from pieces of
@@ -247,7 +221,7 @@ struct FrameCodec::State {
       run_model(frame, stats, progress);
       return keep_smaller(best, Method::kLlm, encode(frame, Method::kLlm, false, at_the_end));
     }
-    FrameEncoder mixed(frame, model->vocabulary(), experts(Method::kMixed), false);
+    FrameEncoder mixed(frame, model->vocabulary(), mixed_experts(Method::kMixed), false);
     run_model(frame, stats, progress, /*may_learn=*/true,
               [&](std::span<const std::size_t> recorded) { mixed.advance(recorded); });
     if (data.size() <= kTryLlmAlone) {
@@ -315,10 +289,7 @@ std::vector<std::uint8_t> FrameCodec::decode(Method method, std::size_t raw_size
                                              std::span<const std::uint8_t> payload,
                                              FrameStats* stats, const Progress& progress) {
   if (stats) *stats = {};
-  if (raw_size > max_frame(method)) {
-    throw Error(ErrorKind::kData,
-                "the archive is damaged: a frame is larger than the format allows");
-  }
+  check_frame_size(method, raw_size);
   switch (method) {
     case Method::kStored:
       if (payload.size() != raw_size) {

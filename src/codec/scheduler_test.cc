@@ -116,6 +116,7 @@ std::vector<std::uint8_t> decode(Scheduler& scheduler, std::span<const std::uint
                                  std::size_t size, const Progress& progress = {}) {
   DecodeStream stream(payload, size, letters(), kForm);
   scheduler.run(stream, progress);
+  stream.end({});
   return stream.take_data();
 }
 
