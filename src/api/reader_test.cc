@@ -204,10 +204,12 @@ class ReaderWithModel : public testing::Test {
     WriteOptions write;
     write.experts = experts;
     write.lanes = 1;
-    write.frame_size = kFrame;
     MemorySink sink;
     Writer writer(*model_, write, sink);
-    writer.write(data);
+    for (std::size_t at = 0; at < data.size(); at += kFrame) {
+      writer.write(ByteView(data).subspan(at, std::min(kFrame, data.size() - at)));
+      writer.flush();
+    }
     writer.finish();
     return sink.take();
   }
@@ -225,7 +227,7 @@ class ReaderWithModel : public testing::Test {
   static std::vector<std::uint64_t> frames_of(const Bytes& archive) {
     MemorySource source(archive);
     std::vector<std::uint64_t> offsets;
-    for (const FrameInfo& frame : list(source).frames) offsets.push_back(frame.offset);
+    for (const FrameInfo& frame : list(source).frames) offsets.push_back(frame.archive_offset);
     return offsets;
   }
 
@@ -235,12 +237,12 @@ class ReaderWithModel : public testing::Test {
 
 void append(Bytes& to, const Bytes& more) { to.insert(to.end(), more.begin(), more.end()); }
 
-// Gives a few bytes at a time, of which `available` can be had without waiting.
+// Gives one byte at a time. `available` can be had without waiting.
 class SlowSource : public Source {
  public:
   explicit SlowSource(Bytes data) : data_(std::move(data)) {}
   std::size_t read(std::span<std::uint8_t> out) override {
-    const std::size_t part = std::min({out.size(), std::size_t{10}, data_.size() - position});
+    const std::size_t part = std::min({out.size(), std::size_t{1}, data_.size() - position});
     std::memcpy(out.data(), data_.data() + position, part);
     position += part;
     return part;
@@ -292,7 +294,7 @@ TEST_F(ReaderWithModel, NothingIsReadAheadThatHasToBeWaitedFor) {
   Reader reader(*model_, {}, source);
   Bytes part(2 * kFrame);
   for (std::size_t given = 0; given < 2 * kFrame;) given += reader.read(part);
-  EXPECT_LT(source.position, source.available + 10);
+  EXPECT_LE(source.position, source.available);
 }
 
 TEST_F(ReaderWithModel, ManyLanesAreNotReadAheadAtOnce) {
@@ -352,7 +354,7 @@ TEST_F(ReaderWithModel, WhatIsDecodedAheadEndsWithItsReader) {
     if (++calls == 3) throw Error(ErrorKind::kIo, "stop");
   };
   MemorySource stopped(data);
-  EXPECT_EQ(error_of([&] { read(stopped, options); }), "stop");
+  EXPECT_NE(error_of([&] { read(stopped, options); }).find("stop"), std::string::npos);
   MemorySource source(data);
   EXPECT_EQ(read(source), text(30 * kFrame));
 }
