@@ -17,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (!parser.next_frame()) break;
       parser.read_payload(payload);
       if (parser.frame().method == codec::Method::kStored) {
-        parser.check_content(parser.frame(), parser.frame_number() - 1, payload, payload);
+        parser.content()->check_frame(parser.frame(), parser.frame_number() - 1, payload, payload);
       }
     } catch (const Error&) {
       ++recoveries;

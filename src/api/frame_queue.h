@@ -27,9 +27,8 @@ class FrameQueue {
  public:
   using Work = std::function<Result(const codec::Progress&)>;
 
-  // `threads`: 0 for one per core. `max_memory`: bytes that all jobs may take together; 0: any.
-  explicit FrameQueue(int threads, std::uint64_t max_memory = 0)
-      : max_memory_(max_memory == 0 ? UINT64_MAX : max_memory) {
+  // `threads`: 0 for one per core.
+  explicit FrameQueue(int threads) {
     const unsigned wanted =
         threads > 0 ? static_cast<unsigned>(threads) : std::thread::hardware_concurrency();
     limit_ = std::clamp<std::size_t>(wanted, 1, kMaxJobs);
@@ -42,10 +41,6 @@ class FrameQueue {
   bool empty() const { return jobs_.empty(); }
   // No more should be started before finish(): that would only take memory.
   bool full() const { return jobs_.size() >= limit_ || bytes_ >= kMaxBytes; }
-  // False where a job of so much memory should wait until others are finished. One always may run.
-  bool has_memory(std::uint64_t memory) const {
-    return jobs_.empty() || (memory <= max_memory_ && memory_ <= max_memory_ - memory);
-  }
   // True when finish() would not wait.
   bool ready() const {
     return !jobs_.empty() && jobs_.front().future.valid() &&
@@ -53,11 +48,9 @@ class FrameQueue {
   }
 
   // `work` must own all that it works on: it may still run when its caller has failed.
-  void start(std::size_t bytes, Work work, std::uint64_t memory = 0) {
+  void start(std::size_t bytes, Work work) {
     Job& job = jobs_.emplace_back();
     job.bytes = bytes;
-    job.memory = memory;
-    memory_ += memory;
     job.work = std::move(work);
     bytes_ += bytes;
     if (limit_ > 1 && bytes >= kWorthAThread) launch(job);
@@ -69,7 +62,6 @@ class FrameQueue {
     Job job = std::move(jobs_.front());
     jobs_.pop_front();
     bytes_ -= job.bytes;
-    memory_ -= job.memory;
     if (!job.future.valid()) return job.work(progress);
     try {
       while (job.future.wait_for(kTick) != std::future_status::ready) {
@@ -91,7 +83,6 @@ class FrameQueue {
 
   struct Job {
     std::size_t bytes = 0;
-    std::uint64_t memory = 0;
     Work work;
     std::shared_ptr<std::atomic<std::size_t>> done;
     std::future<Result> future;  // not valid: finish() does the work
@@ -114,8 +105,6 @@ class FrameQueue {
 
   std::size_t limit_;
   std::size_t bytes_ = 0;
-  const std::uint64_t max_memory_;
-  std::uint64_t memory_ = 0;
   const std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);
   std::deque<Job> jobs_;
 };

@@ -3,7 +3,6 @@
 
 #include <string>
 
-#include "api/frame_queue.h"
 #include "archive/archive_writer.h"
 #include "smll/smll.h"
 
@@ -127,18 +126,6 @@ TEST(Limits, AWindowThatNoEngineHasIsDamage) {
       EXPECT_EQ(error.kind(), ErrorKind::kData) << error.what();
     }
   }
-}
-
-TEST(FrameQueue, TellsWhetherMemoryIsLeft) {
-  api::FrameQueue<int> queue(2, 100);
-  EXPECT_TRUE(queue.has_memory(1000));  // nothing else runs
-  const auto work = [](const codec::Progress&) { return 7; };
-  queue.start(1, work, 60);
-  EXPECT_TRUE(queue.has_memory(40));
-  EXPECT_FALSE(queue.has_memory(41));
-  EXPECT_FALSE(queue.has_memory(UINT64_MAX));
-  EXPECT_EQ(queue.finish({}), 7);
-  EXPECT_TRUE(queue.has_memory(UINT64_MAX));
 }
 
 }  // namespace

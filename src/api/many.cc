@@ -1,5 +1,6 @@
 #include "api/many.h"
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -11,9 +12,11 @@
 #include "api/model_source.h"
 #include "archive/compact.h"
 #include "codec/compact_stream.h"
-#include "codec/decode_stream.h"
 #include "codec/frame_codec.h"
+#include "codec/frame_decoding.h"
+#include "codec/limits.h"
 #include "codec/scheduler.h"
+#include "codec/size_code.h"
 
 namespace smll::api {
 namespace {
@@ -68,15 +71,53 @@ Result result_of(const Overall& overall, const Work& work) {
   }
 }
 
-// An item that was started: a stream that is on its way, or nothing where it is done at its turn.
+// An item that was started: work that is on its way, or nothing where it is done at its turn.
 struct Started {
-  std::shared_ptr<codec::Stream> stream;
-  codec::Scheduler* scheduler = nullptr;
-  std::shared_ptr<codec::Scheduler::Ticket> ticket;
-  std::size_t bytes = 0;
-  std::function<Bytes()> take;  // once the stream is done
-  std::optional<Error> error;   // it could not be started
+  std::size_t bytes = 0;  // of text
+  std::function<void(const void* caller)> start;
+  std::function<void()> cancel;
+  std::function<Bytes(const codec::Progress&)> finish;
+  std::optional<Error> error;  // it could not be started
 };
+
+// A stream that is on its way. What was not finished is cancelled and waited for.
+class Run {
+ public:
+  Run(codec::Scheduler& scheduler, std::shared_ptr<codec::Stream> stream)
+      : scheduler_(scheduler), stream_(std::move(stream)) {}
+  ~Run() {
+    cancel();
+    try {
+      finish({});
+    } catch (...) {  // cancelled
+    }
+  }
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  void start(const void* caller) { ticket_ = scheduler_.submit(stream_, caller); }
+  void cancel() {
+    if (ticket_) codec::Scheduler::cancel(ticket_);
+  }
+  void finish(const codec::Progress& progress) {
+    if (ticket_) scheduler_.wait(std::exchange(ticket_, nullptr), progress);
+  }
+
+ private:
+  codec::Scheduler& scheduler_;
+  const std::shared_ptr<codec::Stream> stream_;
+  std::shared_ptr<codec::Scheduler::Ticket> ticket_;
+};
+
+// `work` has start(), cancel() and a destructor that waits; `finish` gives the item's bytes.
+template <class Work, class Finish>
+Started started(std::size_t bytes, std::shared_ptr<Work> work, Finish finish) {
+  return {bytes,
+          [work](const void* caller) { work->start(caller); },
+          [work] { work->cancel(); },
+          [work, finish](const codec::Progress& progress) { return finish(*work, progress); },
+          {}};
+}
 
 // Items on their way: enough to keep all lanes busy while the first of them is waited for.
 constexpr std::size_t kItemsAhead = 512;
@@ -94,13 +135,7 @@ class Items {
   // What is on its way is told to stop, and is waited for: it works on the caller's data.
   ~Items() {
     for (const Started& item : ahead_) {
-      if (item.ticket) codec::Scheduler::cancel(item.ticket);
-    }
-    for (const Started& item : ahead_) {
-      try {
-        if (item.ticket) item.scheduler->wait(item.ticket, {});
-      } catch (...) {  // cancelled
-      }
+      if (item.cancel) item.cancel();
     }
   }
   Items(const Items&) = delete;
@@ -130,14 +165,13 @@ class Items {
     ahead_.push_back(std::move(item));
     Started& kept = ahead_.back();
     bytes_ += kept.bytes;
-    if (kept.stream) kept.ticket = kept.scheduler->submit(kept.stream, this);
+    if (kept.start) kept.start(this);
   }
 
   Bytes finish(const Started& item) {
     if (item.error) throw *item.error;
-    if (!item.ticket) return single_(done_);
-    item.scheduler->wait(item.ticket, [&](std::size_t, std::uint64_t) { overall_.report(); });
-    return item.take();
+    if (!item.start) return single_(done_);
+    return item.finish([&](std::size_t, std::uint64_t) { overall_.report(); });
   }
 
   const std::size_t count_;
@@ -191,11 +225,13 @@ std::vector<Result> compress_many(const Model& model, const WriteOptions& option
     if (with_model) find_model();
     const LoadedModelPtr needed = with_model ? loaded : nullptr;
     const auto encoder = std::make_shared<codec::CompactEncoder>(text, experts, needed);
-    const auto take = [encoder, text, needed] {
-      const codec::Frame frame = encoder->take();
-      return archive::pack_compact(frame.method, frame.payload, text, identity_of(needed));
-    };
-    return {encoder, &schedulers.of(needed), {}, text.size(), take, {}};
+    return started(text.size(), std::make_shared<Run>(schedulers.of(needed), encoder),
+                   [encoder, text, needed](Run& run, const codec::Progress& progress) {
+                     run.finish(progress);
+                     const codec::Frame frame = encoder->take();
+                     return archive::pack_compact(frame.method, frame.payload, text,
+                                                  identity_of(needed));
+                   });
   };
   Items items(texts.size(), overall, start,
               [&](std::size_t i) { return single.compress(texts[i]); });
@@ -216,7 +252,6 @@ std::vector<Result> decompress_many(const Model& model, const WriteOptions& opti
   Schedulers schedulers(model.options().threads);
   const std::size_t limit = limits.max_bytes == 0 ? kCompactLimit : limits.max_bytes;
   LoadedModelPtr loaded;
-  std::optional<codec::FrameCodec> codec;
   const auto start = [&](std::size_t i) -> Started {
     const ByteView archive = archives[i];
     // Time that one item takes is only known where it does not share the threads.
@@ -224,29 +259,24 @@ std::vector<Result> decompress_many(const Model& model, const WriteOptions& opti
     const codec::Method method = archive::compact_method(archive);
     const ByteView payload = archive.subspan(archive::kCompactOverhead);
     if (!codec::needs_model(method)) {
-      const auto decoder =
-          std::make_shared<codec::CompactPlainDecoder>(method, payload, limit, limits.max_memory);
-      return {decoder,
-              &schedulers.of(nullptr),
-              {},
-              archive.size(),
-              [decoder, archive] { return checked(archive, decoder->take_data(), nullptr); },
-              {}};
+      const auto decoder = std::make_shared<codec::CompactPlainDecoder>(method, payload, limit,
+                                                                        limits.max_memory);
+      return started(archive.size(), std::make_shared<Run>(schedulers.of(nullptr), decoder),
+                     [decoder, archive](Run& run, const codec::Progress& progress) {
+                       run.finish(progress);
+                       return checked(archive, decoder->take_data(), nullptr);
+                     });
     }
-    if (!loaded) {
-      loaded = model.source()->for_reading_compact();
-      codec.emplace(loaded);
-      codec->limit_memory(limits.max_memory);
-    }
+    if (!loaded) loaded = model.source()->for_reading_compact();
     check_model(archive, *loaded);
-    const std::shared_ptr<codec::DecodeStream> decoder =
-        codec->compact_decoding(method, payload, limit);
-    return {decoder,
-            &schedulers.of(loaded),
-            {},
-            decoder->extents()[0].size,
-            [decoder, archive, loaded] { return checked(archive, decoder->take_data(), loaded); },
-            {}};
+    const auto decoding = std::make_shared<codec::FrameDecoding>(
+        loaded, codec::FrameDecoding::Payload{method, std::min(limit, codec::kMaxCompact), payload,
+                                              nullptr, true});
+    codec::check_memory(decoding->memory(), limits.max_memory);
+    return started(decoding->lanes()[0], decoding,
+                   [archive, loaded](codec::FrameDecoding& work, const codec::Progress& progress) {
+                     return checked(archive, work.finish(nullptr, progress), loaded);
+                   });
   };
   Items items(archives.size(), overall, start,
               [&](std::size_t i) { return single.decompress(archives[i], limits); });

@@ -4,6 +4,8 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "api/failure.h"
 #include "api/frame_progress.h"
@@ -12,6 +14,7 @@
 #include "api/time_limit.h"
 #include "archive/archive_parser.h"
 #include "codec/frame_codec.h"
+#include "codec/frame_decoding.h"
 #include "codec/limits.h"
 #include "smll/smll.h"
 
@@ -31,17 +34,31 @@ ByteView part_of(const Range& range, std::uint64_t start, ByteView raw) {
   return raw.subspan(first - start, last - first);
 }
 
-// A frame whose payload has been read.
+// What has been read and is to be given next, or told: a frame, damage, or an archive's end.
 struct Pending {
   archive::FrameHeader frame;
   std::uint64_t number = 0;
   std::string place;
-  std::uint64_t start = 0;        // of its data in the uncompressed data
-  std::uint64_t archive_end = 0;  // where its record ends in the source
-  // Shared with the thread that decodes it.
+  std::uint64_t start = 0;                           // of its data in the uncompressed data
+  std::uint64_t archive_end = 0;                     // where its record ends in the source
+  std::shared_ptr<archive::ArchiveContent> content;  // of its archive; null for damage
+  std::optional<archive::ModelRecord> model;         // of its archive
+  // Shared with the thread that decodes it; null where this is no frame.
   std::shared_ptr<const Bytes> payload;
-  bool started = false;  // decoding, in the queue
+  std::exception_ptr failure;                      // damage, or why decoding cannot start
+  std::unique_ptr<codec::FrameDecoding> decoding;  // with the model
+  bool admitted = false;  // within the limits of what may be decoded together
+  bool started = false;   // decoding, in the queue
+
+  bool needs_model() const { return payload && codec::needs_model(frame.method); }
 };
+
+// What frames that are decoded together with the model may take, where the caller sets no limit,
+// and how many lanes they have: more make a predictor little faster.
+constexpr std::uint64_t kUsualMemory = std::uint64_t{512} << 20;
+constexpr std::size_t kLanesTogether = 32;
+constexpr std::size_t kMostPending = 64;
+constexpr std::size_t kMostPendingBytes = std::size_t{48} << 20;
 
 struct Decoded {
   Bytes raw;
@@ -56,8 +73,19 @@ struct Reader::State {
         options(std::move(options_in)),
         parser(source),
         time(options.max_seconds),
-        queue(model.options().threads, options.max_memory) {
+        queue(model.options().threads) {
     if (options.range) range = *options.range;
+  }
+  ~State() { cancel(); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  // Nothing refers to what was read ahead any more.
+  void cancel() {
+    for (Pending& next : pending) {
+      if (next.decoding) next.decoding->cancel();
+    }
+    pending.clear();
   }
 
   // The next bytes to give, as many as fit.
@@ -74,9 +102,11 @@ struct Reader::State {
     while (true) {
       read_ahead();
       if (pending.empty()) break;
+      start_plain();
       Pending next = std::move(pending.front());
       pending.pop_front();
-      if (!decode(next)) continue;
+      if (!attempt([&] { take(next); })) continue;
+      if (!next.payload) continue;
       ready = part_of(range, next.start, raw);
       count_given(next.archive_end);
       if (!ready.empty()) return true;
@@ -87,60 +117,144 @@ struct Reader::State {
     return false;
   }
 
-  // Reads the next frame to decode and, where that costs no waiting, some of those behind it.
+  // Reads what comes next and, where that costs no waiting, some of what is behind it.
   void read_ahead() {
-    while (!ended && !met) {
-      if (!pending.empty() && !may_read_on()) return;
+    while (!ended) {
       try {
-        ended = !read_frame();
+        if (!pending.empty() && !may_read_on()) return;
+        ended = !read_next();
       } catch (...) {
-        // The frames before come first.
-        met = std::current_exception();
+        // What was read before comes first.
+        ended = true;
+        put_failure();
       }
     }
-    if (met && pending.empty()) std::rethrow_exception(met);
   }
 
   bool may_read_on() {
     Pending& last = pending.back();
-    if (codec::needs_model(last.frame.method)) return false;
-    if (!last.started && queue.has_memory(memory_of(last))) start_decoding(last);
-    return last.started && !queue.full() && parser.frame_follows();
+    if (!last.admitted && !admit(last)) return false;
+    std::size_t bytes = 0;
+    for (const Pending& next : pending) bytes += next.frame.raw_size;
+    return pending.size() < kMostPending && bytes < kMostPendingBytes && !queue.full() &&
+           parser.more_follows();
   }
 
-  // Takes one frame from the source: to be decoded, or left out; false when no more is needed.
-  bool read_frame() {
-    if (!next_frame()) return false;
+  // Lets the frame that was read last be decoded beside those before it, if there is room for it.
+  // One always may.
+  bool admit(Pending& last) {
+    const bool alone = pending.size() == 1;
+    if (last.needs_model() && !last.decoding && !last.failure) {
+      // Another model is loaded once the frames before are done.
+      if (!alone && (!loaded || last.model != record)) return false;
+      try {
+        prepare(last);
+      } catch (...) {
+        last.failure = std::current_exception();
+      }
+    }
+    if (!alone && !has_room(last)) return false;
+    last.admitted = true;
+    if (last.decoding) last.decoding->start(this);
+    start_plain();
+    return true;
+  }
+
+  void prepare(Pending& next) {
+    const api::LoadedModelPtr& with = model_for(next);
+    const codec::FrameDecoding::Payload payload{next.frame.method, next.frame.raw_size,
+                                                *next.payload, next.payload};
+    auto decoding = std::make_unique<codec::FrameDecoding>(with, payload);
+    codec::check_memory(decoding->memory(), options.max_memory);
+    next.decoding = std::move(decoding);
+  }
+
+  bool has_room(const Pending& last) const {
+    std::uint64_t memory = 0;
+    std::vector<std::size_t> lanes;
+    for (const Pending& next : pending) {
+      if (!next.payload) continue;
+      memory += next.frame.raw_size + next.payload->size();
+      if (!next.decoding) {
+        memory += codec::FrameCodec::memory(next.frame.method, next.frame.raw_size);
+        continue;
+      }
+      memory += next.decoding->own_memory();
+      lanes.insert(lanes.end(), next.decoding->lanes().begin(), next.decoding->lanes().end());
+    }
+    if (!lanes.empty()) memory += loaded->decoding_memory(lanes);
+    const std::uint64_t unset = last.decoding ? kUsualMemory : UINT64_MAX;
+    if (memory > (options.max_memory == 0 ? unset : options.max_memory)) return false;
+    return !last.decoding || lanes.size() <= std::min(kLanesTogether, loaded->scheduler().lanes());
+  }
+
+  // Starts frames that need no model, as far as none with the model, which has the threads, comes
+  // before them.
+  void start_plain() {
+    for (Pending& next : pending) {
+      if (next.decoding || !next.admitted || queue.full()) return;
+      if (next.payload && !next.started && !next.failure) start_decoding(next);
+    }
+  }
+
+  // Takes what comes next from the source; false when no more is needed.
+  bool read_next() {
+    try {
+      if (!pending.empty() && parser.end_archive()) {
+        put_end();
+        return true;
+      }
+      if (!parser.next_frame()) return false;
+    } catch (const Error& error) {
+      if (!may_go_on(error)) throw;
+      put_failure();
+      return parser.resume_after_damage();
+    }
     const std::uint64_t size = parser.frame().raw_size;
     const std::uint64_t start = raw_position;
     if (start >= range_end(range)) return false;
     raw_position += size;
-    if (start + size <= range.start && size != 0) {
-      attempt([&] { parser.skip_payload(); });
-      return true;
+    try {
+      if (start + size <= range.start && size != 0) {
+        parser.skip_payload();
+      } else {
+        put_frame(start);
+      }
+    } catch (const Error& error) {
+      if (!may_go_on(error)) throw;
+      put_failure();
     }
+    return true;
+  }
+
+  void put_frame(std::uint64_t start) {
     Pending next;
     next.frame = parser.frame();
     next.number = parser.frame_number();
     next.place = parser.place();
     next.start = start;
+    next.content = parser.content();
+    next.model = parser.model();
     Bytes payload;
-    if (!attempt([&] { parser.read_payload(payload); })) return true;
+    parser.read_payload(payload);
     next.payload = std::make_shared<const Bytes>(std::move(payload));
     next.archive_end = parser.position();
     pending.push_back(std::move(next));
-    return true;
   }
 
-  bool next_frame() {
-    while (true) {
-      try {
-        return parser.next_frame();
-      } catch (const Error& error) {
-        if (!report(error)) throw;
-        if (!parser.resume_after_damage()) return false;
-      }
-    }
+  void put_end() {
+    Pending next;
+    next.content = parser.content();
+    next.admitted = true;
+    pending.push_back(std::move(next));
+  }
+
+  // What was just caught.
+  void put_failure() {
+    Pending next;
+    next.failure = std::current_exception();
+    next.admitted = true;
+    pending.push_back(std::move(next));
   }
 
   // False when the work failed and is to be left out.
@@ -155,74 +269,94 @@ struct Reader::State {
     }
   }
 
-  static std::uint64_t memory_of(const Pending& next) {
-    return codec::FrameCodec::memory(next.frame.method, next.frame.raw_size) + next.frame.raw_size +
-           next.payload->size();
-  }
-
   void start_decoding(Pending& next) {
     next.started = true;
-    const auto work = [next, limit = options.max_memory](const codec::Progress& progress) {
+    const auto work = [frame = next.frame, payload = next.payload,
+                       limit = options.max_memory](const codec::Progress& progress) {
       codec::FrameCodec codec(nullptr);
       codec.limit_memory(limit);
-      return decode_with(codec, next, progress);
+      Decoded decoded;
+      decoded.raw = codec.decode(frame.method, frame.raw_size, *payload, &decoded.stats, progress);
+      return decoded;
     };
-    queue.start(next.frame.raw_size, work, memory_of(next));
+    queue.start(next.frame.raw_size, work);
   }
 
-  // Makes `raw` the frame's data; false when it is damaged and left out.
-  bool decode(Pending& next) {
-    // Of a range only part of a frame may be given.
-    if (!options.range) check_limit(stats.raw_bytes + next.frame.raw_size);
-    return attempt([&] {
+  // Makes `raw` the frame's data.
+  void take(Pending& next) {
+    if (next.payload) {
+      // Of a range only part of a frame may be given.
+      if (!options.range) check_limit(stats.raw_bytes + next.frame.raw_size);
       try {
-        decode_payload(next);
+        if (next.failure) std::rethrow_exception(next.failure);
+        decode(next);
       } catch (const Error& error) {
         throw Error(error.kind(), next.place + ": " + error.what());
       }
+    } else if (next.failure) {
+      std::rethrow_exception(next.failure);
+    } else {
+      next.content->check_whole();
+    }
+  }
+
+  void decode(Pending& next) {
+    Decoded decoded = time.run(progress_of(next), [&](const codec::Progress& progress) {
+      if (!next.decoding) return queue.finish(progress);
+      Decoded with_model;
+      with_model.raw = next.decoding->finish(&with_model.stats, progress);
+      return with_model;
     });
-  }
-
-  void decode_payload(Pending& next) {
-    const archive::FrameHeader& frame = next.frame;
-    codec::FrameCodec* with_model =
-        codec::needs_model(frame.method) ? &codec_with_model() : nullptr;
-    if (!with_model && !next.started) start_decoding(next);
-    Decoded decoded = time.run(
-        api::frame_progress(options.progress, stats), [&](const codec::Progress& progress) {
-          return with_model ? decode_with(*with_model, next, progress) : queue.finish(progress);
-        });
-    parser.check_content(frame, next.number, decoded.raw, *next.payload);
+    next.content->check_frame(next.frame, next.number, decoded.raw, *next.payload);
     raw = std::move(decoded.raw);
-    api::count_frame(frame.method, decoded.stats, stats);
+    api::count_frame(next.frame.method, decoded.stats, stats);
   }
 
-  static Decoded decode_with(codec::FrameCodec& codec, const Pending& next,
-                             const codec::Progress& progress) {
-    Decoded decoded;
-    decoded.raw = codec.decode(next.frame.method, next.frame.raw_size, *next.payload,
-                               &decoded.stats, progress);
-    return decoded;
-  }
-
-  codec::FrameCodec& codec_with_model() {
-    if (!parser.model()) {
+  // The model of a frame's archive.
+  const api::LoadedModelPtr& model_for(const Pending& next) {
+    if (!next.model) {
       throw Error(ErrorKind::kData, "the record that names its model is lost");
     }
-    api::LoadedModelPtr needed = model.source()->for_reading(*parser.model());
-    if (needed != loaded) {
-      loaded = std::move(needed);
-      codec.emplace(loaded);
-      codec->limit_memory(options.max_memory);
+    if (!loaded || record != next.model) {
+      loaded = model.source()->for_reading(*next.model);
+      record = next.model;
     }
-    return *codec;
+    return loaded;
+  }
+
+  // Reports what is done of a frame and of those that are decoded beside it.
+  codec::Progress progress_of(const Pending& front) {
+    if (!options.progress) return {};
+    return [this, &front](std::size_t bytes, std::uint64_t tokens) {
+      bytes = std::min(bytes, given_of(front));
+      for (const Pending& next : pending) {
+        if (!next.decoding) continue;
+        bytes += std::min(next.decoding->bytes(), given_of(next));
+        tokens += next.decoding->tokens();
+      }
+      report_progress(bytes, tokens);
+    };
+  }
+
+  std::size_t given_of(const Pending& next) const {
+    const std::uint64_t end = next.start + next.frame.raw_size;
+    return std::clamp(range_end(range), next.start, end) - std::clamp(range.start, next.start, end);
+  }
+
+  // The bytes and tokens come on top of those of frames that were given. Never less than before,
+  // whatever has turned out to be damaged.
+  void report_progress(std::size_t bytes, std::uint64_t tokens) {
+    Stats now = stats;
+    now.raw_bytes = told_bytes = std::max(told_bytes, now.raw_bytes + bytes);
+    now.tokens = told_tokens = std::max(told_tokens, now.tokens + tokens);
+    options.progress(now);
   }
 
   void count_given(std::uint64_t archive_end) {
     stats.raw_bytes += ready.size();
     stats.archive_bytes = archive_end;
     check_limit(stats.raw_bytes);
-    if (options.progress) options.progress(stats);
+    if (options.progress) report_progress(0, 0);
   }
 
   void check_limit(std::uint64_t bytes) const {
@@ -230,11 +364,13 @@ struct Reader::State {
   }
 
   // False when the error must stop the reading.
+  bool may_go_on(const Error& error) const {
+    return options.keep_going && error.kind() != ErrorKind::kIo &&
+           error.kind() != ErrorKind::kMemory;
+  }
+
   bool report(const Error& error) {
-    if (!options.keep_going || error.kind() == ErrorKind::kIo ||
-        error.kind() == ErrorKind::kMemory) {
-      return false;
-    }
+    if (!may_go_on(error)) return false;
     stats.damaged_frames += 1;
     if (options.on_damage) options.on_damage(error);
     return true;
@@ -245,16 +381,16 @@ struct Reader::State {
   archive::ArchiveParser parser;
   Range range;
   api::LoadedModelPtr loaded;
-  std::optional<codec::FrameCodec> codec;  // with the model
-  std::deque<Pending> pending;
-  std::exception_ptr met;  // by reading ahead; what was read before it comes first
-  bool ended = false;
+  std::optional<archive::ModelRecord> record;  // of `loaded`
+  std::deque<Pending> pending;                 // all but the last are admitted
+  bool ended = false;                          // no more is to be read
   Bytes raw;
   ByteView ready;  // the part of `raw` that has not been given yet
   std::uint64_t raw_position = 0;
   bool done = false;
   api::Failure failure;
   Stats stats;
+  std::uint64_t told_bytes = 0, told_tokens = 0;  // by progress, at most
   api::TimeLimit time;
   api::FrameQueue<Decoded> queue;  // of those pending that need no model, in their order
 };
@@ -265,8 +401,15 @@ Reader::Reader(Model model, ReadOptions options, Source& source)
 Reader::~Reader() = default;
 
 std::size_t Reader::read(std::span<std::uint8_t> out) {
-  return state_->failure.keep(
-      [&] { return out.empty() || state_->done ? std::size_t{0} : state_->read(out); });
+  return state_->failure.keep([&] {
+    if (out.empty() || state_->done) return std::size_t{0};
+    try {
+      return state_->read(out);
+    } catch (...) {
+      state_->cancel();
+      throw;
+    }
+  });
 }
 
 const Stats& Reader::stats() const { return state_->stats; }

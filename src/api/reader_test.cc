@@ -1,8 +1,17 @@
 // What a Reader and a Writer owe when something fails, and at the edges of ranges.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "archive/stream_hash.h"
 #include "smll/smll.h"
 
 namespace smll {
@@ -166,6 +175,248 @@ TEST(Writer, NothingFollowsTheEnd) {
   EXPECT_NE(error_of([&] { writer.finish(); }), "");
   MemorySource source(sink.bytes());
   EXPECT_EQ(read_all(source), text(1000));
+}
+
+// Archives of several frames with one lane each that need the generated model.
+class ReaderWithModel : public testing::Test {
+ protected:
+  static constexpr std::size_t kFrame = 200;
+
+  void SetUp() override {
+    const char* set = std::getenv("SMLL_TEST_MODEL");
+    const std::string path = set ? set : "test_model.gguf";
+    if (!std::filesystem::exists(path)) {
+      GTEST_SKIP() << path << " is missing: run `make unit`, which generates it";
+    }
+    options_.model = path;
+    options_.threads = 2;
+    options_.window = 64;
+    options_.download = false;
+    model_ = std::make_unique<Model>(options_);
+  }
+
+  void learn() {
+    options_.learns = true;
+    model_ = std::make_unique<Model>(options_);
+  }
+
+  Bytes archive(const Bytes& data, Experts experts = Experts::kLlm) const {
+    WriteOptions write;
+    write.experts = experts;
+    write.lanes = 1;
+    MemorySink sink;
+    Writer writer(*model_, write, sink);
+    for (std::size_t at = 0; at < data.size(); at += kFrame) {
+      writer.write(ByteView(data).subspan(at, std::min(kFrame, data.size() - at)));
+      writer.flush();
+    }
+    writer.finish();
+    return sink.take();
+  }
+
+  Bytes read(Source& source, const ReadOptions& options = {}) const {
+    Reader reader(*model_, options, source);
+    Bytes data, part(70);
+    while (const std::size_t got = reader.read(part)) {
+      data.insert(data.end(), part.begin(), part.begin() + static_cast<std::ptrdiff_t>(got));
+    }
+    return data;
+  }
+
+  // Where the frames of an archive begin.
+  static std::vector<std::uint64_t> frames_of(const Bytes& archive) {
+    MemorySource source(archive);
+    std::vector<std::uint64_t> offsets;
+    for (const FrameInfo& frame : list(source).frames) offsets.push_back(frame.archive_offset);
+    return offsets;
+  }
+
+  ModelOptions options_;
+  std::unique_ptr<Model> model_;
+};
+
+void append(Bytes& to, const Bytes& more) { to.insert(to.end(), more.begin(), more.end()); }
+
+// Gives one byte at a time. `available` can be had without waiting.
+class SlowSource : public Source {
+ public:
+  explicit SlowSource(Bytes data) : data_(std::move(data)) {}
+  std::size_t read(std::span<std::uint8_t> out) override {
+    const std::size_t part = std::min({out.size(), std::size_t{1}, data_.size() - position});
+    std::memcpy(out.data(), data_.data() + position, part);
+    position += part;
+    return part;
+  }
+  bool ready() const override { return position < available; }
+
+  std::size_t position = 0;
+  std::size_t available = SIZE_MAX;
+
+ private:
+  Bytes data_;
+};
+
+TEST_F(ReaderWithModel, FramesComeInOrderWhateverTheyNeed) {
+  Bytes both, data;
+  for (const std::size_t size : {5 * kFrame + 1, std::size_t{30}, 40 * kFrame, 3 * kFrame}) {
+    for (const Experts experts : {Experts::kLlm, Experts::kCmFast}) {
+      append(both, archive(text(size), experts));
+      append(data, text(size));
+    }
+  }
+  MemorySource source(both);
+  EXPECT_EQ(read(source), data);
+  for (const std::uint64_t start : {std::uint64_t{0}, kFrame - 1, 3 * kFrame, 17 * kFrame + 5}) {
+    ReadOptions options;
+    options.range = Range{start, 2 * kFrame + 3};
+    MemorySource again(both);
+    EXPECT_EQ(read(again, options),
+              Bytes(data.begin() + static_cast<std::ptrdiff_t>(start),
+                    data.begin() + static_cast<std::ptrdiff_t>(start + 2 * kFrame + 3)));
+  }
+}
+
+TEST_F(ReaderWithModel, FramesAreReadAheadOverTheEndsOfArchives) {
+  const Bytes first = archive(text(2 * kFrame));
+  Bytes both = first;
+  append(both, archive(text(2 * kFrame)));
+  SlowSource source(both);
+  Reader reader(*model_, {}, source);
+  Bytes part(1);
+  ASSERT_EQ(reader.read(part), 1u);
+  EXPECT_GT(source.position, first.size() + 20);
+}
+
+TEST_F(ReaderWithModel, NothingIsReadAheadThatHasToBeWaitedFor) {
+  const Bytes data = archive(text(4 * kFrame));
+  SlowSource source(data);
+  source.available = frames_of(data)[2];
+  Reader reader(*model_, {}, source);
+  Bytes part(2 * kFrame);
+  for (std::size_t given = 0; given < 2 * kFrame;) given += reader.read(part);
+  EXPECT_LE(source.position, source.available);
+}
+
+TEST_F(ReaderWithModel, ManyLanesAreNotReadAheadAtOnce) {
+  const Bytes data = archive(text(200 * kFrame));
+  SlowSource source(data);
+  Reader reader(*model_, {}, source);
+  Bytes part(1);
+  ASSERT_EQ(reader.read(part), 1u);
+  EXPECT_LT(source.position, frames_of(data)[40]);
+}
+
+TEST_F(ReaderWithModel, DamageIsToldWhereItIs) {
+  Bytes both = archive(text(6 * kFrame));
+  const std::vector<std::uint64_t> frames = frames_of(both);
+  both[frames[2] + 2] ^= 1;                // the header of a frame
+  both[(frames[4] + frames[5]) / 2] ^= 1;  // the payload of another
+  append(both, archive(text(3 * kFrame)));
+  ReadOptions options;
+  options.keep_going = true;
+  Bytes given;
+  std::vector<std::size_t> told;
+  options.on_damage = [&](const Error&) { told.push_back(given.size()); };
+  std::uint64_t shown = 0;
+  options.progress = [&](const Stats& stats) {
+    EXPECT_GE(stats.raw_bytes, shown);
+    shown = stats.raw_bytes;
+  };
+  MemorySource source(both);
+  Reader reader(*model_, options, source);
+  Bytes part(kFrame);
+  while (const std::size_t got = reader.read(part))
+    append(given, Bytes(part.data(), part.data() + got));
+  EXPECT_EQ(told, (std::vector<std::size_t>{2 * kFrame, 3 * kFrame}));
+  EXPECT_EQ(reader.stats().damaged_frames, 2u);
+  EXPECT_EQ(given.size(), 7 * kFrame);
+  // Without it, what comes before the damage is given.
+  MemorySource again(both);
+  Reader strict(*model_, {}, again);
+  EXPECT_EQ(strict.read(part), kFrame);
+  EXPECT_EQ(strict.read(part), kFrame);
+  const std::string message = error_of([&] { strict.read(part); });
+  EXPECT_NE(message.find("frame 2"), std::string::npos) << message;
+  EXPECT_EQ(error_of([&] { strict.read(part); }), message);
+}
+
+TEST_F(ReaderWithModel, WhatIsDecodedAheadEndsWithItsReader) {
+  const Bytes data = archive(text(30 * kFrame));
+  for (int i = 0; i < 5; ++i) {
+    MemorySource source(data);
+    Reader reader(*model_, {}, source);
+    Bytes part(1);
+    ASSERT_EQ(reader.read(part), 1u);
+  }
+  int calls = 0;
+  ReadOptions options;
+  options.progress = [&](const Stats&) {
+    if (++calls == 3) throw Error(ErrorKind::kIo, "stop");
+  };
+  MemorySource stopped(data);
+  EXPECT_NE(error_of([&] { read(stopped, options); }).find("stop"), std::string::npos);
+  MemorySource source(data);
+  EXPECT_EQ(read(source), text(30 * kFrame));
+}
+
+TEST_F(ReaderWithModel, FramesThatDoNotFitTogetherWait) {
+  const Bytes data = archive(text(8 * kFrame), Experts::kLlm);
+  ReadOptions options;
+  options.max_memory = 1;
+  MemorySource refused(data);
+  const std::string message = error_of([&] { read(refused, options); });
+  ASSERT_NE(message.find("-M "), std::string::npos) << message;
+  options.max_memory = std::stoull(message.substr(message.find("-M ") + 3)) << 20;
+  MemorySource source(data);
+  EXPECT_EQ(read(source, options), text(8 * kFrame));
+}
+
+TEST_F(ReaderWithModel, FramesOfAModelThatLearnsComeTogether) {
+  learn();
+  const Bytes data = archive(text(3 * kFrame));
+  MemorySource source(data);
+  EXPECT_EQ(read(source), text(3 * kFrame));
+}
+
+// Changes the checksum of the whole content, in an end record that is valid.
+Bytes with_another_checksum(Bytes archive) {
+  constexpr std::size_t kTrailer = 8, kCheck = 8;
+  const std::size_t trailer = archive.size() - kTrailer;
+  std::uint32_t size;
+  std::memcpy(&size, archive.data() + trailer, sizeof size);
+  archive[trailer - kCheck - 1] ^= 1;
+  archive::StreamHash check;
+  check.update(ByteView(archive).subspan(trailer - size, size - kCheck));
+  const std::uint64_t digest = check.digest();
+  std::memcpy(archive.data() + trailer - kCheck, &digest, kCheck);
+  return archive;
+}
+
+TEST_F(ReaderWithModel, TheWholeOfEachArchiveIsChecked) {
+  for (const Experts experts : {Experts::kLlm, Experts::kCmFast}) {
+    const Bytes good = archive(text(2 * kFrame), experts);
+    Bytes three = good;
+    append(three, with_another_checksum(good));
+    append(three, good);
+    Bytes given, part(kFrame);
+    MemorySource source(three);
+    Reader strict(*model_, {}, source);
+    const std::string message = error_of([&] {
+      while (const std::size_t got = strict.read(part)) {
+        append(given, Bytes(part.data(), part.data() + got));
+      }
+    });
+    EXPECT_NE(message.find("the whole content"), std::string::npos) << message;
+    EXPECT_EQ(given.size(), 4 * kFrame);
+    ReadOptions options;
+    options.keep_going = true;
+    MemorySource again(three);
+    Reader reader(*model_, options, again);
+    std::size_t size = 0;
+    while (const std::size_t got = reader.read(part)) size += got;
+    EXPECT_EQ(size, 6 * kFrame);
+    EXPECT_EQ(reader.stats().damaged_frames, 1u);
+  }
 }
 
 }  // namespace

@@ -43,7 +43,7 @@ bool ArchiveParser::next_frame() {
     }
     if (tag == kTagEnd && !single_) {
       read_end_record();
-      in_archive_ = false;
+      content_->check_whole();
       continue;
     }
     read_frame_records(tag);
@@ -51,10 +51,21 @@ bool ArchiveParser::next_frame() {
   }
 }
 
-bool ArchiveParser::frame_follows() {
-  if (!in_archive_ || single_ || frame_open_ || number_ == 0) return false;
-  return input_.ready() && !input_.at_end() && input_.peek() != kTagEnd;
+// Zero bytes behind an archive may be followed by whatever takes long to come.
+bool ArchiveParser::more_follows() {
+  if (archives_ == 0 || frame_open_ || !input_.ready() || input_.at_end()) return false;
+  return is_within_archive() || input_.peek() == kMagic[0];
 }
+
+bool ArchiveParser::end_archive() {
+  if (!is_within_archive() || number_ == 0 || input_.peek() != kTagEnd) return false;
+  region_start_ = input_.position();
+  header_byte();
+  read_end_record();
+  return true;
+}
+
+bool ArchiveParser::is_within_archive() const { return in_archive_ && (number_ == 0 || !single_); }
 
 bool ArchiveParser::skip_padding() {
   while (!input_.at_end()) {
@@ -91,11 +102,10 @@ void ArchiveParser::start_archive() {
   if ((version & kVersionMask) == 0) fail("the archive's header is damaged");
   single_ = (version & kFlagSingle) != 0;
   ++archives_;
-  in_archive_ = content_complete_ = entries_complete_ = true;
-  unchecked_ = 0;
+  in_archive_ = entries_complete_ = true;
+  content_ = std::make_shared<ArchiveContent>();
   model_.reset();
   model_bytes_.clear();
-  content_.reset();
   entries_.reset();
   entries_size_ = 0;
 }
@@ -131,7 +141,7 @@ void ArchiveParser::read_frame_records(std::uint8_t tag) {
 }
 
 void ArchiveParser::read_payload(Bytes& out) {
-  ++unchecked_;
+  content_->expect_frame();
   out.clear();
   try {
     input_.read(frame_.payload_size, out);
@@ -142,7 +152,7 @@ void ArchiveParser::read_payload(Bytes& out) {
 }
 
 void ArchiveParser::skip_payload() {
-  content_complete_ = false;
+  content_->leave_out();
   try {
     input_.skip(frame_.payload_size);
   } catch (const Error& error) {
@@ -159,15 +169,6 @@ void ArchiveParser::end_frame() {
   header_.clear();
   frame_open_ = false;
   ++number_;
-}
-
-void ArchiveParser::check_content(const FrameHeader& frame, std::uint64_t number, ByteView raw,
-                                  ByteView payload) {
-  if (raw.size() != frame.raw_size || content_check(raw, payload, number) != frame.content_check) {
-    fail("its content is damaged (the checksum differs)");
-  }
-  content_.update(raw);
-  --unchecked_;
 }
 
 void ArchiveParser::read_end_record() {
@@ -194,9 +195,13 @@ void ArchiveParser::read_end_record() {
     if (load_le<std::uint64_t>(stored.data()) != check.digest()) fail("it is damaged");
     read_trailer(end_size);
   } catch (const Error& error) {
-    throw Error(error.kind(), "the archive's end record (at byte " + std::to_string(region_start_) +
-                                  "): " + error.what());
+    throw Error(error.kind(), end_place() + ": " + error.what());
   }
+  in_archive_ = false;
+}
+
+std::string ArchiveParser::end_place() const {
+  return "the archive's end record (at byte " + std::to_string(region_start_) + ")";
 }
 
 void ArchiveParser::read_index(StreamHash& check) {
@@ -222,10 +227,7 @@ void ArchiveParser::read_index(StreamHash& check) {
   bytes.clear();
   input_.read(8, bytes);
   check.update(bytes);
-  if (content_complete_ && unchecked_ == 0 &&
-      load_le<std::uint64_t>(bytes.data()) != content_.digest()) {
-    fail("the checksum of the whole content differs");
-  }
+  content_->expect(load_le<std::uint64_t>(bytes.data()), end_place());
 }
 
 void ArchiveParser::skip_index(std::uint64_t size, StreamHash& check) {
@@ -284,9 +286,11 @@ void ArchiveParser::resume_at(std::uint64_t number, const std::optional<ModelRec
   number_ = number;
   header_.clear();
   frame_open_ = false;
+  if (!in_archive_) content_ = std::make_shared<ArchiveContent>();
+  content_->leave_out();
   in_archive_ = number_ != 0;
   single_ = false;
-  content_complete_ = entries_complete_ = false;
+  entries_complete_ = false;
   if (in_archive_) archives_ = std::max<std::uint64_t>(archives_, 1);
   if (in_archive_ && model) model_ = model;
 }

@@ -4,8 +4,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
+#include <string>
 
+#include "archive/archive_content.h"
 #include "archive/archive_index.h"
 #include "archive/buffered_input.h"
 #include "archive/format.h"
@@ -23,9 +26,12 @@ class ArchiveParser {
   // offset.
   bool next_frame();
 
-  // True when another frame of this archive can be had without waiting for the source. Then frames
-  // may be read ahead, before check_content() of those before.
-  bool frame_follows();
+  // True when another frame, or the archive's end, can be had without waiting for the source. Then
+  // it may be read ahead, before the content of the frames before is checked.
+  bool more_follows();
+  // Where more_follows(): reads the end record, if that is next, and leaves the checksum of the
+  // whole content to content()->check_whole(). False where it is not.
+  bool end_archive();
 
   const FrameHeader& frame() const { return frame_; }
   // Counted from 0 in each archive.
@@ -41,10 +47,8 @@ class ArchiveParser {
 
   void read_payload(Bytes& out);
   void skip_payload();
-  // Throws Error(kData) unless `raw` is what the frame of this header and number was made from and
-  // `payload` what was written for it. To be called in the frames' order.
-  void check_content(const FrameHeader& frame, std::uint64_t number, ByteView raw,
-                     ByteView payload);
+  // Of the archive that was read last.
+  const std::shared_ptr<ArchiveContent>& content() const { return content_; }
 
   // The frame number and offset, for messages: "frame 3 (at byte 12345)".
   std::string place() const;
@@ -64,8 +68,10 @@ class ArchiveParser {
   bool skip_padding();
   void start_archive();
   void read_frame_records(std::uint8_t tag);
+  bool is_within_archive() const;
   void end_frame();
   void read_end_record();
+  std::string end_place() const;
   void read_index(StreamHash& check);
   void skip_index(std::uint64_t size, StreamHash& check);
   void read_trailer(std::uint64_t end_size);
@@ -80,17 +86,12 @@ class ArchiveParser {
   bool in_archive_ = false;
   bool single_ = false;
   bool frame_open_ = false;  // a frame's header has been read and its payload has not been ended
-  // False once a frame was skipped or damaged: the hash of the whole content cannot be checked
-  // then.
-  bool content_complete_ = true;
-  // Frames that were read and did not pass check_content(): decoding may fail and never come there.
-  std::uint64_t unchecked_ = 0;
   // False once frames were jumped over: the index cannot be compared then.
   bool entries_complete_ = true;
   std::optional<ModelRecord> model_;
   Bytes model_bytes_;
   Bytes header_;  // bytes since the frame before, for the header's check
-  StreamHash content_;
+  std::shared_ptr<ArchiveContent> content_ = std::make_shared<ArchiveContent>();
   StreamHash entries_;
   std::uint64_t entries_size_ = 0;
   std::optional<ArchiveIndex> index_;  // of a seekable source, from the first damage on

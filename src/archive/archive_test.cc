@@ -60,7 +60,7 @@ Bytes content_of(const Bytes& archive) {
   Bytes content, payload;
   while (parser.next_frame()) {
     parser.read_payload(payload);
-    parser.check_content(parser.frame(), parser.frame_number() - 1, payload, payload);
+    parser.content()->check_frame(parser.frame(), parser.frame_number() - 1, payload, payload);
     content.insert(content.end(), payload.begin(), payload.end());
   }
   return content;
@@ -218,7 +218,7 @@ TEST(Archive, RecoversBehindADamagedHeader) {
   ASSERT_TRUE(parser.next_frame());
   Bytes payload;
   parser.read_payload(payload);
-  parser.check_content(parser.frame(), parser.frame_number() - 1, payload, payload);
+  parser.content()->check_frame(parser.frame(), parser.frame_number() - 1, payload, payload);
   EXPECT_EQ(payload, some_bytes(70, 3));
   EXPECT_FALSE(parser.next_frame());
 }

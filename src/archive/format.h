@@ -50,6 +50,8 @@ struct ModelRecord {
   int number = 0;                         // of a model that every smll knows, 1..6; 0: none
   std::string name;                       // set when number is 0; may be empty
   std::string set_up;                     // what results depend on besides the model
+
+  bool operator==(const ModelRecord&) const = default;
 };
 
 struct FrameHeader {

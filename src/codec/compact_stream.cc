@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "codec/choice.h"
+#include "codec/frame_decoding.h"
 #include "codec/plain_coder.h"
 #include "codec/size_code.h"
 #include "smll/error.h"

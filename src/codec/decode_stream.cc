@@ -25,17 +25,17 @@ DecodeStream::DecodeStream(std::span<const std::uint8_t> payload, std::size_t ra
   if (extents_.size() > static_cast<std::size_t>(form.max_lanes)) {
     throw Error(ErrorKind::kData, "the archive is damaged: it has more lanes than its backend");
   }
-  if (!form.context_memory) return;
-  // A token has hardly less than two bytes.
-  for (const mix::LaneExtent& lane : extents_) memory_ += form.context_memory(lane.size / 2);
 }
 
-std::vector<std::uint8_t> DecodeStream::take_data() {
+void DecodeStream::end(const Progress& /*progress*/) {
   if (!coder_.used_all()) {
     throw Error(ErrorKind::kData, "the archive is damaged: bytes are left behind a frame's code");
   }
   const std::span<const std::uint8_t> bytes = mixer_->bytes();
-  return {bytes.begin(), bytes.end()};
+  data_.assign(bytes.begin(), bytes.end());
+  units_.reset();
+  mixer_.reset();
+  lanes_ = {};
 }
 
 std::uint64_t DecodeStream::memory(std::span<const std::size_t> lanes,

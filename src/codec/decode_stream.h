@@ -7,10 +7,10 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <mutex>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "codec/drafter.h"
@@ -32,8 +32,6 @@ class DecodeStream : public Stream {
     mix::Experts experts;
     bool compact;
     int max_lanes;
-    // Of so many tokens in a predictor, in bytes; may be empty.
-    std::function<std::uint64_t(std::size_t tokens)> context_memory = {};
   };
   // `payload` and `vocabulary` must outlive it. Throws Error(kData) where the payload cannot have
   // come from a FrameEncoder. With `compact`, `raw_size` is the most that is allowed
@@ -42,15 +40,17 @@ class DecodeStream : public Stream {
                const text::Vocabulary& vocabulary, const Form& form);
 
   const std::vector<mix::LaneExtent>& extents() const { return extents_; }
-  // Once it is done. Throws Error(kData) where not all of the payload was used.
-  std::vector<std::uint8_t> take_data();
+  // Once, behind end().
+  std::vector<std::uint8_t> take_data() { return std::move(data_); }
 
   // Bytes, at most, that decoding such lanes takes besides predictors and context models.
   static std::uint64_t memory(std::span<const std::size_t> lanes, std::size_t vocabulary_rows);
 
   std::size_t lanes() const override { return extents_.size(); }
-  std::uint64_t memory() const override { return memory_; }
   std::size_t max_parts() const override;
+  // Throws Error(kData) where not all of the payload was used. Gives memory back: others may keep
+  // the data waiting.
+  void end(const Progress& progress) override;
   void share_lanes(std::size_t parts) override;
   void open(std::size_t part, lm::Predictor& predictor) override;
   void collect(std::size_t part, lm::Predictor& predictor, const Room& room,
@@ -92,11 +92,11 @@ class DecodeStream : public Stream {
   std::vector<mix::LaneExtent> extents_;
   bool escapes_ = false;
   std::size_t raw_size_;
-  std::uint64_t memory_ = 0;
   coder::Decoder coder_;
   std::optional<mix::FrameMixer> mixer_;
   std::optional<UnitCoder<coder::Decoder>> units_;
   std::vector<Lane> lanes_;
+  std::vector<std::uint8_t> data_;
   std::vector<Part> parts_;
   std::optional<Drafter> drafter_;  // of a lane alone: others would have to wait for it
 

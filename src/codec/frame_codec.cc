@@ -6,7 +6,7 @@
 
 #include "codec/choice.h"
 #include "codec/compact_stream.h"
-#include "codec/decode_stream.h"
+#include "codec/frame_decoding.h"
 #include "codec/limits.h"
 #include "codec/model_coder.h"
 #include "codec/plain_coder.h"
@@ -110,16 +110,7 @@ struct FrameCodec::State {
                  bool may_learn = true, const Meanwhile& meanwhile = {}) const {
     RecordStream stream(frame, model->vocabulary(), meanwhile);
     model->scheduler(may_learn).run(stream, progress);
-    note(stream, stats);
-  }
-
-  static void note(const Stream& stream, FrameStats* stats) {
-    if (!stats) return;
-    stats->lanes = static_cast<int>(stream.lanes());
-    stats->tokens += stream.tokens();
-    stats->guesses += stream.guesses();
-    stats->guesses_right += stream.guesses_right();
-    stats->model_seconds += stream.model_seconds();
+    if (stats) add_stats(stream, *stats);
   }
 
   std::vector<std::uint8_t> encode(const ModelledFrame& frame, Method method, bool compact,
@@ -128,38 +119,15 @@ struct FrameCodec::State {
         .finish(progress);
   }
 
-  std::unique_ptr<DecodeStream> decoding(Method method, std::size_t raw_size, bool compact,
-                                         std::span<const std::uint8_t> payload) const {
-    need_model();
-    const mix::Experts experts = mixed_experts(method);
-    auto stream = std::make_unique<DecodeStream>(
-        payload, raw_size, model->vocabulary(),
-        DecodeStream::Form{experts, compact, model->max_lanes(),
-                           [this](std::size_t tokens) { return model->context_memory(tokens); }});
-    check_decoding_memory(stream->extents(), experts);
-    return stream;
-  }
-
   std::vector<std::uint8_t> decode(std::span<const std::uint8_t> payload, std::size_t raw_size,
                                    Method method, bool compact, FrameStats* stats,
                                    const Progress& progress) const {
-    const std::unique_ptr<DecodeStream> stream = decoding(method, raw_size, compact, payload);
-    model->scheduler().run(*stream, progress);
-    note(*stream, stats);
-    return stream->take_data();
-  }
-
-  void check_decoding_memory(std::span<const mix::LaneExtent> lanes, mix::Experts experts) const {
-    std::size_t bytes = 0;
-    std::vector<std::size_t> sizes;
-    for (const mix::LaneExtent& lane : lanes) {
-      bytes += lane.size;
-      sizes.push_back(lane.size);
-    }
-    check_memory(mix::FrameMixer::memory(experts, mix::Strength::kStrong, bytes) +
-                     DecodeStream::memory(sizes, model->vocabulary().rows()) +
-                     model->decoding_memory(sizes),
-                 max_memory);
+    need_model();
+    // Nobody uses the payload once it has been waited for.
+    FrameDecoding decoding(model, {method, raw_size, payload, nullptr, compact});
+    check_memory(decoding.memory(), max_memory);
+    decoding.start(&decoding);
+    return decoding.finish(stats, progress);
   }
 
   // What a frame is likely to take with the model, and whether it is worth the time, from pieces of
@@ -255,10 +223,7 @@ std::vector<std::uint8_t> FrameCodec::decode(Method method, std::size_t raw_size
                                              std::span<const std::uint8_t> payload,
                                              FrameStats* stats, const Progress& progress) {
   if (stats) *stats = {};
-  if (raw_size > max_frame(method)) {
-    throw Error(ErrorKind::kData,
-                "the archive is damaged: a frame is larger than the format allows");
-  }
+  check_frame_size(method, raw_size);
   switch (method) {
     case Method::kStored:
       if (payload.size() != raw_size) {
@@ -311,12 +276,6 @@ std::vector<std::uint8_t> FrameCodec::decode_compact(Method method,
       return state_->decode(payload, limit, method, true, nullptr, progress);
   }
   throw Error(ErrorKind::kData, "the archive is damaged, or of a newer version: unknown method");
-}
-
-std::shared_ptr<DecodeStream> FrameCodec::compact_decoding(Method method,
-                                                           std::span<const std::uint8_t> payload,
-                                                           std::size_t limit) const {
-  return state_->decoding(method, std::min(limit, kMaxCompact), true, payload);
 }
 
 }  // namespace smll::codec

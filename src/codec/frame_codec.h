@@ -64,8 +64,6 @@ struct Frame {
   std::vector<std::uint8_t> payload;
 };
 
-class DecodeStream;
-
 // Holds the working memory of one thread. `predictor` may be null: then only methods without a
 // model are used, and decoding a frame that needs one throws Error(kModel).
 class FrameCodec {
@@ -104,10 +102,6 @@ class FrameCodec {
                        const Progress& progress = {});
   std::vector<std::uint8_t> decode_compact(Method method, std::span<const std::uint8_t> payload,
                                            std::size_t limit, const Progress& progress = {});
-  // The same as a stream, for a method with the model; `payload` and the codec must outlive it.
-  std::shared_ptr<DecodeStream> compact_decoding(Method method,
-                                                 std::span<const std::uint8_t> payload,
-                                                 std::size_t limit) const;
 
  private:
   struct State;

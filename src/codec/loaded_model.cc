@@ -178,8 +178,11 @@ class ExactModel : public LoadedModel {
                                                 vocabulary());
   }
   std::uint64_t decoding_memory(std::span<const std::size_t> lanes) const override {
+    // Each lane that learns has an engine.
+    const int learning = static_cast<int>(lanes.size());
+    const int others = lanes.size() < DecodeStream::kSplitLanes ? 1 : 2;
     return exact::Engine::memory(*file_->weights, engine_options(true), lanes,
-                                 lanes.size() < DecodeStream::kSplitLanes ? 1 : 2);
+                                 options_.learns ? learning : others);
   }
   std::uint64_t context_memory(std::size_t tokens) const override {
     return exact::Engine::context_memory(*file_->weights, engine_options_, tokens);

@@ -32,11 +32,6 @@ struct ModelledFrame {
 // At most `lanes` >= 1 lanes, whose paths RecordStream makes.
 ModelledFrame cut_frame(std::span<const std::uint8_t> data, int lanes, const LoadedModel& model);
 
-// What a method with the model mixes.
-inline mix::Experts mixed_experts(Method method) {
-  return method == Method::kLlm ? mix::Experts::kLlm : mix::Experts::kAll;
-}
-
 // Turns a frame into a payload, perhaps while its paths are still being recorded. With `compact`
 // the payload tells its own size and has one lane; otherwise the lanes' sizes stand in front.
 class FrameEncoder {

@@ -47,7 +47,7 @@ class Scheduler::Ticket {
 struct Scheduler::Place {
   std::shared_ptr<Ticket> ticket;
   std::size_t part;
-  bool fed = false;  // some of its lanes, in this pass
+  std::size_t fed = 0;  // tokens of its lanes, in this pass
   bool ended = false;
   std::exception_ptr error = nullptr;
 
@@ -383,11 +383,12 @@ void Scheduler::feed(Seat& seat) {
       place.stream().collect(place.part, *predictor, {share, company, used}, seat.batch);
     });
     if (place.error) seat.batch.resize(before);
-    place.fed = seat.batch.size() > before;
+    place.fed = 0;
     for (std::size_t i = before; i < seat.batch.size(); ++i) {
-      rows -= std::min(rows, seat.batch[i].tokens.size());
-      used += seat.batch[i].tokens.size();
+      place.fed += seat.batch[i].tokens.size();
     }
+    rows -= std::min(rows, place.fed);
+    used += place.fed;
   }
   if (seat.batch.empty()) return;
   const auto start = std::chrono::steady_clock::now();
@@ -399,8 +400,9 @@ void Scheduler::feed(Seat& seat) {
   }
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
   for (Place& place : seat.places) {
-    if (!place.fed || place.error) continue;
-    place.stream().add_model_seconds(place.part, time.count());
+    if (place.fed == 0 || place.error) continue;
+    const double share = static_cast<double>(place.fed) / static_cast<double>(used);
+    place.stream().add_model_seconds(place.part, time.count() * share);
     if (error) attempt(place, [&] { std::rethrow_exception(error); });
   }
 }

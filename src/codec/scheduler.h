@@ -38,6 +38,9 @@ class Scheduler {
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
+  // Lanes that may run at once.
+  std::size_t lanes() const { return seats_.size() * lanes_at_once_; }
+
   // A stream that was submitted.
   class Ticket;
   // begin() and end() are called by whoever leads. Streams of one `caller` begin in their order;

@@ -105,7 +105,7 @@ std::unique_ptr<Scheduler> scheduler(std::size_t threads, std::size_t fail_after
       std::make_shared<ThreadPool>(static_cast<int>(threads)));
 }
 
-const DecodeStream::Form kForm = {mix::Experts::kAll, false, 32, {}};
+constexpr DecodeStream::Form kForm = {mix::Experts::kAll, false, 32};
 
 std::vector<std::uint8_t> encode(Scheduler& scheduler, ModelledFrame frame) {
   FrameEncoder encoder(frame, letters(), kForm.experts, false);
@@ -118,6 +118,7 @@ std::vector<std::uint8_t> decode(Scheduler& scheduler, std::span<const std::uint
                                  std::size_t size, const Progress& progress = {}) {
   DecodeStream stream(payload, size, letters(), kForm);
   scheduler.run(stream, progress);
+  stream.end({});
   return stream.take_data();
 }
 

@@ -66,7 +66,8 @@ class Stream {
   // Tokens that were fed before they were known, and those of them that proved right.
   std::uint64_t guesses() const { return guesses_; }
   std::uint64_t guesses_right() const { return guesses_right_; }
-  // Spent in the predictor by the part that spent most of it; to be asked at the end.
+  // Its share, by tokens, of the time in the predictor, of the part that took most; to be asked at
+  // the end.
   virtual double model_seconds() const { return 0; }
   virtual void add_model_seconds(std::size_t /*part*/, double /*seconds*/) {}
 

@@ -136,7 +136,8 @@ std::uint64_t Engine::memory(const model::Model& model, const EngineOptions& opt
   const auto logits = static_cast<std::uint64_t>(model.head().tiles) * kTile;
   bytes += static_cast<std::uint64_t>(engines) * sizeof(float) *
            (3 * kMaxRows * row + kHeadRows * logits);
-  if (options.learns) bytes += Learner::memory(model, threads);
+  if (options.learns)
+    bytes += Learner::memory(model, threads) * static_cast<std::uint64_t>(engines);
   return bytes;
 }
 

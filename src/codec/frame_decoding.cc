@@ -1,0 +1,93 @@
+#include "codec/frame_decoding.h"
+
+#include <utility>
+
+#include "codec/decode_stream.h"
+#include "smll/error.h"
+
+namespace smll::codec {
+
+mix::Experts mixed_experts(Method method) {
+  return method == Method::kLlm ? mix::Experts::kLlm : mix::Experts::kAll;
+}
+
+void check_frame_size(Method method, std::size_t raw_size) {
+  if (raw_size <= max_frame(method)) return;
+  throw Error(ErrorKind::kData, "the archive is damaged: a frame is larger than the format allows");
+}
+
+void add_stats(const Stream& stream, FrameStats& stats) {
+  stats.lanes = static_cast<int>(stream.lanes());
+  stats.tokens += stream.tokens();
+  stats.guesses += stream.guesses();
+  stats.guesses_right += stream.guesses_right();
+  stats.model_seconds += stream.model_seconds();
+}
+
+// A stream with what it reads.
+class FrameDecoding::Work : public DecodeStream {
+ public:
+  Work(const Payload& payload, const LoadedModel& model)
+      : DecodeStream(payload.bytes, payload.raw_size, model.vocabulary(),
+                     {mixed_experts(payload.method), payload.compact, model.max_lanes()}),
+        owner_(payload.owner) {}
+
+  std::uint64_t memory() const override { return memory_; }
+  void set_memory(std::uint64_t memory) { memory_ = memory; }
+
+ private:
+  const std::shared_ptr<const void> owner_;
+  std::uint64_t memory_ = 0;
+};
+
+FrameDecoding::FrameDecoding(std::shared_ptr<const LoadedModel> model, const Payload& payload)
+    : model_(std::move(model)) {
+  if (!payload.compact) check_frame_size(payload.method, payload.raw_size);
+  work_ = std::make_shared<Work>(payload, *model_);
+  std::size_t bytes = 0;
+  for (const mix::LaneExtent& lane : work_->extents()) {
+    lanes_.push_back(lane.size);
+    bytes += lane.size;
+  }
+  own_memory_ =
+      mix::FrameMixer::memory(mixed_experts(payload.method), mix::Strength::kStrong, bytes) +
+      DecodeStream::memory(lanes_, model_->vocabulary().rows());
+  // A token has hardly less than two bytes.
+  std::uint64_t contexts = 0;
+  for (const std::size_t lane : lanes_) contexts += model_->context_memory(lane / 2);
+  work_->set_memory(own_memory_ + contexts);
+}
+
+FrameDecoding::~FrameDecoding() {
+  if (!ticket_) return;
+  cancel();
+  try {
+    finish(nullptr, {});
+  } catch (...) {
+    // It was cancelled; if it had failed before, nobody asks.
+  }
+}
+
+std::uint64_t FrameDecoding::memory() const {
+  return own_memory_ + model_->decoding_memory(lanes_);
+}
+
+void FrameDecoding::start(const void* caller) {
+  ticket_ = model_->scheduler().submit(work_, caller);
+}
+
+void FrameDecoding::cancel() {
+  if (ticket_) Scheduler::cancel(ticket_);
+}
+
+std::size_t FrameDecoding::bytes() const { return work_->bytes(); }
+std::uint64_t FrameDecoding::tokens() const { return work_->tokens(); }
+
+std::vector<std::uint8_t> FrameDecoding::finish(FrameStats* stats, const Progress& progress) {
+  const std::shared_ptr<Scheduler::Ticket> ticket = std::exchange(ticket_, nullptr);
+  model_->scheduler().wait(ticket, progress);
+  if (stats) add_stats(*work_, *stats);
+  return work_->take_data();
+}
+
+}  // namespace smll::codec
