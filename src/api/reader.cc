@@ -53,9 +53,9 @@ struct Pending {
   bool needs_model() const { return payload && codec::needs_model(frame.method); }
 };
 
-// What frames that are decoded together with the model may take, where the caller sets no limit,
-// and how many lanes they have: more make a predictor little faster.
-constexpr std::uint64_t kUsualMemory = std::uint64_t{512} << 20;
+// What frames that are decoded together with the model may take, besides predictors, and how many
+// lanes they have: more make a predictor little faster.
+constexpr std::uint64_t kMemoryTogether = std::uint64_t{512} << 20;
 constexpr std::size_t kLanesTogether = 32;
 constexpr std::size_t kMostPending = 64;
 constexpr std::size_t kMostPendingBytes = std::size_t{48} << 20;
@@ -182,10 +182,13 @@ struct Reader::State {
       memory += next.decoding->own_memory();
       lanes.insert(lanes.end(), next.decoding->lanes().begin(), next.decoding->lanes().end());
     }
+    if (last.decoding) {
+      if (memory > kMemoryTogether) return false;
+      if (lanes.size() > std::min(kLanesTogether, loaded->scheduler().lanes())) return false;
+    }
+    if (options.max_memory == 0) return true;
     if (!lanes.empty()) memory += loaded->decoding_memory(lanes);
-    const std::uint64_t unset = last.decoding ? kUsualMemory : UINT64_MAX;
-    if (memory > (options.max_memory == 0 ? unset : options.max_memory)) return false;
-    return !last.decoding || lanes.size() <= std::min(kLanesTogether, loaded->scheduler().lanes());
+    return memory <= options.max_memory;
   }
 
   // Starts frames that need no model, as far as none with the model, which has the threads, comes
