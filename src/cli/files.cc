@@ -220,7 +220,7 @@ OutputFile::~OutputFile() {
   if (partial_.empty()) return;
   SignalHold hold;
   ::unlink(partial_.c_str());
-  hold.set_unfinished_file("");
+  hold.remove_unfinished_file(partial_);
 }
 
 void OutputFile::open_beside() {
@@ -232,7 +232,7 @@ void OutputFile::open_beside() {
   const int fd = ::mkostemp(pattern.data(), O_CLOEXEC);
   if (fd < 0) fail("write");
   partial_ = pattern;
-  hold.set_unfinished_file(partial_);
+  hold.add_unfinished_file(partial_);
   descriptor_.emplace(fd);
 }
 
@@ -262,8 +262,8 @@ void OutputFile::take_name() {
   }
   if (failed) failed = ::rename(partial_.c_str(), path_.c_str());
   if (failed) fail("name");
+  hold.remove_unfinished_file(partial_);
   partial_.clear();
-  hold.set_unfinished_file("");
 }
 
 void OutputFile::fail(const std::string& doing) const { throw_io(doing, path_); }

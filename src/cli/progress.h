@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "smll/options.h"
 
@@ -18,6 +19,8 @@ class ProgressBar {
   ~ProgressBar() { clear(); }
 
   void update(const Stats& stats, bool compressing);
+  // Shows another name from now on.
+  void rename(std::string name) { name_ = std::move(name); }
   // A download: bytes only.
   void update(std::uint64_t done);
   // Removes the line.

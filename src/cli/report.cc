@@ -30,7 +30,9 @@ ByteView bytes_of(const std::string& text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-void say(const std::string& text) { put_message("smll: " + printable(text) + "\n"); }
+std::string message_of(const std::string& text) { return "smll: " + printable(text) + "\n"; }
+
+void say(const std::string& text) { put_message(message_of(text)); }
 
 void put_message(const std::string& text) {
   try {

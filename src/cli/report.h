@@ -9,7 +9,10 @@
 
 namespace smll::cli {
 
-// "smll: TEXT", printable(), and a line end on standard error.
+// "smll: TEXT", printable(), and a line end.
+std::string message_of(const std::string& text);
+
+// The same on standard error.
 void say(const std::string& text);
 
 // On standard error, without anything added. Where it cannot be written nobody is there to be told.

@@ -17,7 +17,8 @@ constexpr int kEnding[] = {SIGHUP,  SIGINT,  SIGQUIT,   SIGILL,  SIGTRAP, SIGABR
 
 // A handler may only touch memory that needs no lock. It may run in any thread: the flag keeps it
 // and a SignalHold in another thread apart.
-std::array<char, PATH_MAX> unfinished = {};
+using Name = std::array<char, PATH_MAX>;
+std::array<Name, kMaxUnfinished> unfinished = {};
 std::atomic_flag busy;
 
 void acquire() {
@@ -25,10 +26,19 @@ void acquire() {
   }
 }
 
+Name* find(const char* path) {
+  for (Name& name : unfinished) {
+    if (std::strcmp(name.data(), path) == 0) return &name;
+  }
+  return nullptr;
+}
+
 // Keeps the flag, so that no file is made after the last one was removed.
 extern "C" void on_signal(int signal) {
   acquire();
-  if (unfinished[0] != '\0') ::unlink(unfinished.data());
+  for (const Name& name : unfinished) {
+    if (name[0] != '\0') ::unlink(name.data());
+  }
   std::signal(signal, SIG_DFL);
   std::raise(signal);
 }
@@ -69,10 +79,14 @@ SignalHold::~SignalHold() {
   ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
-void SignalHold::set_unfinished_file(const std::string& path) {
+void SignalHold::add_unfinished_file(const std::string& path) {
+  Name* const free = find("");
   // Longer paths cannot be opened.
-  if (path.size() < unfinished.size())
-    std::memcpy(unfinished.data(), path.c_str(), path.size() + 1);
+  if (free && path.size() < free->size()) std::memcpy(free->data(), path.c_str(), path.size() + 1);
+}
+
+void SignalHold::remove_unfinished_file(const std::string& path) {
+  if (Name* const name = find(path.c_str())) (*name)[0] = '\0';
 }
 
 }  // namespace smll::cli

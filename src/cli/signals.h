@@ -6,11 +6,14 @@
 
 namespace smll::cli {
 
-// Whatever signal ends the process, SIGKILL apart, the registered file is removed first.
+// Whatever signal ends the process, SIGKILL apart, the registered files are removed first.
 void install_signal_handlers();
 
-// While one exists, no signal ends the process: what is done to the unfinished file and its
-// registration belong together. One at a time.
+// Unfinished files at the same time, at most.
+inline constexpr int kMaxUnfinished = 64;
+
+// While one exists, no signal ends the process: what is done to an unfinished file and its
+// registration belong together. One at a time; other threads wait.
 class SignalHold {
  public:
   SignalHold();
@@ -18,8 +21,9 @@ class SignalHold {
   SignalHold(const SignalHold&) = delete;
   SignalHold& operator=(const SignalHold&) = delete;
 
-  // Registers the one unfinished file; "" for none.
-  void set_unfinished_file(const std::string& path);
+  // kMaxUnfinished of them.
+  void add_unfinished_file(const std::string& path);
+  void remove_unfinished_file(const std::string& path);
 
  private:
   sigset_t before_;
