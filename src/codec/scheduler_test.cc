@@ -394,9 +394,12 @@ TEST(SchedulerThreads, PartsThatMayWaitForOthersKeepNoHelper) {
       std::make_shared<Steps>(form, [&](std::size_t part) { return ++steps.at(part) > 3000; });
   std::vector<std::shared_ptr<Scheduler::Ticket>> tickets = {shared->submit(split, &split)};
   for (int i = 0; i < 8; ++i) {
-    auto passes = std::make_shared<std::atomic<int>>(0);
-    const auto company =
-        std::make_shared<Steps>(Steps::Form{}, [passes](std::size_t) { return ++*passes > 3000; });
+    auto passes = std::make_shared<int>(0);
+    const auto company = std::make_shared<Steps>(Steps::Form{}, [passes](std::size_t) {
+      std::mt19937 work(1);
+      work.discard(2000);  // so that helpers come, and stay
+      return work() > 0 && ++*passes > 3000;
+    });
     tickets.push_back(shared->submit(company, &split));
   }
   for (const auto& ticket : tickets) shared->wait(ticket, {});

@@ -124,6 +124,82 @@ TEST(Engine, WindowSlidesTheSameInAnyBatch) {
   }
 }
 
+Logits feed(Engine& engine, int lane, std::span<const Token> tokens) {
+  Logits result(tokens.size() * engine.rows());
+  const LaneTokens batch[] = {{lane, tokens}};
+  engine.feed(batch, [&](std::size_t, std::size_t at, std::span<const float> logits, int) {
+    std::memcpy(&result[at * logits.size()], logits.data(), logits.size_bytes());
+  });
+  return result;
+}
+
+// Feeds guesses with the tokens, some of them right, and takes the wrong ones back.
+Logits feed_with_guesses(Engine& engine, int lane, const std::vector<Token>& tokens,
+                         std::mt19937& random) {
+  Logits result;
+  for (std::size_t at = 0; at < tokens.size();) {
+    const std::size_t guesses = random() % (engine.max_guesses(lane) + 1);
+    const std::size_t right =
+        std::min<std::size_t>(random() % (guesses + 1), tokens.size() - at - 1);
+    std::vector<Token> fed(tokens.begin() + at, tokens.begin() + at + 1 + right);
+    while (fed.size() < 1 + guesses) fed.push_back(static_cast<Token>(random() % 100));
+    const Logits logits = feed(engine, lane, fed);
+    result.insert(result.end(), logits.begin(), logits.begin() + (1 + right) * engine.rows());
+    if (guesses > right) engine.take_back(lane, guesses - right);
+    at += 1 + right;
+  }
+  return result;
+}
+
+// Lengths about a segment, a window and a ring, and one that goes round twice.
+constexpr std::size_t kLengths[] = {1, 255, 256, 257, 1700, 300, 700, 513, 768, 769, 20, 1024};
+
+TEST(Engine, LanesThatOpenAfterOthersClosedAreAsGoodAsTheFirst) {
+  const TinyModel file;
+  const auto model = model::Model::load(file.path(), {}, 1);
+  for (const int window : {17, 300}) {
+    Engine used(model, options(Isa::kAuto, 1, window));
+    std::mt19937 random(1);
+    unsigned seed = 0;
+    for (const std::size_t length : kLengths) {
+      const std::vector<Token> tokens = random_tokens(length, ++seed);
+      Engine fresh(model, options(Isa::kAuto, 1, window));
+      const Logits expected = feed(fresh, fresh.open_lane(), tokens);
+      const int lane = used.open_lane();
+      EXPECT_EQ(lane, 0);
+      const int beside = used.open_lane();
+      const std::vector<Token> other = random_tokens(random() % 600 + 1, seed);
+      feed(used, beside, other);
+      EXPECT_TRUE(same(expected, feed(used, lane, tokens))) << length << ", " << window;
+      used.close_lane(lane);
+      const int again = used.open_lane();
+      EXPECT_EQ(lane, again);
+      EXPECT_TRUE(same(expected, feed(used, again, tokens))) << length << ", " << window;
+      used.close_lane(beside);
+      used.close_lane(again);
+    }
+  }
+}
+
+TEST(Engine, GuessesThatAreTakenBackLeaveNothing) {
+  const TinyModel file;
+  const auto model = model::Model::load(file.path(), {}, 1);
+  for (const int window : {2, 17, 300}) {
+    Engine engine(model, options(Isa::kAuto, 1, window));
+    Engine guesses(model, options(Isa::kAuto, 1, window));
+    std::mt19937 random(static_cast<unsigned>(window));
+    for (const std::size_t length : kLengths) {
+      const std::vector<Token> tokens = random_tokens(length, 1);
+      const int lane = guesses.open_lane(), known = engine.open_lane();
+      const Logits expected = feed(engine, known, tokens);
+      EXPECT_TRUE(same(expected, feed_with_guesses(guesses, lane, tokens, random)))
+          << length << ", " << window;
+      guesses.close_lane(lane);
+      engine.close_lane(known);
+    }
+  }
+}
+
 // With a window of w, tokens older than w layers' reach cannot matter, but the first one does.
 TEST(Engine, OldTokensLeaveTheWindow) {
   const TinyModel file;

@@ -91,6 +91,42 @@ TEST(Learner, LogitsDependOnTokensOnly) {
   }
 }
 
+// Guesses are fed up to a step's last token and taken back, also in a lane that opens after
+// another.
+TEST(Learner, GuessesThatAreTakenBackTeachNothing) {
+  const TinyModel file;
+  const auto model = model::Model::load(file.path(), {}, 1);
+  const std::vector<Token> tokens = tokens_of(4 * Learner::kStep + 10);
+  Engine reference(model, options(Isa::kAuto, 1, true));
+  const Outcome expected = run(reference, tokens, 1);
+  Engine engine(model, options(Isa::kAuto, 2, true));
+  const std::size_t rows = engine.rows();
+  std::mt19937 random(1);
+  for (int round = 0; round < 6; ++round) {
+    const int lane = engine.open_lane();
+    std::vector<float> actual;
+    for (std::size_t at = 0; at < tokens.size();) {
+      const std::size_t most = engine.max_guesses(lane);
+      const std::size_t guesses = round % 2 == 0 ? most : random() % (most + 1);
+      const std::size_t right =
+          std::min<std::size_t>(random() % (guesses + 1), tokens.size() - at - 1);
+      std::vector<Token> fed(tokens.begin() + at, tokens.begin() + at + 1 + right);
+      while (fed.size() < 1 + guesses) fed.push_back(static_cast<Token>(random() % 100));
+      actual.resize((at + 1 + right) * rows);
+      const LaneTokens batch[] = {{lane, fed}};
+      engine.feed(
+          batch, [&](std::size_t, std::size_t position, std::span<const float> logits, int) {
+            if (position > right) return;
+            std::memcpy(&actual[(at + position) * rows], logits.data(), logits.size_bytes());
+          });
+      if (guesses > right) engine.take_back(lane, guesses - right);
+      at += 1 + right;
+    }
+    EXPECT_TRUE(same(expected.logits, actual)) << round;
+    engine.close_lane(lane);
+  }
+}
+
 TEST(Learner, TextGetsCheaper) {
   const TinyModel file;
   const auto model = model::Model::load(file.path(), {}, 1);
