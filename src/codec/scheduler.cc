@@ -16,6 +16,9 @@ constexpr std::chrono::milliseconds kTick{20};
 // Streams that take more together wait for each other, however many lanes are free.
 constexpr std::uint64_t kMaxMemory = std::uint64_t{768} << 20;
 
+// What another predictor must leave for the lanes to open.
+constexpr std::size_t kSpareMemory = std::size_t{32} << 20;
+
 Error cancelled() { return {ErrorKind::kIo, "cancelled"}; }
 
 }  // namespace
@@ -305,8 +308,10 @@ void Scheduler::begin(Seat& seat, std::shared_ptr<Ticket> ticket) {
     };
     check(0, 0);
     needs_model = !ticket->whole || ticket->stream->begin(check);
+    if (needs_model) equip(seat);
   } catch (...) {
     ticket->error = std::current_exception();
+    needs_model = false;
   }
   if (!needs_model) return finish(std::move(ticket));
   find_leaders(seat.places.empty() ? ticket->stream->max_parts() : 1, ticket);
@@ -316,14 +321,9 @@ void Scheduler::begin(Seat& seat, std::shared_ptr<Ticket> ticket) {
 // Seats and threads of the pool for all parts but the first, as far as there are any.
 void Scheduler::find_leaders(std::size_t parts, const std::shared_ptr<Ticket>& ticket) {
   std::size_t found = 1;
+  while (found < parts && find_leader(ticket, found)) ++found;
   {
     const std::lock_guard lock(mutex_);
-    for (const std::unique_ptr<Seat>& seat : seats_) {
-      if (found == parts) break;
-      if (seat->led || !seat->empty) continue;
-      if (!call_leader(*seat, ticket, found)) break;
-      ++found;
-    }
     ticket->parts = found;
   }
   try {
@@ -337,12 +337,39 @@ void Scheduler::find_leaders(std::size_t parts, const std::shared_ptr<Ticket>& t
   changed_.notify_all();
 }
 
+// The predictor is made before it is known how many parts there are: where memory is scarce, fewer
+// predictors can do.
+bool Scheduler::find_leader(const std::shared_ptr<Ticket>& ticket, std::size_t part) {
+  std::unique_lock lock(mutex_);
+  const auto free =
+      std::ranges::find_if(seats_, [](const auto& seat) { return !seat->led && seat->empty; });
+  if (free == seats_.end()) return false;
+  Seat& seat = **free;
+  seat.led = true;
+  lock.unlock();
+  bool equipped = true;
+  try {
+    const auto spare = std::make_unique_for_overwrite<char[]>(kSpareMemory);
+    equip(seat);
+  } catch (...) {
+    equipped = false;
+  }
+  lock.lock();
+  if (equipped && call_leader(seat, ticket, part)) return true;
+  seat.led = false;
+  changed_.notify_all();
+  return false;
+}
+
+void Scheduler::equip(Seat& seat) {
+  if (!seat.client) seat.client = std::make_unique<ThreadPool::Client>(pool_);
+  if (!seat.predictor) seat.predictor = make_();
+}
+
 void Scheduler::sit(Seat& seat, std::shared_ptr<Ticket> ticket, std::size_t part) {
   seat.places.push_back({std::move(ticket), part});
   Place& place = seat.places.back();
   attempt(place, [&] {
-    if (!seat.client) seat.client = std::make_unique<ThreadPool::Client>(pool_);
-    if (!seat.predictor) seat.predictor = make_();
     if (place.ticket->cancelled) throw cancelled();
     place.stream().open(part, *seat.predictor);
   });

@@ -78,6 +78,8 @@ class Scheduler {
   std::shared_ptr<Ticket> next_for(const Seat& seat);
   void begin(Seat& seat, std::shared_ptr<Ticket> ticket);
   void find_leaders(std::size_t parts, const std::shared_ptr<Ticket>& ticket);
+  bool find_leader(const std::shared_ptr<Ticket>& ticket, std::size_t part);
+  void equip(Seat& seat);
   void sit(Seat& seat, std::shared_ptr<Ticket> ticket, std::size_t part);
   template <class Work>
   void attempt(Place& place, Work&& work);

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <new>
 #include <system_error>
+#include <utility>
 
 namespace smll::exact {
 namespace {
@@ -14,29 +15,41 @@ namespace {
 // process where a thread has no memory for its first thread-local object.)
 class SpareMemory {
  public:
-  SpareMemory() : at_(mmap(nullptr, kBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) {}
+  SpareMemory() = default;
   ~SpareMemory() {
-    if (at_ != MAP_FAILED) munmap(at_, kBytes);
+    for (const auto& [at, bytes] : pieces_) munmap(at, bytes);
   }
   SpareMemory(const SpareMemory&) = delete;
   SpareMemory& operator=(const SpareMemory&) = delete;
 
-  explicit operator bool() const { return at_ != MAP_FAILED; }
+  // False where there is no more. Throws std::bad_alloc.
+  bool add(std::size_t megabytes) {
+    const std::size_t bytes = megabytes << 20;
+    pieces_.reserve(pieces_.size() + 1);
+    void* at = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED) return false;
+    pieces_.emplace_back(at, bytes);
+    return true;
+  }
 
  private:
-  static constexpr std::size_t kBytes = std::size_t{64} << 20;
-  void* at_;
+  std::vector<std::pair<void*, std::size_t>> pieces_;
 };
+
+constexpr std::size_t kSpareMegabytes = 64, kSpareMegabytesEach = 2;
 
 }  // namespace
 
 void start_threads(std::size_t count, const std::function<void(std::size_t index)>& body,
                    std::vector<std::thread>& threads) {
   threads.reserve(threads.size() + count);
-  const SpareMemory spare;
-  if (!spare) return;
+  SpareMemory spare;
   try {
-    for (std::size_t i = 1; i <= count; ++i) threads.emplace_back(body, i);
+    // What several engines take for each thread, at the default window, comes to some megabytes.
+    if (!spare.add(kSpareMegabytes)) return;
+    for (std::size_t i = 1; i <= count && spare.add(kSpareMegabytesEach); ++i) {
+      threads.emplace_back(body, i);
+    }
   } catch (const std::system_error&) {
   } catch (const std::bad_alloc&) {
   }
