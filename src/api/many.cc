@@ -259,8 +259,8 @@ std::vector<Result> decompress_many(const Model& model, const WriteOptions& opti
     const codec::Method method = archive::compact_method(archive);
     const ByteView payload = archive.subspan(archive::kCompactOverhead);
     if (!codec::needs_model(method)) {
-      const auto decoder = std::make_shared<codec::CompactPlainDecoder>(method, payload, limit,
-                                                                        limits.max_memory);
+      const auto decoder =
+          std::make_shared<codec::CompactPlainDecoder>(method, payload, limit, limits.max_memory);
       return started(archive.size(), std::make_shared<Run>(schedulers.of(nullptr), decoder),
                      [decoder, archive](Run& run, const codec::Progress& progress) {
                        run.finish(progress);
