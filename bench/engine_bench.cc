@@ -27,10 +27,10 @@
 
 namespace {
 
-using smll::LaneTokens;
 using smll::Token;
 using smll::exact::Engine;
 using smll::exact::Isa;
+using smll::exact::LaneTokens;
 
 struct Setup {
   std::shared_ptr<const smll::model::Model> model;
