@@ -345,44 +345,6 @@ TEST(SchedulerThreads, WorkOfOthersThatNeedsNoModelKeepsNobody) {
   }
 }
 
-// Whose own stream sat in the second seat led the first one, whose owner had left, until all in it
-// was done.
-TEST(SchedulerThreads, SeatsThatNobodyLeadsAreLedInTurn) {
-  constexpr int kMost = 10000;
-  const auto two = scheduler({.seats = 2, .lanes = 2}, 1);
-  std::atomic<bool> sits = false, left = false, done = false;
-  int steps = 0;
-  const auto endless = std::make_shared<Steps>(
-      Steps::Form{}, [&](std::size_t) { return done || (left && ++steps == kMost); });
-  const auto brief =
-      std::make_shared<Steps>(Steps::Form{}, [&](std::size_t) { return sits.load(); });
-  const auto stays = two->submit(endless, &endless);
-  const auto goes = two->submit(brief, &endless);
-  std::atomic<bool> led = false;
-  std::thread other([&] {
-    two->wait(goes, [&](std::size_t, std::uint64_t) {
-      led = true;
-      led.notify_all();
-    });
-    left = true;
-    left.notify_all();
-  });
-  led.wait(false);
-  int own_steps = 0;
-  Steps::Form wide;
-  wide.lanes = 2;
-  const auto own = std::make_shared<Steps>(wide, [&](std::size_t) {
-    sits = true;
-    left.wait(false);
-    return ++own_steps == 3;
-  });
-  two->wait(two->submit(own, &own), {});
-  EXPECT_LT(steps, kMost);
-  done = true;
-  two->wait(stays, {});
-  other.join();
-}
-
 // A helper that waited there for another part may have been the one which was to lead that part.
 TEST(SchedulerThreads, PartsThatMayWaitForOthersKeepNoHelper) {
   const auto shared = scheduler({.seats = 2, .lanes = 32}, 3);
