@@ -11,7 +11,7 @@ import time
 
 import pytest
 from conftest import lines, noise
-from preload import preload
+from preload import FEW_THREADS, preload
 
 MODEL_OPTIONS = ["--experts", "llm", "--window", "64"]
 
@@ -36,21 +36,6 @@ int fsync(int fd) {
 NOTHING_IS_NAMED = """
 #include <unistd.h>
 int fsync(int fd) { while (1) pause(); }
-"""
-FEW_THREADS = """
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdlib.h>
-
-int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*), void* argument) {
-  static atomic_int started;
-  if (started++ >= atoi(getenv("THREADS_LEFT"))) return EAGAIN;
-  typedef int Create(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
-  return ((Create*)dlsym(RTLD_NEXT, "pthread_create"))(thread, attributes, run, argument);
-}
 """
 
 

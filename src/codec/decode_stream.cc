@@ -9,6 +9,7 @@
 #include "smll/error.h"
 
 namespace smll::codec {
+
 DecodeStream::DecodeStream(std::span<const std::uint8_t> payload, std::size_t raw_size,
                            const text::Vocabulary& vocabulary, const Form& form)
     : vocabulary_(vocabulary), experts_(form.experts), raw_size_(raw_size), coder_(payload) {

@@ -45,6 +45,7 @@ constexpr std::size_t kTryEnglish = 8192;
 // time.
 constexpr std::size_t kBelieveRandom = 4096;
 constexpr std::size_t kRandomSamples = 4, kRandomSampleBytes = 4096;
+
 // `count` pieces of `bytes` each, evenly spread from the first byte to the last; all of the data
 // where that is not more.
 std::vector<std::uint8_t> sample_of(std::span<const std::uint8_t> data, std::size_t count,
@@ -100,6 +101,7 @@ struct Estimate {
 struct FrameCodec::State {
   std::shared_ptr<const LoadedModel> model;
   std::uint64_t max_memory = 0;
+
   void need_model() const {
     if (model) return;
     throw Error(ErrorKind::kModel,

@@ -7,24 +7,8 @@ import subprocess
 
 import pytest
 from conftest import lines, noise
-from preload import preload
+from preload import FEW_THREADS, preload
 
-# Fails from the (THREADS_LEFT + 1)-th thread on.
-FEW_THREADS = """
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdlib.h>
-
-int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*), void* argument) {
-  static atomic_int started;
-  if (started++ >= atoi(getenv("THREADS_LEFT"))) return EAGAIN;
-  typedef int Create(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
-  return ((Create*)dlsym(RTLD_NEXT, "pthread_create"))(thread, attributes, run, argument);
-}
-"""
 TEXT = lines(40000)  # the model is asked about a sample first
 DATA = lines(70000) + noise(70000)
 OPTIONS = {
