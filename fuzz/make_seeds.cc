@@ -10,6 +10,8 @@
 #include "archive/compact.h"
 #include "codec/frame_codec.h"
 #include "codec/model_coder.h"
+#include "codec/record_stream.h"
+#include "codec/scheduler.h"
 #include "smll/smll.h"
 
 namespace {
@@ -74,11 +76,11 @@ Bytes frame_seed(const codec::Frame& frame, const Bytes& data) {
 // Frames that use the model, which an encoder does not choose where a random model is of no help.
 void make_model_seeds(const codec::LoadedModel& model, const Bytes& data, const std::string& name,
                       const fs::path& directory) {
-  const auto predictor = model.make_predictor();
   const auto encode = [&](int lanes, mix::Experts experts) {
     codec::ModelledFrame frame = codec::cut_frame(data, lanes, model);
-    codec::run_model(frame, model, std::vector{predictor.get()}, nullptr, nullptr);
-    return codec::FrameEncoder(frame, model, experts, lanes == 1).finish();
+    codec::RecordStream stream(frame, model.vocabulary());
+    model.scheduler().run(stream, {});
+    return codec::FrameEncoder(frame, model.vocabulary(), experts, lanes == 1).finish();
   };
   const archive::ModelRecord record = api::ModelSource::record_of(model);
   for (const auto& [method, experts] : {std::pair{codec::Method::kLlm, mix::Experts::kLlm},
