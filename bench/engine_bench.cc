@@ -21,8 +21,8 @@
 #include <thread>
 #include <vector>
 
-#include "exact/engine.h"
 #include "int8_peak.h"
+#include "lm/exact/engine.h"
 #include "smll/error.h"
 
 namespace {
@@ -33,7 +33,7 @@ using smll::exact::Isa;
 using smll::exact::LaneTokens;
 
 struct Setup {
-  std::shared_ptr<const smll::model::Model> model;
+  std::shared_ptr<const smll::weights::Weights> model;
   int context;
 };
 
@@ -59,8 +59,8 @@ std::vector<Token> some_tokens(std::size_t count, std::size_t vocabulary) {
 }
 
 // Multiply-adds of the weights for one token; attention's are not counted.
-double work_per_token(const smll::model::Model& model) {
-  auto size = [](const smll::model::PackedMatrix& m) {
+double work_per_token(const smll::weights::Weights& model) {
+  auto size = [](const smll::weights::PackedMatrix& m) {
     return static_cast<double>(m.outputs) * m.blocks * smll::exact::kBlock;
   };
   double sum = size(model.head());
@@ -150,7 +150,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
-    setup.model = smll::model::Model::load(argv[1], {}, 0);
+    setup.model = smll::weights::Weights::load(argv[1], {}, 0);
     add_all(setup);
     benchmark::RunSpecifiedBenchmarks();
   } catch (const smll::Error& error) {

@@ -1,7 +1,7 @@
 // How many int8 multiply-adds one core does at best: the yardstick of the engine's matrix products.
 #pragma once
 
-#include "exact/isa.h"
+#include "lm/exact/isa.h"
 
 namespace smll::bench {
 

@@ -7,9 +7,9 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace smll;
   if (size < 3) return 0;
-  const auto method = static_cast<codec::Method>(data[0] % codec::kMethods);
+  const auto method = static_cast<format::Method>(data[0] % format::kMethods);
   // The model is slow under sanitizers; what its frames may do does not depend on their size.
-  const std::size_t mask = codec::needs_model(method) ? 0x3FF : 0xFFF;
+  const std::size_t mask = format::needs_model(method) ? 0x3FF : 0xFFF;
   const std::size_t raw_size = (data[1] | data[2] << 8) & mask;
   static codec::FrameCodec codec(fuzz::model().source()->for_writing());
   try {

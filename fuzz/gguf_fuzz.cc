@@ -33,7 +33,7 @@ void step(const smll::codec::LoadedModel& model) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace smll;
-  codec::ModelOptions options;
+  codec::LoadOptions options;
   options.threads = 1;
   options.window = 64;
   try {

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "model/registry.h"
+#include "hub/registry.h"
 #include "smll/models.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -20,15 +20,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }();
   std::ofstream(index, std::ios::binary)
       .write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(size));
-  for (const model::SeenModel& seen : model::seen_models()) model::find_seen(seen.fingerprint);
+  for (const hub::SeenModel& seen : hub::seen_models()) hub::find_seen(seen.fingerprint);
   list_models();
   try {
     find_model("a name of no model");
   } catch (const Error&) {
   }
   // What is added comes back, whatever was there.
-  model::remember({.fingerprint = 0x1234, .name = "name", .path = "/no/such/file", .size = 99});
-  for (const model::SeenModel& seen : model::seen_models()) {
+  hub::remember({.fingerprint = 0x1234, .name = "name", .path = "/no/such/file", .size = 99});
+  for (const hub::SeenModel& seen : hub::seen_models()) {
     if (seen.fingerprint == 0x1234 && seen.path == "/no/such/file" && seen.size == 99) return 0;
   }
   std::abort();

@@ -6,12 +6,12 @@
 #include <string>
 
 #include "api/model_source.h"
-#include "archive/archive_writer.h"
-#include "archive/compact.h"
 #include "codec/frame_codec.h"
 #include "codec/model_coder.h"
 #include "codec/record_stream.h"
 #include "codec/scheduler.h"
+#include "container/archive_writer.h"
+#include "format/compact.h"
 #include "smll/smll.h"
 
 namespace {
@@ -66,7 +66,7 @@ void make_index_seeds(const fs::path& directory) {
 }
 
 // What frame_fuzz takes: method, raw size, payload.
-Bytes frame_seed(const codec::Frame& frame, const Bytes& data) {
+Bytes frame_seed(const format::Frame& frame, const Bytes& data) {
   Bytes seed = {static_cast<std::uint8_t>(frame.method), static_cast<std::uint8_t>(data.size()),
                 static_cast<std::uint8_t>(data.size() >> 8)};
   seed.insert(seed.end(), frame.payload.begin(), frame.payload.end());
@@ -76,28 +76,27 @@ Bytes frame_seed(const codec::Frame& frame, const Bytes& data) {
 // Frames that use the model, which an encoder does not choose where a random model is of no help.
 void make_model_seeds(const codec::LoadedModel& model, const Bytes& data, const std::string& name,
                       const fs::path& directory) {
-  const auto encode = [&](int lanes, mix::Experts experts) {
+  const auto encode = [&](int lanes, mix::Sources experts) {
     codec::ModelledFrame frame = codec::cut_frame(data, lanes, model);
     codec::RecordStream stream(frame, model.vocabulary());
     model.scheduler().run(stream, {});
     return codec::FrameEncoder(frame, model.vocabulary(), experts, lanes == 1).finish();
   };
-  const archive::ModelRecord record = api::ModelSource::record_of(model);
-  for (const auto& [method, experts] : {std::pair{codec::Method::kLlm, mix::Experts::kLlm},
-                                        std::pair{codec::Method::kMixed, mix::Experts::kAll}}) {
-    const std::string kind = name + "-" + archive::method_name(method);
-    const codec::Frame frame{method, data.size(), encode(2, experts)};
-    const codec::Frame compact{method, data.size(), encode(1, experts)};
+  const format::ModelRecord record = api::ModelSource::record_of(model);
+  for (const auto& [method, experts] : {std::pair{format::Method::kLlm, mix::Sources::kLlm},
+                                        std::pair{format::Method::kMixed, mix::Sources::kAll}}) {
+    const std::string kind = name + "-" + format::method_name(method);
+    const format::Frame frame{method, data.size(), encode(2, experts)};
+    const format::Frame compact{method, data.size(), encode(1, experts)};
     MemorySink sink;
-    archive::ArchiveWriter writer(sink);
+    container::ArchiveWriter writer(sink);
     for (int i = 0; i < 2; ++i) writer.add(frame, data, &record);
     writer.finish();
     save(directory / "parser", kind, sink.bytes());
     save_archive(directory, kind, sink.bytes());
     save(directory / "decompress", kind, sink.bytes());
-    save(
-        directory / "decompress", kind + "-compact",
-        archive::pack_compact(method, compact.payload, data, api::ModelSource::identity_of(model)));
+    save(directory / "decompress", kind + "-compact",
+         format::pack_compact(method, compact.payload, data, api::ModelSource::identity_of(model)));
     save(directory / "frame", kind, frame_seed(frame, data));
     save(directory / "frame", kind + "-compact", frame_seed(compact, data));
   }
@@ -120,7 +119,7 @@ void make_plain_seeds(const Model& model, const Bytes& data, Experts experts,
   save_archive(directory, name + "-padded", cut);
   save(directory / "decompress", name + "-compact", Compressor(model, options).compress(data));
   codec::FrameCodec codec(nullptr);
-  const auto same = static_cast<codec::Experts>(experts);
+  const auto same = experts;
   save(directory / "frame", name, frame_seed(codec.encode(data, {same, 0}), data));
   save(directory / "frame", name + "-compact", frame_seed(codec.encode_compact(data, same), data));
   Bytes plain = {static_cast<std::uint8_t>(experts), 3};

@@ -5,9 +5,9 @@
 #include "api/many.h"
 #include "api/model_source.h"
 #include "api/time_limit.h"
-#include "archive/compact.h"
 #include "codec/frame_codec.h"
 #include "codec/size_code.h"
+#include "format/compact.h"
 #include "smll/smll.h"
 
 namespace smll {
@@ -26,14 +26,13 @@ struct Compressor::State {
   WriteOptions options;
 
   Bytes compress_small(ByteView data) {
-    const codec::FrameOptions frame_options = {static_cast<codec::Experts>(options.experts),
-                                               options.lanes};
+    const codec::FrameOptions frame_options = {options.experts, options.lanes};
     const bool with_model = codec::FrameCodec::wants_model(data, frame_options);
     const api::LoadedModelPtr loaded = with_model ? model.source()->for_writing() : nullptr;
     const Stats none;
-    const codec::Frame frame = codec::FrameCodec(loaded).encode_compact(
+    const format::Frame frame = codec::FrameCodec(loaded).encode_compact(
         data, frame_options.experts, api::frame_progress(options.progress, none));
-    return archive::pack_compact(frame.method, frame.payload, data, api::identity_of(loaded));
+    return format::pack_compact(frame.method, frame.payload, data, api::identity_of(loaded));
   }
 
   Bytes compress_large(ByteView data) {
@@ -45,8 +44,8 @@ struct Compressor::State {
   }
 
   Bytes decompress_small(ByteView data, const Limits& limits) {
-    const codec::Method method = archive::compact_method(data);
-    const bool with_model = codec::needs_model(method);
+    const format::Method method = format::compact_method(data);
+    const bool with_model = format::needs_model(method);
     const api::LoadedModelPtr loaded = with_model ? model.source()->for_reading_compact() : nullptr;
     if (loaded) api::check_model(data, *loaded);
     codec::FrameCodec codec(loaded);
@@ -55,7 +54,7 @@ struct Compressor::State {
     Bytes raw =
         api::TimeLimit(limits.max_seconds)
             .run(api::frame_progress(options.progress, none), [&](const codec::Progress& progress) {
-              return codec.decode_compact(method, data.subspan(archive::kCompactOverhead),
+              return codec.decode_compact(method, data.subspan(format::kCompactOverhead),
                                           limits.max_bytes == 0 ? kCompactLimit : limits.max_bytes,
                                           progress);
             });
@@ -93,7 +92,7 @@ Bytes Compressor::decompress(ByteView archive, const Limits& limits) const {
   if (!archive.empty() && archive[0] == kFileMagic[0]) {
     return state_->decompress_file(archive, limits);
   }
-  if (!archive::is_compact(archive)) throw Error(ErrorKind::kData, "not smll data");
+  if (!format::is_compact(archive)) throw Error(ErrorKind::kData, "not smll data");
   return state_->decompress_small(archive, limits);
 }
 

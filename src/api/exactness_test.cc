@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <string>
 
-#include "exact/isa.h"
+#include "lm/exact/isa.h"
 #include "smll/smll.h"
 
 #if defined(__x86_64__)

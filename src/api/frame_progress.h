@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "archive/format.h"
 #include "codec/frame_codec.h"
+#include "format/records.h"
 #include "smll/smll.h"
 
 namespace smll::api {
@@ -23,12 +23,12 @@ codec::Progress frame_progress(const ProgressFunction& progress, const Stats& st
 }
 
 // Adds a frame that is done, but for its bytes, to `stats`.
-inline void count_frame(codec::Method method, const codec::FrameStats& frame, Stats& stats) {
+inline void count_frame(format::Method method, const codec::FrameStats& frame, Stats& stats) {
   stats.frames += 1;
   stats.tokens += frame.tokens;
   stats.model_seconds += frame.model_seconds;
   stats.lanes = std::max(stats.lanes, frame.lanes);
-  stats.methods[archive::method_name(method)] += 1;
+  stats.methods[format::method_name(method)] += 1;
 }
 
 }  // namespace smll::api

@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "api/model_source.h"
-#include "archive/archive_writer.h"
-#include "archive/compact.h"
 #include "codec/model_coder.h"
 #include "codec/record_stream.h"
 #include "codec/scheduler.h"
-#include "exact/isa.h"
+#include "container/archive_writer.h"
+#include "format/compact.h"
+#include "lm/exact/isa.h"
 #include "smll/smll.h"
 
 namespace smll {
@@ -23,18 +23,18 @@ namespace {
 
 struct Form {
   const char* name;  // of the file in tests/golden
-  codec::Method method;
+  format::Method method;
   bool compact;
   int lanes;
   bool learns;
 };
 
 constexpr Form kForms[] = {
-    {"mixed.smll", codec::Method::kMixed, false, 3, false},
-    {"mixed-learn.smll", codec::Method::kMixed, false, 1, true},
-    {"compact-llm.smll", codec::Method::kLlm, true, 1, false},
-    {"compact-mixed.smll", codec::Method::kMixed, true, 1, false},
-    {"compact-learn.smll", codec::Method::kLlm, true, 1, true},
+    {"mixed.smll", format::Method::kMixed, false, 3, false},
+    {"mixed-learn.smll", format::Method::kMixed, false, 1, true},
+    {"compact-llm.smll", format::Method::kLlm, true, 1, false},
+    {"compact-mixed.smll", format::Method::kMixed, true, 1, false},
+    {"compact-learn.smll", format::Method::kLlm, true, 1, true},
 };
 
 std::string test_model() {
@@ -68,15 +68,16 @@ Bytes write(const Form& form, const Model& with, const Bytes& text) {
   codec::ModelledFrame frame = codec::cut_frame(text, form.lanes, *model);
   codec::RecordStream stream(frame, model->vocabulary());
   model->scheduler().run(stream, {});
-  const auto experts = form.method == codec::Method::kLlm ? mix::Experts::kLlm : mix::Experts::kAll;
+  const auto experts =
+      form.method == format::Method::kLlm ? mix::Sources::kLlm : mix::Sources::kAll;
   const Bytes payload =
       codec::FrameEncoder(frame, model->vocabulary(), experts, form.compact).finish();
   if (form.compact) {
-    return archive::pack_compact(form.method, payload, text, api::ModelSource::identity_of(*model));
+    return format::pack_compact(form.method, payload, text, api::ModelSource::identity_of(*model));
   }
   MemorySink sink;
-  archive::ArchiveWriter writer(sink);
-  const archive::ModelRecord record = api::ModelSource::record_of(*model);
+  container::ArchiveWriter writer(sink);
+  const format::ModelRecord record = api::ModelSource::record_of(*model);
   writer.add({form.method, text.size(), payload}, text, &record);
   writer.finish();
   return sink.take();

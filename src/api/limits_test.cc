@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "archive/archive_writer.h"
+#include "container/archive_writer.h"
 #include "smll/smll.h"
 
 namespace smll {
@@ -107,14 +107,14 @@ TEST(Limits, FramesThatDoNotFitTogetherWait) {
 }
 
 TEST(Limits, AWindowThatNoEngineHasIsDamage) {
-  for (const std::uint32_t window : {1u, 65537u, archive::kMaxWindow}) {
-    archive::ModelRecord model;
+  for (const std::uint32_t window : {1u, 65537u, format::kMaxWindow}) {
+    format::ModelRecord model;
     model.arithmetic = 1;
     model.window = window;
     const Bytes raw(10, 'a');
     MemorySink sink;
-    archive::ArchiveWriter writer(sink);
-    writer.add({codec::Method::kLlm, raw.size(), raw}, raw, &model);
+    container::ArchiveWriter writer(sink);
+    writer.add({format::Method::kLlm, raw.size(), raw}, raw, &model);
     writer.finish();
     MemorySource source(sink.bytes());
     Reader reader(no_model(), {}, source);

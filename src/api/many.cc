@@ -10,13 +10,13 @@
 
 #include "api/compact_checks.h"
 #include "api/model_source.h"
-#include "archive/compact.h"
 #include "codec/compact_stream.h"
 #include "codec/frame_codec.h"
 #include "codec/frame_decoding.h"
-#include "codec/limits.h"
 #include "codec/scheduler.h"
 #include "codec/size_code.h"
+#include "format/compact.h"
+#include "format/limits.h"
 
 namespace smll::api {
 namespace {
@@ -205,7 +205,7 @@ std::vector<Result> compress_many(const Model& model, const WriteOptions& option
   Overall overall(progress ? progress : options.progress);
   const Compressor single(model, with_progress(options, overall));
   Schedulers schedulers(model.options().threads);
-  const auto experts = static_cast<codec::Experts>(options.experts);
+  const auto experts = options.experts;
   LoadedModelPtr loaded;
   std::optional<Error> no_model;
   const auto find_model = [&] {
@@ -228,9 +228,9 @@ std::vector<Result> compress_many(const Model& model, const WriteOptions& option
     return started(text.size(), std::make_shared<Run>(schedulers.of(needed), encoder),
                    [encoder, text, needed](Run& run, const codec::Progress& progress) {
                      run.finish(progress);
-                     const codec::Frame frame = encoder->take();
-                     return archive::pack_compact(frame.method, frame.payload, text,
-                                                  identity_of(needed));
+                     const format::Frame frame = encoder->take();
+                     return format::pack_compact(frame.method, frame.payload, text,
+                                                 identity_of(needed));
                    });
   };
   Items items(texts.size(), overall, start,
@@ -255,10 +255,10 @@ std::vector<Result> decompress_many(const Model& model, const WriteOptions& opti
   const auto start = [&](std::size_t i) -> Started {
     const ByteView archive = archives[i];
     // Time that one item takes is only known where it does not share the threads.
-    if (limits.max_seconds > 0 || !archive::is_compact(archive)) return {};
-    const codec::Method method = archive::compact_method(archive);
-    const ByteView payload = archive.subspan(archive::kCompactOverhead);
-    if (!codec::needs_model(method)) {
+    if (limits.max_seconds > 0 || !format::is_compact(archive)) return {};
+    const format::Method method = format::compact_method(archive);
+    const ByteView payload = archive.subspan(format::kCompactOverhead);
+    if (!format::needs_model(method)) {
       const auto decoder =
           std::make_shared<codec::CompactPlainDecoder>(method, payload, limit, limits.max_memory);
       return started(archive.size(), std::make_shared<Run>(schedulers.of(nullptr), decoder),
@@ -272,7 +272,7 @@ std::vector<Result> decompress_many(const Model& model, const WriteOptions& opti
     const auto decoding = std::make_shared<codec::FrameDecoding>(
         loaded, codec::FrameDecoding::Payload{method, std::min(limit, codec::kMaxCompact), payload,
                                               nullptr, true});
-    codec::check_memory(decoding->memory(), limits.max_memory);
+    format::check_memory(decoding->memory(), limits.max_memory);
     return started(decoding->lanes()[0], decoding,
                    [archive, loaded](codec::FrameDecoding& work, const codec::Progress& progress) {
                      return checked(archive, work.finish(nullptr, progress), loaded);

@@ -5,10 +5,10 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "exact/engine.h"
-#include "model/cache.h"
-#include "model/download.h"
-#include "model/registry.h"
+#include "hub/cache.h"
+#include "hub/download.h"
+#include "hub/registry.h"
+#include "lm/exact/engine.h"
 #include "smll/models.h"
 
 namespace smll::api {
@@ -26,22 +26,22 @@ std::string environment_model() {
 }
 
 // What a person calls the model of a record.
-std::string title(const archive::ModelRecord& record) {
+std::string title(const format::ModelRecord& record) {
   const std::string name = ModelSource::name_of(record);
   const std::string fingerprint = "fingerprint " + hex(record.fingerprint);
   return name.empty() ? "the model with " + fingerprint
                       : "the model " + name + " (" + fingerprint + ")";
 }
 
-std::string how_to_get(const archive::ModelRecord& record) {
-  if (const model::KnownModel* known = model::find_known(record.number)) {
+std::string how_to_get(const format::ModelRecord& record) {
+  if (const hub::KnownModel* known = hub::find_known(record.number)) {
     return std::string("get it with: smll models pull ") + known->name;
   }
   return "give its file with --model PATH, or get it with: smll models pull hf:REPO:GLOB";
 }
 
 // Whether one loaded model serves for both; threads and instruction set are a source's own.
-bool same_set_up(const codec::ModelOptions& a, const codec::ModelOptions& b) {
+bool same_set_up(const codec::LoadOptions& a, const codec::LoadOptions& b) {
   return a.backend == b.backend && a.window == b.window && a.learns == b.learns;
 }
 
@@ -58,12 +58,11 @@ LoadedModelPtr ModelSource::own(bool may_download) {
     const std::lock_guard lock(mutex_);
     if (own_) return own_;
   }
-  const model::KnownModel& standard = model::known_models().front();
-  if (may_download && is_default() && !model::is_present(standard) &&
-      model::cache_problem().empty()) {
+  const hub::KnownModel& standard = hub::known_models().front();
+  if (may_download && is_default() && !hub::is_present(standard) && hub::cache_problem().empty()) {
     notice(std::string("getting the default model ") + standard.name + " (" +
            std::to_string(standard.package_size / 1000000) + " MB, once), into " +
-           model::models_directory().string());
+           hub::models_directory().string());
   }
   const std::lock_guard lock(mutex_);
   if (!own_) {
@@ -73,7 +72,7 @@ LoadedModelPtr ModelSource::own(bool may_download) {
   return own_;
 }
 
-LoadedModelPtr ModelSource::for_reading(const archive::ModelRecord& record) {
+LoadedModelPtr ModelSource::for_reading(const format::ModelRecord& record) {
   const LoadedModelPtr model = loaded_for(record);
   if (record.set_up != model->set_up()) {
     notice("the archive was written with the set-up '" + record.set_up + "', this is '" +
@@ -82,18 +81,18 @@ LoadedModelPtr ModelSource::for_reading(const archive::ModelRecord& record) {
   return model;
 }
 
-LoadedModelPtr ModelSource::loaded_for(const archive::ModelRecord& record) {
+LoadedModelPtr ModelSource::loaded_for(const format::ModelRecord& record) {
   const std::lock_guard lock(mutex_);
-  if (record.backend == codec::Backend::kExact &&
+  if (record.backend == Backend::kExact &&
       (record.window < exact::kMinWindow || record.window > exact::kMaxWindow)) {
     throw Error(ErrorKind::kData,
                 "the archive names a window that its backend cannot have: it is damaged");
   }
-  codec::ModelOptions options = codec_options();
+  codec::LoadOptions options = codec_options();
   options.backend = record.backend;
   options.window = static_cast<int>(record.window);
   options.learns =
-      record.backend == codec::Backend::kExact && record.arithmetic == exact::kLearningVersion;
+      record.backend == Backend::kExact && record.arithmetic == exact::kLearningVersion;
   for (const LoadedModelPtr& model : loaded_) {
     if (model->fingerprint() == record.fingerprint && same_set_up(model->options(), options)) {
       return model;
@@ -105,23 +104,23 @@ LoadedModelPtr ModelSource::loaded_for(const archive::ModelRecord& record) {
   return model;
 }
 
-archive::ModelRecord ModelSource::record_of(const codec::LoadedModel& model) {
-  archive::ModelRecord record;
+format::ModelRecord ModelSource::record_of(const codec::LoadedModel& model) {
+  format::ModelRecord record;
   record.backend = model.options().backend;
   record.arithmetic = model.arithmetic_version();
   record.fingerprint = model.fingerprint();
   record.window = static_cast<std::uint32_t>(model.options().window);
-  record.set_up = model.set_up().substr(0, archive::kMaxSetUp);
-  if (const model::KnownModel* known = model::known_at(model.path())) {
+  record.set_up = model.set_up().substr(0, format::kMaxSetUp);
+  if (const hub::KnownModel* known = hub::known_at(model.path())) {
     record.number = known->number;
   } else {
-    record.name = model.name().substr(0, archive::kMaxName);
+    record.name = model.name().substr(0, format::kMaxName);
   }
   return record;
 }
 
-std::string ModelSource::name_of(const archive::ModelRecord& record) {
-  const model::KnownModel* known = model::find_known(record.number);
+std::string ModelSource::name_of(const format::ModelRecord& record) {
+  const hub::KnownModel* known = hub::find_known(record.number);
   return known ? known->name : record.name;
 }
 
@@ -141,13 +140,13 @@ std::optional<ModelInfo> ModelSource::info() {
   info.fingerprint = model.fingerprint();
   info.arithmetic = model.arithmetic_version();
   info.window = model.options().window;
-  info.backend = static_cast<Backend>(model.options().backend);
+  info.backend = model.options().backend;
   return info;
 }
 
-codec::ModelOptions ModelSource::codec_options() const {
-  codec::ModelOptions options;
-  options.backend = static_cast<codec::Backend>(options_.backend);
+codec::LoadOptions ModelSource::codec_options() const {
+  codec::LoadOptions options;
+  options.backend = options_.backend;
   options.isa = options_.isa;
   options.threads = options_.threads;
   options.window = options_.window;
@@ -155,7 +154,7 @@ codec::ModelOptions ModelSource::codec_options() const {
   return options;
 }
 
-LoadedModelPtr ModelSource::load(const std::string& path, const codec::ModelOptions& options) {
+LoadedModelPtr ModelSource::load(const std::string& path, const codec::LoadOptions& options) {
   for (const LoadedModelPtr& model : loaded_) {
     if (model->path() == path && same_set_up(model->options(), options)) return model;
   }
@@ -167,14 +166,14 @@ void ModelSource::keep(const LoadedModelPtr& model) {
   loaded_.push_back(model);
   std::error_code error;
   const std::filesystem::path full = std::filesystem::absolute(model->path(), error);
-  model::remember({model->fingerprint(), model->name(), full.string(),
-                   std::filesystem::file_size(full, error),
-                   static_cast<Backend>(model->options().backend), model->options().window});
+  hub::remember({model->fingerprint(), model->name(), full.string(),
+                 std::filesystem::file_size(full, error), model->options().backend,
+                 model->options().window});
 }
 
 bool ModelSource::is_default() const {
   const std::string spec = options_.model.empty() ? environment_model() : options_.model;
-  return spec.empty() || spec == model::known_models().front().name;
+  return spec.empty() || spec == hub::known_models().front().name;
 }
 
 std::string ModelSource::find(const std::string& spec) {
@@ -184,17 +183,17 @@ std::string ModelSource::find(const std::string& spec) {
 }
 
 std::string ModelSource::path_for_writing(bool may_download) {
-  if (may_download && is_default()) return model::download_known(model::known_models().front(), {});
+  if (may_download && is_default()) return hub::download_known(hub::known_models().front(), {});
   return find(options_.model);
 }
 
-std::string ModelSource::path_for_reading(const archive::ModelRecord& record) {
+std::string ModelSource::path_for_reading(const format::ModelRecord& record) {
   if (!options_.model.empty()) return find(options_.model);
-  if (const auto seen = model::find_seen(record.fingerprint)) return seen->path;
-  const model::KnownModel* known = model::find_known(record.number);
-  if (known && model::is_present(*known)) return model::known_path(*known).string();
+  if (const auto seen = hub::find_seen(record.fingerprint)) return seen->path;
+  const hub::KnownModel* known = hub::find_known(record.number);
+  if (known && hub::is_present(*known)) return hub::known_path(*known).string();
   // A fingerprint includes the window, so a model may be here and not have been seen with this one.
-  for (const model::SeenModel& seen : model::seen_models()) {
+  for (const hub::SeenModel& seen : hub::seen_models()) {
     std::error_code error;
     if (!record.name.empty() && seen.name == record.name &&
         std::filesystem::exists(seen.path, error)) {
@@ -202,18 +201,17 @@ std::string ModelSource::path_for_reading(const archive::ModelRecord& record) {
     }
   }
   if (const std::string spec = environment_model(); !spec.empty()) return find(spec);
-  const std::string problem = model::cache_problem();
+  const std::string problem = hub::cache_problem();
   throw Error(ErrorKind::kModel, "the archive needs " + title(record) + ", which is not here" +
                                      (problem.empty() ? "" : " (" + problem + ")") + "; " +
                                      how_to_get(record));
 }
 
-void ModelSource::check_fits(const codec::LoadedModel& model, const archive::ModelRecord& record) {
+void ModelSource::check_fits(const codec::LoadedModel& model, const format::ModelRecord& record) {
   if (model.arithmetic_version() != record.arithmetic) {
     throw Error(ErrorKind::kModel,
                 "the archive was written with version " + std::to_string(record.arithmetic) +
-                    " of the " + to_string(static_cast<Backend>(record.backend)) +
-                    " arithmetic; this smll has version " +
+                    " of the " + to_string(record.backend) + " arithmetic; this smll has version " +
                     std::to_string(model.arithmetic_version()) + ": use the smll that wrote it");
   }
   if (model.fingerprint() != record.fingerprint) {

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "archive/format.h"
 #include "codec/loaded_model.h"
+#include "format/records.h"
 #include "smll/smll.h"
 
 namespace smll::api {
@@ -28,11 +28,11 @@ class ModelSource {
   // The same, for data that names no model; never downloads.
   LoadedModelPtr for_reading_compact() { return own(false); }
   // The model that an archive names. Throws Error(kModel) when it is not here or not the right one.
-  LoadedModelPtr for_reading(const archive::ModelRecord& record);
+  LoadedModelPtr for_reading(const format::ModelRecord& record);
 
-  static archive::ModelRecord record_of(const codec::LoadedModel& model);
+  static format::ModelRecord record_of(const codec::LoadedModel& model);
   // What a person calls the model of a record; may be "".
-  static std::string name_of(const archive::ModelRecord& record);
+  static std::string name_of(const format::ModelRecord& record);
   // One number for everything that makes two models' codes differ.
   static std::uint64_t identity_of(const codec::LoadedModel& model);
 
@@ -43,19 +43,19 @@ class ModelSource {
   LoadedModelPtr own(bool may_download);
   // What follows, up to check_fits(), is for holders of the lock. Users' functions are never called
   // with it: they may wait for another thread that needs it.
-  LoadedModelPtr loaded_for(const archive::ModelRecord& record);
+  LoadedModelPtr loaded_for(const format::ModelRecord& record);
   // From what is kept, where it is there.
-  LoadedModelPtr load(const std::string& path, const codec::ModelOptions& options);
+  LoadedModelPtr load(const std::string& path, const codec::LoadOptions& options);
   // For later calls and, by its fingerprint, later runs. A model that an archive does not fit is
   // not kept: damaged archives could otherwise have one loaded for each window they claim.
   void keep(const LoadedModelPtr& model);
   // find_model() asks other programs where files are; once is enough.
   std::string find(const std::string& spec);
   std::string path_for_writing(bool may_download);
-  std::string path_for_reading(const archive::ModelRecord& record);
-  static void check_fits(const codec::LoadedModel& model, const archive::ModelRecord& record);
+  std::string path_for_reading(const format::ModelRecord& record);
+  static void check_fits(const codec::LoadedModel& model, const format::ModelRecord& record);
 
-  codec::ModelOptions codec_options() const;
+  codec::LoadOptions codec_options() const;
   // Whether for_writing() means the default model.
   bool is_default() const;
   void notice(const std::string& text);

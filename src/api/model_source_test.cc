@@ -36,7 +36,7 @@ class ModelSourceTest : public testing::Test {
 TEST_F(ModelSourceTest, ASetUpOfAnArchiveIsShownAsPrintableText) {
   options_.backend = Backend::kLlama;
   ModelSource source(options_);
-  archive::ModelRecord record = ModelSource::record_of(*source.for_writing());
+  format::ModelRecord record = ModelSource::record_of(*source.for_writing());
   record.set_up = "\x1b[31m\xff";
   ModelSource(options_).for_reading(record);
   ASSERT_EQ(notices_.size(), 1u);

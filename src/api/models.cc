@@ -4,9 +4,9 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "model/cache.h"
-#include "model/download.h"
-#include "model/registry.h"
+#include "hub/cache.h"
+#include "hub/download.h"
+#include "hub/registry.h"
 
 namespace smll {
 namespace {
@@ -17,7 +17,7 @@ std::string spec_or_default(const std::string& spec) {
   if (!spec.empty()) return spec;
   const char* environment = std::getenv("SMLL_MODEL");
   if (environment && *environment) return environment;
-  return model::known_models().front().name;
+  return hub::known_models().front().name;
 }
 
 [[noreturn]] void throw_not_found(const std::string& spec) {
@@ -33,23 +33,23 @@ std::string spec_or_default(const std::string& spec) {
 
 }  // namespace
 
-std::string models_directory() { return model::models_directory().string(); }
+std::string models_directory() { return hub::models_directory().string(); }
 
-std::string cache_problem() { return model::cache_problem(); }
+std::string cache_problem() { return hub::cache_problem(); }
 
 std::vector<ModelEntry> list_models() {
   std::vector<ModelEntry> entries;
-  for (const model::KnownModel& known : model::known_models()) {
+  for (const hub::KnownModel& known : hub::known_models()) {
     ModelEntry entry;
     entry.name = known.name;
     entry.description = known.description;
     entry.size = known.size;
     entry.known = true;
     entry.is_default = entries.empty();
-    if (model::is_present(known)) entry.path = model::known_path(known).string();
+    if (hub::is_present(known)) entry.path = hub::known_path(known).string();
     entries.push_back(std::move(entry));
   }
-  for (const model::SeenModel& seen : model::seen_models()) {
+  for (const hub::SeenModel& seen : hub::seen_models()) {
     std::error_code gone;
     // Another content would give another fingerprint.
     if (fs::file_size(seen.path, gone) != seen.size || gone) continue;
@@ -69,14 +69,14 @@ std::vector<ModelEntry> list_models() {
 
 std::string find_model(const std::string& given) {
   const std::string spec = spec_or_default(given);
-  if (const auto hub = model::parse_hub_spec(spec)) {
-    const fs::path path = model::find_in_hub_cache(*hub);
+  if (const auto hub = hub::parse_hub_spec(spec)) {
+    const fs::path path = hub::find_in_hub_cache(*hub);
     if (!path.empty()) return path.string();
     throw_not_here(spec, "");
   }
-  if (const model::KnownModel* known = model::find_known(spec)) {
-    if (model::is_present(*known)) return model::known_path(*known).string();
-    throw_not_here(spec, model::absence(*known));
+  if (const hub::KnownModel* known = hub::find_known(spec)) {
+    if (hub::is_present(*known)) return hub::known_path(*known).string();
+    throw_not_here(spec, hub::absence(*known));
   }
   std::error_code error;
   if (!fs::exists(spec, error)) throw_not_found(spec);
@@ -85,9 +85,9 @@ std::string find_model(const std::string& given) {
 
 std::string pull_model(const std::string& given, const DownloadProgress& progress) {
   const std::string spec = spec_or_default(given);
-  if (const auto hub = model::parse_hub_spec(spec)) return model::download_from_hub(*hub).string();
-  if (const model::KnownModel* known = model::find_known(spec)) {
-    return model::download_known(*known, progress).string();
+  if (const auto hub = hub::parse_hub_spec(spec)) return hub::download_from_hub(*hub).string();
+  if (const hub::KnownModel* known = hub::find_known(spec)) {
+    return hub::download_known(*known, progress).string();
   }
   std::error_code error;
   if (!fs::is_regular_file(spec, error)) throw_not_found(spec);

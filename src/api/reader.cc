@@ -12,10 +12,10 @@
 #include "api/frame_queue.h"
 #include "api/model_source.h"
 #include "api/time_limit.h"
-#include "archive/archive_parser.h"
 #include "codec/frame_codec.h"
 #include "codec/frame_decoding.h"
-#include "codec/limits.h"
+#include "container/archive_parser.h"
+#include "format/limits.h"
 #include "smll/smll.h"
 
 namespace smll {
@@ -36,13 +36,13 @@ ByteView part_of(const Range& range, std::uint64_t start, ByteView raw) {
 
 // What has been read and is to be given next, or told: a frame, damage, or an archive's end.
 struct Pending {
-  archive::FrameHeader frame;
+  format::FrameHeader frame;
   std::uint64_t number = 0;
   std::string place;
-  std::uint64_t start = 0;                           // of its data in the uncompressed data
-  std::uint64_t archive_end = 0;                     // where its record ends in the source
-  std::shared_ptr<archive::ArchiveContent> content;  // of its archive; null for damage
-  std::optional<archive::ModelRecord> model;         // of its archive
+  std::uint64_t start = 0;                             // of its data in the uncompressed data
+  std::uint64_t archive_end = 0;                       // where its record ends in the source
+  std::shared_ptr<container::ArchiveContent> content;  // of its archive; null for damage
+  std::optional<format::ModelRecord> model;            // of its archive
   // Shared with the thread that decodes it; null where this is no frame.
   std::shared_ptr<const Bytes> payload;
   std::exception_ptr failure;                      // damage, or why decoding cannot start
@@ -50,7 +50,7 @@ struct Pending {
   bool admitted = false;  // within the limits of what may be decoded together
   bool started = false;   // decoding, in the queue
 
-  bool needs_model() const { return payload && codec::needs_model(frame.method); }
+  bool needs_model() const { return payload && format::needs_model(frame.method); }
 };
 
 // What frames that are decoded together with the model may take, besides predictors, and how many
@@ -165,7 +165,7 @@ struct Reader::State {
     const codec::FrameDecoding::Payload payload{next.frame.method, next.frame.raw_size,
                                                 *next.payload, next.payload};
     auto decoding = std::make_unique<codec::FrameDecoding>(with, payload);
-    codec::check_memory(decoding->memory(), options.max_memory);
+    format::check_memory(decoding->memory(), options.max_memory);
     next.decoding = std::move(decoding);
   }
 
@@ -363,7 +363,7 @@ struct Reader::State {
   }
 
   void check_limit(std::uint64_t bytes) const {
-    if (options.max_bytes != 0) codec::check_size(bytes, options.max_bytes);
+    if (options.max_bytes != 0) format::check_size(bytes, options.max_bytes);
   }
 
   // False when the error must stop the reading.
@@ -381,12 +381,12 @@ struct Reader::State {
 
   Model model;
   ReadOptions options;
-  archive::ArchiveParser parser;
+  container::ArchiveParser parser;
   Range range;
   api::LoadedModelPtr loaded;
-  std::optional<archive::ModelRecord> record;  // of `loaded`
-  std::deque<Pending> pending;                 // all but the last are admitted
-  bool ended = false;                          // no more is to be read
+  std::optional<format::ModelRecord> record;  // of `loaded`
+  std::deque<Pending> pending;                // all but the last are admitted
+  bool ended = false;                         // no more is to be read
   Bytes raw;
   ByteView ready;  // the part of `raw` that has not been given yet
   std::uint64_t raw_position = 0;
@@ -418,23 +418,23 @@ std::size_t Reader::read(std::span<std::uint8_t> out) {
 const Stats& Reader::stats() const { return state_->stats; }
 
 ArchiveInfo list(Source& source) {
-  archive::ArchiveParser parser(source);
+  container::ArchiveParser parser(source);
   ArchiveInfo info;
   while (parser.next_frame()) {
-    const archive::FrameHeader frame = parser.frame();
+    const format::FrameHeader frame = parser.frame();
     const std::uint64_t offset = parser.frame_offset();
-    if (codec::needs_model(frame.method)) {
-      const archive::ModelRecord& record = *parser.model();
+    if (format::needs_model(frame.method)) {
+      const format::ModelRecord& record = *parser.model();
       info.needs_model = true;
       info.model_name = api::ModelSource::name_of(record);
       info.fingerprint = record.fingerprint;
       info.window = static_cast<int>(record.window);
       info.arithmetic = record.arithmetic;
-      info.backend = static_cast<Backend>(record.backend);
+      info.backend = record.backend;
     }
     parser.skip_payload();
     info.frames.push_back(
-        {archive::method_name(frame.method), frame.raw_size, parser.position() - offset, offset});
+        {format::method_name(frame.method), frame.raw_size, parser.position() - offset, offset});
     info.raw_size += frame.raw_size;
   }
   info.archives = parser.archives();

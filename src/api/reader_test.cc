@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "archive/stream_hash.h"
+#include "container/stream_hash.h"
 #include "smll/smll.h"
 
 namespace smll {
@@ -385,7 +385,7 @@ Bytes with_another_checksum(Bytes archive) {
   std::uint32_t size;
   std::memcpy(&size, archive.data() + trailer, sizeof size);
   archive[trailer - kCheck - 1] ^= 1;
-  archive::StreamHash check;
+  container::StreamHash check;
   check.update(ByteView(archive).subspan(trailer - size, size - kCheck));
   const std::uint64_t digest = check.digest();
   std::memcpy(archive.data() + trailer - kCheck, &digest, kCheck);

@@ -8,10 +8,10 @@
 #include "api/frame_progress.h"
 #include "api/frame_queue.h"
 #include "api/model_source.h"
-#include "archive/archive_writer.h"
-#include "archive/frame_cutter.h"
 #include "codec/frame_codec.h"
 #include "codec/plain_coder.h"
+#include "container/archive_writer.h"
+#include "container/frame_cutter.h"
 #include "smll/smll.h"
 
 namespace smll {
@@ -20,20 +20,20 @@ namespace {
 // All context models are only used up to kMaxModelFrame. Without them, frames are larger, but not
 // so large that threads wait for each other's.
 std::size_t usual_frame(Experts experts) {
-  return experts == Experts::kCmFast ? std::size_t{4} << 20 : codec::kMaxModelFrame;
+  return experts == Experts::kCmFast ? std::size_t{4} << 20 : format::kMaxModelFrame;
 }
 
-archive::FrameCutter::Limits limits(const WriteOptions& options) {
+container::FrameCutter::Limits limits(const WriteOptions& options) {
   const std::size_t wanted =
       options.frame_size == 0 ? usual_frame(options.experts) : options.frame_size;
-  return {std::clamp<std::size_t>(wanted, 1, codec::kMaxModelFrame),
-          std::clamp<std::size_t>(wanted, 1, codec::kMaxFrame)};
+  return {std::clamp<std::size_t>(wanted, 1, format::kMaxModelFrame),
+          std::clamp<std::size_t>(wanted, 1, format::kMaxFrame)};
 }
 
 // A frame and what it was made from.
 struct Coded {
   Bytes raw;
-  codec::Frame frame;
+  format::Frame frame;
   codec::FrameStats stats;
 };
 
@@ -45,8 +45,8 @@ constexpr std::size_t kFrameCost = 20;
 struct Trial {
   std::size_t looked = 0;  // what the fastest zstd makes of it, bytes
   std::size_t size = 0;    // of the frames so far, in the archive
-  std::vector<std::pair<codec::Frame, codec::FrameStats>> frames;
-  std::optional<codec::Frame> whole;
+  std::vector<std::pair<format::Frame, codec::FrameStats>> frames;
+  std::optional<format::Frame> whole;
 
   // No zstd makes less than 7/10 of what the fastest does where it is near other methods.
   bool needs_whole() const { return !whole && size * 10 > looked * 7; }
@@ -67,9 +67,10 @@ struct Writer::State {
             },
             [this](ByteView frame) { encode(frame); }),
         queue(model.options().threads) {
-    if (options.lanes < 0 || options.lanes > codec::kMaxLanes) {
+    if (options.lanes < 0 || options.lanes > format::kMaxLanes) {
       throw Error(ErrorKind::kUsage, "the number of lanes must be 1 to " +
-                                         std::to_string(codec::kMaxLanes) + ", or 0 for automatic");
+                                         std::to_string(format::kMaxLanes) +
+                                         ", or 0 for automatic");
     }
     if (options.lanes > 1 && model.options().learns) {
       throw Error(ErrorKind::kUsage,
@@ -81,7 +82,7 @@ struct Writer::State {
   // the size of frames wants no larger ones.
   std::size_t look_ahead() const {
     const bool looks = options.frame_size == 0 && options.experts != Experts::kLlm;
-    return looks ? codec::kMaxZstdFrame : 0;
+    return looks ? format::kMaxZstdFrame : 0;
   }
 
   void write(ByteView data) {
@@ -128,17 +129,15 @@ struct Writer::State {
     }
   }
 
-  void try_frame(const codec::Frame& frame, const codec::FrameStats& frame_stats) {
+  void try_frame(const format::Frame& frame, const codec::FrameStats& frame_stats) {
     trial->size += frame.payload.size() + kFrameCost;
     trial->frames.emplace_back(frame, frame_stats);
     if (!trial->needs_whole()) return;
-    trial->whole = {codec::Method::kZstd, ahead.size(),
+    trial->whole = {format::Method::kZstd, ahead.size(),
                     codec::encode_zstd_long(ahead, codec::kZstdLevel, frame_progress())};
   }
 
-  codec::FrameOptions frame_options() const {
-    return {static_cast<codec::Experts>(options.experts), options.lanes};
-  }
+  codec::FrameOptions frame_options() const { return {options.experts, options.lanes}; }
 
   void encode(ByteView raw) {
     if (trial && trial->lost()) return;
@@ -160,7 +159,7 @@ struct Writer::State {
       codec.emplace(loaded);
     }
     codec::FrameStats frame_stats;
-    const codec::Frame frame = codec->encode(raw, frame_options(), &frame_stats, frame_progress());
+    const format::Frame frame = codec->encode(raw, frame_options(), &frame_stats, frame_progress());
     add(frame, raw, frame_stats);
   }
 
@@ -210,7 +209,7 @@ struct Writer::State {
 
   codec::Progress frame_progress() { return api::frame_progress(options.progress, stats); }
 
-  void add(const codec::Frame& frame, ByteView raw, const codec::FrameStats& frame_stats) {
+  void add(const format::Frame& frame, ByteView raw, const codec::FrameStats& frame_stats) {
     if (trial) {
       try_frame(frame, frame_stats);
     } else {
@@ -224,12 +223,12 @@ struct Writer::State {
 
   Model model;
   WriteOptions options;
-  archive::ArchiveWriter archive;
-  archive::FrameCutter cutter;
+  container::ArchiveWriter archive;
+  container::FrameCutter cutter;
   Bytes ahead;                 // what is not cut into frames yet
   std::optional<Trial> trial;  // of what is ahead
   api::LoadedModelPtr loaded;
-  std::optional<archive::ModelRecord> record;
+  std::optional<format::ModelRecord> record;
   std::optional<codec::FrameCodec> codec;  // with the model
   Stats stats;
   api::Failure failure;

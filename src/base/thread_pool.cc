@@ -5,8 +5,8 @@
 #include <stdexcept>
 #include <utility>
 
-#include "exact/fp_env.h"
-#include "exact/start_threads.h"
+#include "base/fp_env.h"
+#include "base/start_threads.h"
 
 namespace smll {
 namespace {
@@ -47,7 +47,7 @@ ThreadPool::ThreadPool(int threads) : most_(static_cast<std::uint64_t>(thread_co
   jobs_.reserve(wanted);
   free_slots_.reserve(kSlots);
   for (std::size_t i = kSlots; i > 0; --i) free_slots_.push_back(&slots_[i - 1]);
-  exact::start_threads(
+  start_threads(
       wanted, [this](std::size_t index) { help(static_cast<int>(index)); }, helpers_);
   // Helpers touch no count before they are woken for the first time.
   state_.fetch_add(kAsleep * helpers_.size());
@@ -95,7 +95,7 @@ void ThreadPool::wake(std::uint64_t count, std::uint64_t asleep) {
 // A helper's life. No wake-up is lost: who brings work makes it visible first and then reads who is
 // asleep; a helper counts itself as asleep first and then looks for work.
 void ThreadPool::help(int thread) {
-  const exact::FpEnv environment;
+  const FpEnv environment;
   std::uint32_t seen = 0;
   for (;;) {
     epoch_.wait(seen);

@@ -5,7 +5,7 @@
 #include <new>
 #include <utility>
 
-#include "exact/start_threads.h"
+#include "base/start_threads.h"
 
 namespace smll::cli {
 namespace {
@@ -56,7 +56,7 @@ void FileQueue::start(std::unique_ptr<FileJob> job, unsigned parts, const std::s
     changed_.notify_all();
   };
   try {
-    exact::start_threads(1, body, entry.thread);
+    start_threads(1, body, entry.thread);
   } catch (const std::bad_alloc&) {
   }
   if (entry.thread.empty()) body(0);

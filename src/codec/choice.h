@@ -13,16 +13,17 @@ namespace smll::codec {
 // What decoding with the model must be worth: so many tokens' time for each byte that it saves.
 inline constexpr std::size_t kTokensPerByte = 50;
 
-inline void keep_smaller(Frame& best, Method method, std::vector<std::uint8_t> payload) {
+inline void keep_smaller(format::Frame& best, format::Method method,
+                         std::vector<std::uint8_t> payload) {
   if (payload.size() >= best.payload.size()) return;
   best.method = method;
   best.payload = std::move(payload);
 }
 
 // Keeps the smaller of `payload`, which needs the model for `tokens`, and `best`, which needs none.
-inline void keep_if_worth(Frame& best, Method method, std::vector<std::uint8_t> payload,
-                          std::size_t tokens) {
-  const std::size_t price = needs_model(best.method) ? 0 : tokens / kTokensPerByte;
+inline void keep_if_worth(format::Frame& best, format::Method method,
+                          std::vector<std::uint8_t> payload, std::size_t tokens) {
+  const std::size_t price = format::needs_model(best.method) ? 0 : tokens / kTokensPerByte;
   if (payload.size() + price < best.payload.size()) {
     keep_smaller(best, method, std::move(payload));
   }

@@ -20,7 +20,7 @@ CompactEncoder::CompactEncoder(std::span<const std::uint8_t> data, Experts exper
 
 CompactEncoder::~CompactEncoder() = default;
 
-Frame CompactEncoder::take() { return std::move(best_); }
+format::Frame CompactEncoder::take() { return std::move(best_); }
 
 std::size_t CompactEncoder::rows() const { return model_part_ ? model_part_->rows() : 1; }
 
@@ -30,15 +30,16 @@ std::uint64_t CompactEncoder::memory() const {
 }
 
 bool CompactEncoder::begin(const Progress& progress) {
-  best_ = {Method::kStored, data_.size(), {data_.begin(), data_.end()}};
+  best_ = {format::Method::kStored, data_.size(), {data_.begin(), data_.end()}};
   if (data_.empty()) return false;
   if (experts_ != Experts::kLlm) {
     const Progress first = standing_still(progress);
-    keep_smaller(best_, Method::kZstd, encode_zstd(data_, kZstdLevel));
-    keep_smaller(best_, Method::kCm, encode_cm(data_, Method::kCm, true, first));
+    keep_smaller(best_, format::Method::kZstd, encode_zstd(data_, kZstdLevel));
+    keep_smaller(best_, format::Method::kCm, encode_cm(data_, format::Method::kCm, true, first));
     // Reading English takes longer than the model takes for a sentence, and helps less.
     if (!model_) {
-      keep_smaller(best_, Method::kCmEnglish, encode_cm(data_, Method::kCmEnglish, true, first));
+      keep_smaller(best_, format::Method::kCmEnglish,
+                   encode_cm(data_, format::Method::kCmEnglish, true, first));
     }
   }
   if (!model_) return false;
@@ -56,18 +57,21 @@ void CompactEncoder::advance(std::size_t part) {
 void CompactEncoder::end(const Progress& progress) {
   if (!model_part_) return;
   const Progress at_the_end = standing_still(progress, data_.size(), frame_.units());
-  std::vector<std::uint8_t> alone = encode(Method::kLlm, at_the_end);
-  if (experts_ == Experts::kLlm) return keep_smaller(best_, Method::kLlm, std::move(alone));
-  keep_if_worth(best_, Method::kLlm, std::move(alone), frame_.units());
-  keep_if_worth(best_, Method::kMixed, encode(Method::kMixed, at_the_end), frame_.units());
+  std::vector<std::uint8_t> alone = encode(format::Method::kLlm, at_the_end);
+  if (experts_ == Experts::kLlm) return keep_smaller(best_, format::Method::kLlm, std::move(alone));
+  keep_if_worth(best_, format::Method::kLlm, std::move(alone), frame_.units());
+  keep_if_worth(best_, format::Method::kMixed, encode(format::Method::kMixed, at_the_end),
+                frame_.units());
 }
 
-std::vector<std::uint8_t> CompactEncoder::encode(Method method, const Progress& progress) const {
+std::vector<std::uint8_t> CompactEncoder::encode(format::Method method,
+                                                 const Progress& progress) const {
   return FrameEncoder(frame_, model_->vocabulary(), mixed_experts(method), true).finish(progress);
 }
 
-CompactPlainDecoder::CompactPlainDecoder(Method method, std::span<const std::uint8_t> payload,
-                                         std::size_t limit, std::uint64_t max_memory)
+CompactPlainDecoder::CompactPlainDecoder(format::Method method,
+                                         std::span<const std::uint8_t> payload, std::size_t limit,
+                                         std::uint64_t max_memory)
     : method_(method), payload_(payload), limit_(limit), max_memory_(max_memory) {}
 
 bool CompactPlainDecoder::begin(const Progress& progress) {

@@ -24,7 +24,7 @@ class CompactEncoder : public Stream {
   ~CompactEncoder() override;
 
   // Once end() was called. The payload is as FrameCodec::encode_compact() has it.
-  Frame take();
+  format::Frame take();
 
   std::size_t lanes() const override { return 1; }
   std::size_t rows() const override;
@@ -49,12 +49,12 @@ class CompactEncoder : public Stream {
   }
 
  private:
-  std::vector<std::uint8_t> encode(Method method, const Progress& progress) const;
+  std::vector<std::uint8_t> encode(format::Method method, const Progress& progress) const;
 
   const std::span<const std::uint8_t> data_;
   const Experts experts_;
   const std::shared_ptr<const LoadedModel> model_;
-  Frame best_;
+  format::Frame best_;
   ModelledFrame frame_;
   std::optional<RecordStream> model_part_;
 };
@@ -63,8 +63,8 @@ class CompactEncoder : public Stream {
 class CompactPlainDecoder : public Stream {
  public:
   // As FrameCodec::decode_compact(), to which `limit` and `max_memory` go.
-  CompactPlainDecoder(Method method, std::span<const std::uint8_t> payload, std::size_t limit,
-                      std::uint64_t max_memory);
+  CompactPlainDecoder(format::Method method, std::span<const std::uint8_t> payload,
+                      std::size_t limit, std::uint64_t max_memory);
 
   std::vector<std::uint8_t> take_data() { return std::move(data_); }
 
@@ -80,7 +80,7 @@ class CompactPlainDecoder : public Stream {
   void close_all(std::size_t, lm::Predictor&) override {}
 
  private:
-  const Method method_;
+  const format::Method method_;
   const std::span<const std::uint8_t> payload_;
   const std::size_t limit_;
   const std::uint64_t max_memory_;

@@ -29,7 +29,7 @@ class DecodeStream : public Stream {
   static constexpr std::size_t kSplitLanes = 16;
 
   struct Form {
-    mix::Experts experts;
+    mix::Sources experts;
     bool compact;
     int max_lanes;
   };
@@ -88,7 +88,7 @@ class DecodeStream : public Stream {
   void spend(Lane& lane, std::size_t bytes);
 
   const text::Vocabulary& vocabulary_;
-  const mix::Experts experts_;
+  const mix::Sources experts_;
   std::vector<mix::LaneExtent> extents_;
   bool escapes_ = false;
   std::size_t raw_size_;

@@ -16,7 +16,7 @@
 #include <span>
 #include <vector>
 
-#include "lm/token.h"
+#include "text/token.h"
 
 namespace smll::codec {
 

@@ -111,7 +111,7 @@ Reading read(std::span<const std::uint8_t> data, const LoadedModel& model, std::
 
 // Costs of the units when the language model has a say, in bits.
 std::vector<double> costs(const Reading& reading, const text::Vocabulary& vocabulary,
-                          mix::Experts experts, const Alive& alive,
+                          mix::Sources experts, const Alive& alive,
                           const mix::MixOptions& options = {}) {
   const mix::LaneExtent lane{0, reading.bytes};
   mix::FrameMixer mixer(experts, mix::Strength::kStrong, reading.bytes, {&lane, 1}, options);
@@ -146,7 +146,7 @@ std::string spelling(const text::Unit& unit, const text::Vocabulary& vocabulary)
 
 // Costs of the same units when only context models have.
 std::vector<double> context_costs(const Reading& reading, const text::Vocabulary& vocabulary,
-                                  Method method, const Alive& alive) {
+                                  format::Method method, const Alive& alive) {
   PlainMixer models(method, reading.bytes);
   CostMeter meter;
   UnitCoder<CostMeter> coder(meter, models.mixer(), false);
@@ -164,8 +164,9 @@ std::vector<double> context_costs(const Reading& reading, const text::Vocabulary
 // The same in the cheaper way, which compressing takes as well.
 std::vector<double> context_costs(const Reading& reading, const text::Vocabulary& vocabulary,
                                   const Alive& alive) {
-  std::vector<double> plain = context_costs(reading, vocabulary, Method::kCm, alive);
-  std::vector<double> english = context_costs(reading, vocabulary, Method::kCmEnglish, alive);
+  std::vector<double> plain = context_costs(reading, vocabulary, format::Method::kCm, alive);
+  std::vector<double> english =
+      context_costs(reading, vocabulary, format::Method::kCmEnglish, alive);
   return sum(english) < sum(plain) ? english : plain;
 }
 
@@ -175,8 +176,8 @@ std::vector<TokenCost> explain(std::span<const std::uint8_t> text, const LoadedM
                                std::size_t guesses, const Alive& alive) {
   const text::Vocabulary& vocabulary = model.vocabulary();
   Reading reading = read(text, model, guesses, alive);
-  const std::vector<double> mixed = costs(reading, vocabulary, mix::Experts::kAll, alive);
-  const std::vector<double> alone = costs(reading, vocabulary, mix::Experts::kLlm, alive);
+  const std::vector<double> mixed = costs(reading, vocabulary, mix::Sources::kAll, alive);
+  const std::vector<double> alone = costs(reading, vocabulary, mix::Sources::kLlm, alive);
   const std::vector<double> context = context_costs(reading, vocabulary, alive);
   std::vector<TokenCost> result;
   std::size_t token = 0;
@@ -196,7 +197,7 @@ std::vector<TokenCost> explain(std::span<const std::uint8_t> text, const LoadedM
 Ablation ablate(std::span<const std::uint8_t> text, const LoadedModel& model, const Alive& alive) {
   const Reading reading = read(text, model, 0, alive);
   const auto total = [&](std::uint64_t leave_out) {
-    return sum(costs(reading, model.vocabulary(), mix::Experts::kAll, alive, {leave_out}));
+    return sum(costs(reading, model.vocabulary(), mix::Sources::kAll, alive, {leave_out}));
   };
   Ablation result{total(0), {}};
   const std::vector<std::string> names = mix::expert_names();

@@ -7,13 +7,13 @@
 #include "codec/choice.h"
 #include "codec/compact_stream.h"
 #include "codec/frame_decoding.h"
-#include "codec/limits.h"
 #include "codec/model_coder.h"
 #include "codec/plain_coder.h"
 #include "codec/plain_mixer.h"
 #include "codec/record_stream.h"
 #include "codec/scheduler.h"
 #include "codec/size_code.h"
+#include "format/limits.h"
 #include "smll/error.h"
 
 namespace smll::codec {
@@ -63,30 +63,32 @@ std::vector<std::uint8_t> sample_of(std::span<const std::uint8_t> data, std::siz
 bool looks_random(std::span<const std::uint8_t> data) {
   if (data.size() < kBelieveRandom || looks_like_text(data)) return false;
   const std::vector<std::uint8_t> sample = sample_of(data, kRandomSamples, kRandomSampleBytes);
-  return encode_cm(sample, Method::kCmFast, false, {}).size() * 100 >= sample.size() * 99;
+  return encode_cm(sample, format::Method::kCmFast, false, {}).size() * 100 >= sample.size() * 99;
 }
 
 // All context models, in the way that the frame's beginning is shorter with.
-Frame encode_strong(std::span<const std::uint8_t> data, const Progress& progress) {
+format::Frame encode_strong(std::span<const std::uint8_t> data, const Progress& progress) {
   const auto head = data.size() < 2 * kTryEnglish ? data : data.first(kTryEnglish);
   const Progress trying = standing_still(progress);
-  Frame best{Method::kCm, data.size(), encode_cm(head, Method::kCm, false, trying)};
-  keep_smaller(best, Method::kCmEnglish, encode_cm(head, Method::kCmEnglish, false, trying));
+  format::Frame best{format::Method::kCm, data.size(),
+                     encode_cm(head, format::Method::kCm, false, trying)};
+  keep_smaller(best, format::Method::kCmEnglish,
+               encode_cm(head, format::Method::kCmEnglish, false, trying));
   if (head.size() < data.size()) best.payload = encode_cm(data, best.method, false, progress);
   return best;
 }
 
 // Context models, where they are smaller than `best`, the slow zstd after a fast one.
-void encode_plain(std::span<const std::uint8_t> data, bool hurry, Frame& best,
+void encode_plain(std::span<const std::uint8_t> data, bool hurry, format::Frame& best,
                   const Progress& progress) {
-  const bool fast = hurry || data.size() > kMaxModelFrame;
-  Frame cm =
-      fast ? Frame{Method::kCmFast, data.size(), encode_cm(data, Method::kCmFast, false, progress)}
-           : encode_strong(data, progress);
-  const bool near =
-      best.method == Method::kZstd && best.payload.size() * 100 <= cm.payload.size() * kZstdIsNear;
+  const bool fast = hurry || data.size() > format::kMaxModelFrame;
+  format::Frame cm = fast ? format::Frame{format::Method::kCmFast, data.size(),
+                                          encode_cm(data, format::Method::kCmFast, false, progress)}
+                          : encode_strong(data, progress);
+  const bool near = best.method == format::Method::kZstd &&
+                    best.payload.size() * 100 <= cm.payload.size() * kZstdIsNear;
   keep_smaller(best, cm.method, std::move(cm.payload));
-  if (hurry && near) keep_smaller(best, Method::kZstd, encode_zstd(data, kZstdLevel));
+  if (hurry && near) keep_smaller(best, format::Method::kZstd, encode_zstd(data, kZstdLevel));
 }
 
 // Of a frame with the model.
@@ -115,19 +117,19 @@ struct FrameCodec::State {
     if (stats) add_stats(stream, *stats);
   }
 
-  std::vector<std::uint8_t> encode(const ModelledFrame& frame, Method method, bool compact,
+  std::vector<std::uint8_t> encode(const ModelledFrame& frame, format::Method method, bool compact,
                                    const Progress& progress) const {
     return FrameEncoder(frame, model->vocabulary(), mixed_experts(method), compact)
         .finish(progress);
   }
 
   std::vector<std::uint8_t> decode(std::span<const std::uint8_t> payload, std::size_t raw_size,
-                                   Method method, bool compact, FrameStats* stats,
+                                   format::Method method, bool compact, FrameStats* stats,
                                    const Progress& progress) const {
     need_model();
     // Nobody uses the payload once it has been waited for.
     FrameDecoding decoding(model, {method, raw_size, payload, nullptr, compact});
-    check_memory(decoding.memory(), max_memory);
+    format::check_memory(decoding.memory(), max_memory);
     decoding.start(&decoding);
     return decoding.finish(stats, progress);
   }
@@ -139,34 +141,36 @@ struct FrameCodec::State {
     const std::vector<std::uint8_t> sample = sample_of(data, kSamples, kSampleBytes);
     ModelledFrame frame = cut_frame(sample, 1, *model);
     run_model(frame, &stats, progress, /*may_learn=*/false);
-    const std::size_t alone = encode(frame, Method::kLlm, false, progress).size();
-    Frame best{Method::kCm, sample.size(), encode_cm(sample, Method::kCm, false, progress)};
-    keep_if_worth(best, Method::kMixed, encode(frame, Method::kMixed, false, progress),
-                  frame.units());
+    const std::size_t alone = encode(frame, format::Method::kLlm, false, progress).size();
+    format::Frame best{format::Method::kCm, sample.size(),
+                       encode_cm(sample, format::Method::kCm, false, progress)};
+    keep_if_worth(best, format::Method::kMixed,
+                  encode(frame, format::Method::kMixed, false, progress), frame.units());
     const std::size_t all = alone * data.size() / sample.size();
-    return {all * 100 / kColdStart, all, needs_model(best.method)};
+    return {all * 100 / kColdStart, all, format::needs_model(best.method)};
   }
 
-  void try_model(std::span<const std::uint8_t> data, const FrameOptions& options, Frame& best,
-                 FrameStats* stats, const Progress& progress) {
+  void try_model(std::span<const std::uint8_t> data, const FrameOptions& options,
+                 format::Frame& best, FrameStats* stats, const Progress& progress) {
     const bool only_model = options.experts == Experts::kLlm;
     const int lanes =
-        options.lanes > 0 ? std::min(options.lanes, kMaxLanes) : lanes_for(data.size());
+        options.lanes > 0 ? std::min(options.lanes, format::kMaxLanes) : lanes_for(data.size());
     need_model();
     ModelledFrame frame = cut_frame(data, std::min(lanes, model->max_lanes()), *model);
     const Progress at_the_end = standing_still(progress, data.size(), frame.units());
     if (only_model) {
       run_model(frame, stats, progress);
-      return keep_smaller(best, Method::kLlm, encode(frame, Method::kLlm, false, at_the_end));
+      return keep_smaller(best, format::Method::kLlm,
+                          encode(frame, format::Method::kLlm, false, at_the_end));
     }
-    FrameEncoder mixed(frame, model->vocabulary(), mixed_experts(Method::kMixed), false);
+    FrameEncoder mixed(frame, model->vocabulary(), mixed_experts(format::Method::kMixed), false);
     run_model(frame, stats, progress, /*may_learn=*/true,
               [&](std::span<const std::size_t> recorded) { mixed.advance(recorded); });
     if (data.size() <= kTryLlmAlone) {
-      keep_if_worth(best, Method::kLlm, encode(frame, Method::kLlm, false, at_the_end),
-                    frame.units());
+      keep_if_worth(best, format::Method::kLlm,
+                    encode(frame, format::Method::kLlm, false, at_the_end), frame.units());
     }
-    keep_if_worth(best, Method::kMixed, mixed.finish(at_the_end), frame.units());
+    keep_if_worth(best, format::Method::kMixed, mixed.finish(at_the_end), frame.units());
   }
 };
 
@@ -180,8 +184,8 @@ FrameCodec& FrameCodec::operator=(FrameCodec&&) noexcept = default;
 
 void FrameCodec::limit_memory(std::uint64_t bytes) { state_->max_memory = bytes; }
 
-std::uint64_t FrameCodec::memory(Method method, std::size_t raw_size) {
-  return method == Method::kStored || method == Method::kZstd
+std::uint64_t FrameCodec::memory(format::Method method, std::size_t raw_size) {
+  return method == format::Method::kStored || method == format::Method::kZstd
              ? raw_size
              : PlainMixer::memory(method, raw_size);
 }
@@ -192,17 +196,18 @@ bool FrameCodec::wants_model(std::span<const std::uint8_t> data, const FrameOpti
   return options.experts == Experts::kLlm || looks_like_text(data);
 }
 
-Frame FrameCodec::encode(std::span<const std::uint8_t> data, const FrameOptions& options,
-                         FrameStats* stats, const Progress& progress) {
-  if (data.size() > kMaxFrame) throw Error(ErrorKind::kData, "a frame is too large");
+format::Frame FrameCodec::encode(std::span<const std::uint8_t> data, const FrameOptions& options,
+                                 FrameStats* stats, const Progress& progress) {
+  if (data.size() > format::kMaxFrame) throw Error(ErrorKind::kData, "a frame is too large");
   if (stats) *stats = {};
-  Frame best{Method::kStored, data.size(), {data.begin(), data.end()}};
+  format::Frame best{format::Method::kStored, data.size(), {data.begin(), data.end()}};
   if (data.empty()) return best;
-  const bool model = data.size() <= kMaxModelFrame && wants_model(data, options);
+  const bool model = data.size() <= format::kMaxModelFrame && wants_model(data, options);
   if (options.experts != Experts::kLlm) {
     const bool hurry = options.experts == Experts::kCmFast;
-    keep_smaller(best, Method::kZstd, encode_zstd(data, hurry ? kFastZstdLevel : kZstdLevel));
-    if (best.method == Method::kStored && looks_random(data)) return best;
+    keep_smaller(best, format::Method::kZstd,
+                 encode_zstd(data, hurry ? kFastZstdLevel : kZstdLevel));
+    if (best.method == format::Method::kStored && looks_random(data)) return best;
     std::optional<Estimate> estimate;
     if (model && data.size() > kSampleAbove) {
       FrameStats estimate_stats;
@@ -221,33 +226,33 @@ Frame FrameCodec::encode(std::span<const std::uint8_t> data, const FrameOptions&
   return best;
 }
 
-std::vector<std::uint8_t> FrameCodec::decode(Method method, std::size_t raw_size,
+std::vector<std::uint8_t> FrameCodec::decode(format::Method method, std::size_t raw_size,
                                              std::span<const std::uint8_t> payload,
                                              FrameStats* stats, const Progress& progress) {
   if (stats) *stats = {};
   check_frame_size(method, raw_size);
   switch (method) {
-    case Method::kStored:
+    case format::Method::kStored:
       if (payload.size() != raw_size) {
         throw Error(ErrorKind::kData, "the archive is damaged: a stored frame has another size");
       }
       return {payload.begin(), payload.end()};
-    case Method::kZstd:
-      check_memory(raw_size, state_->max_memory);
+    case format::Method::kZstd:
+      format::check_memory(raw_size, state_->max_memory);
       return decode_zstd(payload, raw_size);
-    case Method::kCmFast:
-    case Method::kCm:
-    case Method::kCmEnglish:
+    case format::Method::kCmFast:
+    case format::Method::kCm:
+    case format::Method::kCmEnglish:
       return decode_cm(payload, raw_size, method, false, progress, state_->max_memory);
-    case Method::kLlm:
-    case Method::kMixed:
+    case format::Method::kLlm:
+    case format::Method::kMixed:
       return state_->decode(payload, raw_size, method, false, stats, progress);
   }
   throw Error(ErrorKind::kData, "the archive is damaged, or of a newer version: unknown method");
 }
 
-Frame FrameCodec::encode_compact(std::span<const std::uint8_t> data, Experts experts,
-                                 const Progress& progress) {
+format::Frame FrameCodec::encode_compact(std::span<const std::uint8_t> data, Experts experts,
+                                         const Progress& progress) {
   CompactEncoder encoder(data, experts, state_->model);
   if (encoder.begin(progress)) {
     state_->model->scheduler().run(encoder, progress);
@@ -256,25 +261,25 @@ Frame FrameCodec::encode_compact(std::span<const std::uint8_t> data, Experts exp
   return encoder.take();
 }
 
-std::vector<std::uint8_t> FrameCodec::decode_compact(Method method,
+std::vector<std::uint8_t> FrameCodec::decode_compact(format::Method method,
                                                      std::span<const std::uint8_t> payload,
                                                      std::size_t limit, const Progress& progress) {
   limit = std::min(limit, kMaxCompact);
   switch (method) {
-    case Method::kStored:
-      check_size(payload.size(), limit);
+    case format::Method::kStored:
+      format::check_size(payload.size(), limit);
       return {payload.begin(), payload.end()};
-    case Method::kZstd: {
+    case format::Method::kZstd: {
       const std::size_t size = zstd_size(payload, kMaxCompact);
-      check_size(size, limit);
+      format::check_size(size, limit);
       return decode_zstd(payload, size);
     }
-    case Method::kCmFast:
-    case Method::kCm:
-    case Method::kCmEnglish:
+    case format::Method::kCmFast:
+    case format::Method::kCm:
+    case format::Method::kCmEnglish:
       return decode_cm(payload, limit, method, true, progress, state_->max_memory);
-    case Method::kLlm:
-    case Method::kMixed:
+    case format::Method::kLlm:
+    case format::Method::kMixed:
       return state_->decode(payload, limit, method, true, nullptr, progress);
   }
   throw Error(ErrorKind::kData, "the archive is damaged, or of a newer version: unknown method");

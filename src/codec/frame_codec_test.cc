@@ -37,9 +37,9 @@ std::vector<std::uint8_t> tones(std::size_t samples) {
 TEST(FrameCodec, RandomBytesAreStoredAfterASample) {
   const std::vector<std::uint8_t> data = noise(100000);
   bool asked_all = false;
-  const Frame frame = FrameCodec(nullptr).encode(data, {Experts::kAll, 0}, nullptr,
-                                                 [&](auto...) { asked_all = true; });
-  EXPECT_EQ(frame.method, Method::kStored);
+  const format::Frame frame = FrameCodec(nullptr).encode(data, {Experts::kAll, 0}, nullptr,
+                                                         [&](auto...) { asked_all = true; });
+  EXPECT_EQ(frame.method, format::Method::kStored);
   EXPECT_EQ(frame.payload, data);
   EXPECT_FALSE(asked_all);
 }
@@ -50,12 +50,12 @@ TEST(FrameCodec, EnglishIsReadBeforeEnglish) {
       "they waited near the river until it was quite dark, and then walked home without a word.";
   const std::vector<std::uint8_t> data(text.begin(), text.end());
   FrameCodec codec(nullptr);
-  const Frame frame = codec.encode(data, {Experts::kCm, 0});
-  EXPECT_EQ(frame.method, Method::kCmEnglish);
-  EXPECT_LT(frame.payload.size() * 10, encode_cm(data, Method::kCm, false, {}).size() * 9);
+  const format::Frame frame = codec.encode(data, {Experts::kCm, 0});
+  EXPECT_EQ(frame.method, format::Method::kCmEnglish);
+  EXPECT_LT(frame.payload.size() * 10, encode_cm(data, format::Method::kCm, false, {}).size() * 9);
   EXPECT_EQ(codec.decode(frame.method, data.size(), frame.payload), data);
-  const Frame compact = codec.encode_compact(data, Experts::kCm);
-  EXPECT_EQ(compact.method, Method::kCmEnglish);
+  const format::Frame compact = codec.encode_compact(data, Experts::kCm);
+  EXPECT_EQ(compact.method, format::Method::kCmEnglish);
   EXPECT_EQ(codec.decode_compact(compact.method, compact.payload, data.size()), data);
   EXPECT_THROW(codec.decode_compact(compact.method, compact.payload, data.size() - 1), Error);
 }
@@ -73,16 +73,16 @@ TEST(FrameCodec, ACompactTextCanBeCancelled) {
   codec.encode_compact(data, Experts::kCm, count);
   EXPECT_GT(calls, 10);
   EXPECT_THROW(codec.encode_compact(data, Experts::kCm, stop), Error);
-  const std::vector<std::uint8_t> payload = encode_cm(data, Method::kCm, true, {});
-  EXPECT_EQ(codec.decode_compact(Method::kCm, payload, data.size(), count), data);
-  EXPECT_THROW(codec.decode_compact(Method::kCm, payload, data.size(), stop), Error);
+  const std::vector<std::uint8_t> payload = encode_cm(data, format::Method::kCm, true, {});
+  EXPECT_EQ(codec.decode_compact(format::Method::kCm, payload, data.size(), count), data);
+  EXPECT_THROW(codec.decode_compact(format::Method::kCm, payload, data.size(), stop), Error);
 }
 
 TEST(FrameCodec, WhatOnlyContextModelsShortenIsNotTakenForRandom) {
   const std::vector<std::uint8_t> data = tones(10000);
   FrameCodec codec(nullptr);
-  const Frame frame = codec.encode(data, {Experts::kAll, 0});
-  EXPECT_EQ(frame.method, Method::kCm);
+  const format::Frame frame = codec.encode(data, {Experts::kAll, 0});
+  EXPECT_EQ(frame.method, format::Method::kCm);
   EXPECT_LT(frame.payload.size(), data.size() * 9 / 10);
   EXPECT_EQ(codec.decode(frame.method, frame.raw_size, frame.payload), data);
 }

@@ -7,12 +7,12 @@
 
 namespace smll::codec {
 
-mix::Experts mixed_experts(Method method) {
-  return method == Method::kLlm ? mix::Experts::kLlm : mix::Experts::kAll;
+mix::Sources mixed_experts(format::Method method) {
+  return method == format::Method::kLlm ? mix::Sources::kLlm : mix::Sources::kAll;
 }
 
-void check_frame_size(Method method, std::size_t raw_size) {
-  if (raw_size <= max_frame(method)) return;
+void check_frame_size(format::Method method, std::size_t raw_size) {
+  if (raw_size <= format::max_frame(method)) return;
   throw Error(ErrorKind::kData, "the archive is damaged: a frame is larger than the format allows");
 }
 

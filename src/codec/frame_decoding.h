@@ -17,9 +17,9 @@
 namespace smll::codec {
 
 // With which predictions a method that needs the model mixes.
-mix::Experts mixed_experts(Method method);
+mix::Sources mixed_experts(format::Method method);
 // Throws Error(kData) for more bytes than a frame of that method may have.
-void check_frame_size(Method method, std::size_t raw_size);
+void check_frame_size(format::Method method, std::size_t raw_size);
 // Adds what a stream that is done has to tell.
 void add_stats(const Stream& stream, FrameStats& stats);
 
@@ -27,7 +27,7 @@ void add_stats(const Stream& stream, FrameStats& stats);
 class FrameDecoding {
  public:
   struct Payload {
-    Method method;  // one that needs the model
+    format::Method method;  // one that needs the model
     std::size_t raw_size;
     std::span<const std::uint8_t> bytes;
     std::shared_ptr<const void> owner;  // of the bytes; null where they live long enough

@@ -1,7 +1,7 @@
 #include "codec/lane_header.h"
 
+#include "base/varint.h"
 #include "codec/frame_codec.h"
-#include "codec/varint.h"
 #include "smll/error.h"
 
 namespace smll::codec {
@@ -26,7 +26,7 @@ LaneHeader take_lanes(std::span<const std::uint8_t>& in, std::size_t raw_size) {
   }
   LaneHeader header;
   header.escapes = (in[0] & kEscapesFlag) != 0;
-  const int lanes = (in[0] & (kMaxLanes - 1)) + 1;
+  const int lanes = (in[0] & (format::kMaxLanes - 1)) + 1;
   in = in.subspan(1);
   std::size_t begin = 0;
   for (int i = 0; i < lanes; ++i) {

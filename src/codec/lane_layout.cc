@@ -55,7 +55,7 @@ std::size_t spelled_bytes(std::span<const text::Unit> units, const text::Vocabul
 }  // namespace
 
 int lanes_for(std::size_t bytes) {
-  return static_cast<int>(std::clamp<std::size_t>(bytes / kMinLaneBytes, 1, kMaxLanes));
+  return static_cast<int>(std::clamp<std::size_t>(bytes / kMinLaneBytes, 1, format::kMaxLanes));
 }
 
 std::vector<Lane> cut_lanes(std::span<const text::Unit> units, const text::Vocabulary& vocabulary,

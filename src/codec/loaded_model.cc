@@ -10,15 +10,15 @@
 #include <utility>
 #include <vector>
 
+#include "base/file_identity.h"
 #include "base/thread_pool.h"
 #include "codec/decode_stream.h"
 #include "codec/frame_codec.h"
 #include "codec/scheduler.h"
-#include "exact/engine.h"
-#include "llama/llama_predictor.h"
-#include "llama/llama_vocabulary.h"
-#include "lm/exact_predictor.h"
-#include "model/file_identity.h"
+#include "lm/exact/engine.h"
+#include "lm/exact/exact_predictor.h"
+#include "lm/llama/llama_predictor.h"
+#include "lm/llama/llama_vocabulary.h"
 #include "smll/error.h"
 
 namespace smll::codec {
@@ -30,8 +30,8 @@ struct ModelFile {
   std::string name;           // general.name; may be ""
   text::Vocabulary vocabulary;
   text::Tokenizer tokenizer;
-  std::shared_ptr<const model::Model> weights;  // kExact
-  std::uint64_t hash = 0;                       // kLlama: of the file
+  std::shared_ptr<const weights::Weights> weights;  // kExact
+  std::uint64_t hash = 0;                           // kLlama: of the file
 
   explicit ModelFile(llama::ModelHandle handle_in)
       : handle(std::move(handle_in)),
@@ -70,14 +70,14 @@ std::uint64_t combine(std::initializer_list<std::uint64_t> parts) {
   return XXH3_64bits(parts.begin(), parts.size() * sizeof(std::uint64_t));
 }
 
-std::shared_ptr<const ModelFile> read_file(const std::string& path, const ModelOptions& options) {
+std::shared_ptr<const ModelFile> read_file(const std::string& path, const LoadOptions& options) {
   const bool exact = options.backend == Backend::kExact;
   auto file = std::make_shared<ModelFile>(llama::load_model(path, /*vocab_only=*/exact));
   if (file->vocabulary.rows() == 0)
     throw Error(ErrorKind::kModel, path + ": no token stands for text");
   if (exact) {
-    file->weights = model::Model::load(path, file->vocabulary.row_order(), options.threads,
-                                       llama::start_token(*file->handle));
+    file->weights = weights::Weights::load(path, file->vocabulary.row_order(), options.threads,
+                                           llama::start_token(*file->handle));
   } else {
     file->hash = hash_file(path);
   }
@@ -87,14 +87,14 @@ std::shared_ptr<const ModelFile> read_file(const std::string& path, const ModelO
 // Files in use, in the whole process: each is read once.
 class FileTable {
  public:
-  std::shared_ptr<const ModelFile> get(const std::string& path, const ModelOptions& options) {
-    const Key key{model::identity_of(path), options.backend};
+  std::shared_ptr<const ModelFile> get(const std::string& path, const LoadOptions& options) {
+    const Key key{file_identity_of(path), options.backend};
     if (auto file = find(key)) return file;
     // Not under the lock: it may take long, and a process that forks meanwhile must not inherit it
     // locked.
     std::shared_ptr<const ModelFile> file = read_file(path, options);
     // The file is opened and read several times, and all must have seen the same.
-    if (model::identity_of(path) != key.first) {
+    if (file_identity_of(path) != key.first) {
       throw Error(ErrorKind::kModel,
                   path + ": the model's file was changed while it was read; try again");
     }
@@ -107,7 +107,7 @@ class FileTable {
   }
 
  private:
-  using Key = std::pair<model::FileIdentity, Backend>;
+  using Key = std::pair<FileIdentity, Backend>;
 
   std::shared_ptr<const ModelFile> find(const Key& key) {
     const std::lock_guard lock(mutex_);
@@ -119,14 +119,14 @@ class FileTable {
   std::map<Key, std::weak_ptr<const ModelFile>> files_;
 };
 
-std::shared_ptr<const ModelFile> shared_file(const std::string& path, const ModelOptions& options) {
+std::shared_ptr<const ModelFile> shared_file(const std::string& path, const LoadOptions& options) {
   static FileTable table;
   return table.get(path, options);
 }
 
 class LlamaModel : public LoadedModel {
  public:
-  LlamaModel(const std::string& path, const ModelOptions& options,
+  LlamaModel(const std::string& path, const LoadOptions& options,
              std::shared_ptr<const ModelFile> file)
       : LoadedModel(path, options, std::move(file)) {}
 
@@ -152,7 +152,7 @@ class LlamaModel : public LoadedModel {
 
 class ExactModel : public LoadedModel {
  public:
-  ExactModel(const std::string& path, const ModelOptions& options,
+  ExactModel(const std::string& path, const LoadOptions& options,
              std::shared_ptr<const ModelFile> file)
       : LoadedModel(path, options, std::move(file)) {
     engine_options_.isa = instruction_set_;
@@ -223,7 +223,7 @@ std::shared_ptr<ThreadPool> shared_pool(int threads) {
   return pool;
 }
 
-LoadedModel::LoadedModel(const std::string& path, const ModelOptions& options,
+LoadedModel::LoadedModel(const std::string& path, const LoadOptions& options,
                          std::shared_ptr<const ModelFile> file)
     : path_(path),
       options_(options),
@@ -250,14 +250,14 @@ Scheduler& LoadedModel::scheduler(bool may_learn) const {
 }
 
 int LoadedModel::max_lanes() const {
-  return options_.backend == Backend::kLlama || options_.learns ? 1 : kMaxLanes;
+  return options_.backend == Backend::kLlama || options_.learns ? 1 : format::kMaxLanes;
 }
 
 const text::Vocabulary& LoadedModel::vocabulary() const { return file_->vocabulary; }
 const text::Tokenizer& LoadedModel::tokenizer() const { return file_->tokenizer; }
 
 std::shared_ptr<const LoadedModel> LoadedModel::load(const std::string& path,
-                                                     const ModelOptions& options) {
+                                                     const LoadOptions& options) {
   if (!std::filesystem::is_regular_file(path)) {
     throw Error(ErrorKind::kModel,
                 path + ": no such model file; `smll models list` shows what is there");

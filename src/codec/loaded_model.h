@@ -8,22 +8,21 @@
 #include <string>
 
 #include "base/thread_pool.h"
-#include "exact/isa.h"
+#include "lm/exact/isa.h"
 #include "lm/predictor.h"
+#include "smll/options.h"
 #include "text/tokenizer.h"
 #include "text/vocabulary.h"
 
 namespace smll::codec {
 
 // Stored in archives; never renumber.
-enum class Backend : std::uint8_t { kExact = 0, kLlama = 1 };
-
-struct ModelOptions {
+struct LoadOptions {
   Backend backend = Backend::kExact;
   std::string isa;      // "", "scalar", "avx2", "avx512", "amx", "neon"; "" lets the machine choose
   int threads = 0;      // 0: one per core
   int window = 2048;    // tokens of context a lane sees
-  bool learns = false;  // kExact: from the text that it codes (exact/learner.h), with one lane
+  bool learns = false;  // kExact: from the text that it codes (lm/exact/learner.h), with one lane
 };
 
 struct ModelFile;
@@ -36,7 +35,7 @@ class LoadedModel {
   // then they share what was read. The file is not needed any more afterwards. Throws Error(kModel)
   // when it is missing, damaged or not supported, or changes while it is read.
   static std::shared_ptr<const LoadedModel> load(const std::string& path,
-                                                 const ModelOptions& options);
+                                                 const LoadOptions& options);
   virtual ~LoadedModel();
 
   // Identifies weights, hyper-parameters, vocabulary and, with the llama backend, the backend's own
@@ -65,18 +64,18 @@ class LoadedModel {
 
   const std::string& path() const { return path_; }
   const std::string& name() const { return name_; }  // general.name of the GGUF, or the file's name
-  const ModelOptions& options() const { return options_; }
+  const LoadOptions& options() const { return options_; }
   const text::Vocabulary& vocabulary() const;
   const text::Tokenizer& tokenizer() const;
 
  protected:
-  LoadedModel(const std::string& path, const ModelOptions& options,
+  LoadedModel(const std::string& path, const LoadOptions& options,
               std::shared_ptr<const ModelFile> file);
   // Predictors that a scheduler may have.
   virtual std::size_t most_predictors(bool may_learn) const = 0;
 
   std::string path_, name_;
-  ModelOptions options_;
+  LoadOptions options_;
   exact::Isa instruction_set_;
   std::shared_ptr<const ModelFile> file_;
   std::shared_ptr<ThreadPool> pool_;

@@ -33,7 +33,7 @@ std::size_t ModelledFrame::units() const {
 }
 
 FrameEncoder::FrameEncoder(const ModelledFrame& frame, const text::Vocabulary& vocabulary,
-                           mix::Experts experts, bool compact)
+                           mix::Sources experts, bool compact)
     : frame_(frame),
       vocabulary_(vocabulary),
       mixer_(experts, mix::Strength::kStrong, frame.bytes, extents(frame.lanes)),

@@ -37,7 +37,7 @@ ModelledFrame cut_frame(std::span<const std::uint8_t> data, int lanes, const Loa
 class FrameEncoder {
  public:
   // `frame` and `vocabulary` must outlive this.
-  FrameEncoder(const ModelledFrame& frame, const text::Vocabulary& vocabulary, mix::Experts experts,
+  FrameEncoder(const ModelledFrame& frame, const text::Vocabulary& vocabulary, mix::Sources experts,
                bool compact);
   FrameEncoder(const FrameEncoder&) = delete;
   FrameEncoder& operator=(const FrameEncoder&) = delete;

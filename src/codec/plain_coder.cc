@@ -125,8 +125,8 @@ std::size_t zstd_size(std::span<const std::uint8_t> payload, std::size_t limit) 
   return static_cast<std::size_t>(size);
 }
 
-std::vector<std::uint8_t> encode_cm(std::span<const std::uint8_t> data, Method method, bool compact,
-                                    const Progress& progress) {
+std::vector<std::uint8_t> encode_cm(std::span<const std::uint8_t> data, format::Method method,
+                                    bool compact, const Progress& progress) {
   PlainMixer models(method, data.size());
   coder::Encoder coder;
   if (compact) code_size(coder, data.size());
@@ -135,11 +135,11 @@ std::vector<std::uint8_t> encode_cm(std::span<const std::uint8_t> data, Method m
 }
 
 std::vector<std::uint8_t> decode_cm(std::span<const std::uint8_t> payload, std::size_t raw_size,
-                                    Method method, bool compact, const Progress& progress,
+                                    format::Method method, bool compact, const Progress& progress,
                                     std::uint64_t max_memory) {
   coder::Decoder coder(payload);
   if (compact) raw_size = take_size(coder, raw_size);
-  check_memory(PlainMixer::memory(method, raw_size), max_memory);
+  format::check_memory(PlainMixer::memory(method, raw_size), max_memory);
   PlainMixer models(method, raw_size);
   code_bytes(coder, models.mixer(), nullptr, raw_size, progress);
   if (!coder.used_all()) damaged("bytes are left behind a frame's code");

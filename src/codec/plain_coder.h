@@ -32,10 +32,10 @@ std::size_t zstd_size(std::span<const std::uint8_t> payload, std::size_t limit);
 // `method`: one of the three of context models alone. With `compact` the payload tells its own
 // size, and `raw_size` is the most that is allowed (Error(kMemory) above); so is `max_memory`, for
 // decoding, unless it is 0.
-std::vector<std::uint8_t> encode_cm(std::span<const std::uint8_t> data, Method method, bool compact,
-                                    const Progress& progress);
+std::vector<std::uint8_t> encode_cm(std::span<const std::uint8_t> data, format::Method method,
+                                    bool compact, const Progress& progress);
 std::vector<std::uint8_t> decode_cm(std::span<const std::uint8_t> payload, std::size_t raw_size,
-                                    Method method, bool compact, const Progress& progress,
+                                    format::Method method, bool compact, const Progress& progress,
                                     std::uint64_t max_memory = 0);
 
 // Cheap signs that data is text, from a sample: few control characters, valid UTF-8 for the most

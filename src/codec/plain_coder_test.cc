@@ -13,7 +13,8 @@ namespace {
 TEST(PlainCoder, DamageCostsNoMoreThanItsBytes) {
   std::vector<std::uint8_t> noise(20);
   for (std::size_t i = 0; i < noise.size(); ++i) noise[i] = static_cast<std::uint8_t>(i * 167 + 90);
-  for (const Method method : {Method::kCm, Method::kCmEnglish, Method::kCmFast}) {
+  for (const format::Method method :
+       {format::Method::kCm, format::Method::kCmEnglish, format::Method::kCmFast}) {
     // Progress is told at every 64 KiB, the first byte among them.
     std::vector<std::size_t> reached;
     const auto progress = [&](std::size_t bytes, std::uint64_t) { reached.push_back(bytes); };

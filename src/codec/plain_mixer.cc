@@ -19,7 +19,7 @@ bool is_kept(std::size_t size) { return mix::FrameMixer::size_class(size) <= kLa
 
 mix::FrameMixer fresh_mixer(mix::Strength strength, std::size_t size) {
   const mix::LaneExtent lane{0, size};
-  return {mix::Experts::kCm, strength, size, {&lane, 1}};
+  return {mix::Sources::kCm, strength, size, {&lane, 1}};
 }
 
 void read_english(mix::FrameMixer& mixer) {
@@ -44,26 +44,26 @@ const mix::FrameMixer& kept_reader(std::size_t size) {
   return *reader;
 }
 
-mix::FrameMixer begin(Method method, std::size_t size) {
-  if (method == Method::kCmEnglish && is_kept(size)) return {kept_reader(size), size};
-  return fresh_mixer(method == Method::kCmFast ? mix::Strength::kFast : mix::Strength::kStrong,
-                     size);
+mix::FrameMixer begin(format::Method method, std::size_t size) {
+  if (method == format::Method::kCmEnglish && is_kept(size)) return {kept_reader(size), size};
+  return fresh_mixer(
+      method == format::Method::kCmFast ? mix::Strength::kFast : mix::Strength::kStrong, size);
 }
 
 }  // namespace
 
-PlainMixer::PlainMixer(Method method, std::size_t size)
-    : before_(method == Method::kCmEnglish ? common_english().size() : 0),
+PlainMixer::PlainMixer(format::Method method, std::size_t size)
+    : before_(method == format::Method::kCmEnglish ? common_english().size() : 0),
       mixer_(begin(method, before_ + size)) {
   if (before_ > 0 && !is_kept(before_ + size)) read_english(mixer_);
 }
 
-std::uint64_t PlainMixer::memory(Method method, std::size_t size) {
+std::uint64_t PlainMixer::memory(format::Method method, std::size_t size) {
   const auto mixer = [](mix::Strength strength, std::size_t bytes) {
-    return mix::FrameMixer::memory(mix::Experts::kCm, strength, bytes);
+    return mix::FrameMixer::memory(mix::Sources::kCm, strength, bytes);
   };
-  if (method == Method::kCmFast) return mixer(mix::Strength::kFast, size);
-  if (method == Method::kCm) return mixer(mix::Strength::kStrong, size);
+  if (method == format::Method::kCmFast) return mixer(mix::Strength::kFast, size);
+  if (method == format::Method::kCm) return mixer(mix::Strength::kStrong, size);
   const std::size_t whole = common_english().size() + size;
   return mixer(mix::Strength::kStrong, whole) * (is_kept(whole) ? 2 : 1);
 }

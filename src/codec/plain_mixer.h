@@ -14,9 +14,9 @@ class PlainMixer {
  public:
   // `method`: one of the three of context models alone. `size`: the frame's bytes, all in lane 0.
   // Thread-safe.
-  PlainMixer(Method method, std::size_t size);
+  PlainMixer(format::Method method, std::size_t size);
   // Bytes that one takes at most, with what it keeps for others.
-  static std::uint64_t memory(Method method, std::size_t size);
+  static std::uint64_t memory(format::Method method, std::size_t size);
   PlainMixer(const PlainMixer&) = delete;
   PlainMixer& operator=(const PlainMixer&) = delete;
 

@@ -105,7 +105,7 @@ std::unique_ptr<Scheduler> scheduler(std::size_t threads, std::size_t fail_after
       std::make_shared<ThreadPool>(static_cast<int>(threads)));
 }
 
-constexpr DecodeStream::Form kForm = {mix::Experts::kAll, false, 32};
+constexpr DecodeStream::Form kForm = {mix::Sources::kAll, false, 32};
 
 std::vector<std::uint8_t> encode(Scheduler& scheduler, ModelledFrame frame) {
   FrameEncoder encoder(frame, letters(), kForm.experts, false);

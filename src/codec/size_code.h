@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "codec/limits.h"
+#include "format/limits.h"
 
 namespace smll::codec {
 
@@ -36,7 +36,7 @@ std::size_t code_size(Coder& coder, std::size_t size) {
 template <class Decoder>
 std::size_t take_size(Decoder& coder, std::size_t limit) {
   const std::size_t size = code_size(coder, 0);
-  check_size(size, limit);
+  format::check_size(size, limit);
   return size;
 }
 

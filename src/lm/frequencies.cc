@@ -1,12 +1,12 @@
 #include "lm/frequencies.h"
 
-#include "exact/fp_env.h"
+#include "base/fp_env.h"
 
 namespace smll::lm {
 
 void logits_to_frequencies(std::span<const float> logits, std::span<std::uint32_t> freq,
                            exact::Isa isa) {
-  const exact::FpEnv environment;
+  const FpEnv environment;
   exact::kernels_for(isa).frequencies(logits.data(), logits.size(), freq.data());
 }
 

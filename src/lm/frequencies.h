@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-#include "exact/isa.h"
+#include "lm/exact/isa.h"
 
 namespace smll::lm {
 

@@ -7,8 +7,8 @@
 #include <span>
 
 #include "lm/distribution.h"
-#include "lm/token.h"
 #include "lm/token_walk.h"
+#include "text/token.h"
 #include "text/vocabulary.h"
 
 namespace smll::lm {

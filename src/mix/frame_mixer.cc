@@ -22,8 +22,8 @@ int match_bits(size_t frame_bytes) {
   return std::clamp(static_cast<int>(std::bit_width(frame_bytes)), 6, 20);
 }
 
-uint32_t networks_of(Experts experts) {
-  return experts == Experts::kCm ? kAloneContext : kMixedContext | kTokenContext;
+uint32_t networks_of(Sources experts) {
+  return experts == Sources::kCm ? kAloneContext : kMixedContext | kTokenContext;
 }
 
 // Mixers' weights and all else that does not grow with the frame.
@@ -44,15 +44,15 @@ std::vector<std::string> expert_names() {
 
 class FrameMixer::Impl {
  public:
-  Impl(Experts experts, Strength strength, size_t frame_bytes, std::span<const LaneExtent> lanes,
+  Impl(Sources experts, Strength strength, size_t frame_bytes, std::span<const LaneExtent> lanes,
        const MixOptions& options)
       : experts_(experts), bytes_(frame_bytes, 0), lanes_(lanes.size()) {
     for (const LaneExtent& lane : lanes) {
       places_.push_back({lane.begin, lane.begin + lane.size, lane.begin});
     }
-    if (experts == Experts::kLlm) return;
+    if (experts == Sources::kLlm) return;
     leave_out_ = options.leave_out >> context_rows().size();
-    if (experts == Experts::kCm && strength == Strength::kFast) {
+    if (experts == Sources::kCm && strength == Strength::kFast) {
       quick_.emplace(frame_bytes, lanes.size());
       return;
     }
@@ -61,7 +61,7 @@ class FrameMixer::Impl {
       matches_.emplace_back(length, match_bits(frame_bytes));
     }
     followers_.emplace();
-    if (experts == Experts::kAll) {
+    if (experts == Sources::kAll) {
       with_model_.emplace(expert_inputs(), true, frame_bytes);
       if ((leave_out_ >> kMatchModels & 1) == 0) ends_.emplace(frame_bytes);
       token_starts_.assign(frame_bytes + 1, false);
@@ -75,7 +75,7 @@ class FrameMixer::Impl {
   }
 
   void begin_token(size_t lane) {
-    if (experts_ != Experts::kAll) return;
+    if (experts_ != Sources::kAll) return;
     Lane& l = lanes_[lane];
     LaneHistory& h = l.history;
     h.tokens = {h.prefix, h.tokens[0], h.tokens[1]};
@@ -86,12 +86,12 @@ class FrameMixer::Impl {
   }
 
   uint32_t predict_bit(size_t lane, uint32_t model_p) {
-    if (experts_ == Experts::kLlm) return clamp_p(model_p);
+    if (experts_ == Sources::kLlm) return clamp_p(model_p);
     return predict(lanes_[lane], *with_model_, clamp_p(model_p));
   }
 
   uint32_t predict_bit_cm(size_t lane) {
-    if (experts_ == Experts::kLlm) return kProbHalf;
+    if (experts_ == Sources::kLlm) return kProbHalf;
     if (quick_) return quick_->predict(lane);
     if (!alone_) alone_.emplace(expert_inputs(), false, bytes_.size());
     return predict(lanes_[lane], *alone_, kProbHalf);
@@ -159,7 +159,7 @@ class FrameMixer::Impl {
     using Base = ContextBank::Base;
     const bool with_model = with_model_ && &network == &*with_model_;
     const Base base = with_model                 ? Base::kModel
-                      : experts_ == Experts::kCm ? Base::kChain
+                      : experts_ == Sources::kCm ? Base::kChain
                                                  : Base::kNothing;
     gather(lane, base, stretch(model_p), network.inputs());
     network_ = &network;
@@ -221,7 +221,7 @@ class FrameMixer::Impl {
     bank_->start_byte(l.cursor, l.history);
   }
 
-  Experts experts_;
+  Sources experts_;
   uint64_t leave_out_ = 0;  // bits of what is not a context
   std::vector<uint8_t> bytes_;
   std::vector<LaneBytes> places_;
@@ -238,21 +238,21 @@ class FrameMixer::Impl {
   std::array<int16_t, 160> scratch_{};
 };
 
-FrameMixer::FrameMixer(Experts experts, Strength strength, size_t frame_bytes,
+FrameMixer::FrameMixer(Sources experts, Strength strength, size_t frame_bytes,
                        std::span<const LaneExtent> lanes, const MixOptions& options)
     : impl_(std::make_unique<Impl>(experts, strength, frame_bytes, lanes, options)) {}
 FrameMixer::FrameMixer(const FrameMixer& learned, size_t frame_bytes)
     : impl_(std::make_unique<Impl>(*learned.impl_, frame_bytes)) {}
 FrameMixer::~FrameMixer() = default;
 
-uint64_t FrameMixer::memory(Experts experts, Strength strength, size_t frame_bytes) {
+uint64_t FrameMixer::memory(Sources experts, Strength strength, size_t frame_bytes) {
   const uint64_t fixed = frame_bytes * 2 + kFixedMemory;
-  if (experts == Experts::kLlm) return fixed;
-  if (experts == Experts::kCm && strength == Strength::kFast) {
+  if (experts == Sources::kLlm) return fixed;
+  if (experts == Sources::kCm && strength == Strength::kFast) {
     return fixed + FastModel::memory(frame_bytes);
   }
   const uint64_t beside_model =  // the bytes of its tokens have a network of their own
-      experts == Experts::kAll ? EndModel::memory(frame_bytes) + BitNetwork::memory(frame_bytes)
+      experts == Sources::kAll ? EndModel::memory(frame_bytes) + BitNetwork::memory(frame_bytes)
                                : 0;
   return fixed + beside_model + BitNetwork::memory(frame_bytes) +
          ContextBank::memory(networks_of(experts), frame_bytes) +

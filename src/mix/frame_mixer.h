@@ -29,8 +29,8 @@
 
 namespace smll::mix {
 
-enum class Experts : uint8_t { kAll, kLlm, kCm };  // mixed, the model alone, context models alone
-enum class Strength : uint8_t { kFast, kStrong };  // kFast is for Experts::kCm only
+enum class Sources : uint8_t { kAll, kLlm, kCm };  // mixed, the model alone, context models alone
+enum class Strength : uint8_t { kFast, kStrong };  // kFast is for Sources::kCm only
 
 // Bytes of the frame that a lane holds. Lanes are contiguous, in order, and
 // cover the frame.
@@ -48,18 +48,18 @@ std::vector<std::string> expert_names();
 
 class FrameMixer {
  public:
-  FrameMixer(Experts experts, Strength strength, size_t frame_bytes,
+  FrameMixer(Sources experts, Strength strength, size_t frame_bytes,
              std::span<const LaneExtent> lanes, const MixOptions& options = {});
   // Goes on from where `learned` stands, between two of its bytes, in a frame of
   // `frame_bytes` that begins with the bytes it knows. For one lane and
-  // Experts::kCm, and only where both frames have the same size_class().
+  // Sources::kCm, and only where both frames have the same size_class().
   FrameMixer(const FrameMixer& learned, size_t frame_bytes);
   ~FrameMixer();
   FrameMixer(const FrameMixer&) = delete;
   FrameMixer& operator=(const FrameMixer&) = delete;
 
   // Bytes that a mixer takes at most; what is not touched of its tables costs nothing.
-  static uint64_t memory(Experts experts, Strength strength, size_t frame_bytes);
+  static uint64_t memory(Sources experts, Strength strength, size_t frame_bytes);
 
   // Frames of one class have tables of the same sizes.
   static int size_class(size_t frame_bytes);

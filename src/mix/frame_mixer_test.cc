@@ -76,7 +76,7 @@ class FakeModel {
 };
 
 struct Walk {
-  Experts experts;
+  Sources experts;
   Strength strength;
   size_t lanes;
   uint64_t hash = 0;  // of all predictions
@@ -120,7 +120,7 @@ std::string walk(Walk& w, const std::string& truth, Coder& coder) {
       if (left == 0) continue;
       more = true;
       const int lane = static_cast<int>(l);
-      const bool with_model = w.experts != Experts::kCm && (at[l] % 7 != 6);
+      const bool with_model = w.experts != Sources::kCm && (at[l] % 7 != 6);
       const size_t length = std::min<size_t>(left, model.token_length());
       if (with_model) mixer.begin_token(lane);
       for (size_t d = 0; d < length; ++d) {
@@ -141,13 +141,13 @@ std::string walk(Walk& w, const std::string& truth, Coder& coder) {
 }
 
 struct Mode {
-  Experts experts;
+  Sources experts;
   Strength strength;
 };
-constexpr Mode kModes[] = {{Experts::kAll, Strength::kStrong},
-                           {Experts::kLlm, Strength::kStrong},
-                           {Experts::kCm, Strength::kStrong},
-                           {Experts::kCm, Strength::kFast}};
+constexpr Mode kModes[] = {{Sources::kAll, Strength::kStrong},
+                           {Sources::kLlm, Strength::kStrong},
+                           {Sources::kCm, Strength::kStrong},
+                           {Sources::kCm, Strength::kFast}};
 
 TEST(FrameMixer, DecodesWhatItEncodesInAllModes) {
   const std::string texts[] = {"a",
@@ -181,7 +181,7 @@ Walk measure(Mode mode, const std::string& text, size_t lanes = 1) {
 }
 
 TEST(FrameMixer, ModelAloneIsPassedThrough) {
-  FrameMixer mixer(Experts::kLlm, Strength::kStrong, 1, cut(1, 1));
+  FrameMixer mixer(Sources::kLlm, Strength::kStrong, 1, cut(1, 1));
   EXPECT_EQ(mixer.predict_bit(0, 4711), 4711u);
   mixer.update_bit(0, 1);
   EXPECT_EQ(mixer.predict_bit(0, 0), 1u);
@@ -192,7 +192,7 @@ TEST(FrameMixer, ModelAloneIsPassedThrough) {
 
 TEST(FrameMixer, StartsAsTheModel) {
   for (const uint32_t p : {1u, 2u, 100u, 9999u, 32768u, 50000u, 65000u, 65534u, 65535u}) {
-    FrameMixer mixer(Experts::kAll, Strength::kStrong, 200, cut(200, 1));
+    FrameMixer mixer(Sources::kAll, Strength::kStrong, 200, cut(200, 1));
     mixer.begin_token(0);
     const double odds = static_cast<double>(p) / (65536 - p);
     const uint32_t bit = mixer.predict_bit(0, p);
@@ -237,10 +237,10 @@ TEST(FrameMixer, CopiesGoOnAsTheOriginalWould) {
   for (const size_t copied_size : {read.size() + next.size(), size_t{4095}}) {
     const size_t size = read.size() + next.size();
     ASSERT_EQ(FrameMixer::size_class(size), FrameMixer::size_class(copied_size));
-    FrameMixer learned(Experts::kCm, Strength::kStrong, copied_size, cut(copied_size, 1));
+    FrameMixer learned(Sources::kCm, Strength::kStrong, copied_size, cut(copied_size, 1));
     predictions(learned, read);
     FrameMixer copy(learned, size);
-    FrameMixer direct(Experts::kCm, Strength::kStrong, size, cut(size, 1));
+    FrameMixer direct(Sources::kCm, Strength::kStrong, size, cut(size, 1));
     predictions(direct, read);
     const std::vector<uint32_t> expected = predictions(direct, next);
     EXPECT_EQ(predictions(copy, next), expected);
@@ -262,7 +262,7 @@ TEST(FrameMixer, LeavingExpertsOutChangesPredictionsOnly) {
   for (size_t e = 0; e < names.size(); ++e) {
     MixOptions options;
     options.leave_out = uint64_t{1} << e;
-    FrameMixer mixer(Experts::kAll, Strength::kStrong, text.size(), cut(text.size(), 1), options);
+    FrameMixer mixer(Sources::kAll, Strength::kStrong, text.size(), cut(text.size(), 1), options);
     for (const char c : text) {
       mixer.begin_token(0);
       for (int b = 7; b >= 0; --b) {
@@ -279,10 +279,10 @@ TEST(FrameMixer, LeavingExpertsOutChangesPredictionsOnly) {
 
 TEST(FrameMixer, TakesNoMoreMemoryThanItSays) {
   if (!allocated_bytes()) GTEST_SKIP() << "the allocator does not say how much it has given";
-  for (const auto& [experts, strength] : {std::pair{Experts::kLlm, Strength::kStrong},
-                                          {Experts::kAll, Strength::kStrong},
-                                          {Experts::kCm, Strength::kStrong},
-                                          {Experts::kCm, Strength::kFast}}) {
+  for (const auto& [experts, strength] : {std::pair{Sources::kLlm, Strength::kStrong},
+                                          {Sources::kAll, Strength::kStrong},
+                                          {Sources::kCm, Strength::kStrong},
+                                          {Sources::kCm, Strength::kFast}}) {
     for (const size_t size : {0u, 1u, 1000u, 9000u, 300000u, 1u << 20}) {
       const LaneExtent lane{0, size};
       const uint64_t before = *allocated_bytes();

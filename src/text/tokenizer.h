@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lm/token.h"
+#include "text/token.h"
 #include "text/vocabulary.h"
 
 namespace smll::text {

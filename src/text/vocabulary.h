@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lm/token.h"
+#include "text/token.h"
 
 namespace smll::text {
 

@@ -16,7 +16,7 @@ def compile_with(*options):
     if compiler is None:
         pytest.skip("needs a C++ compiler")
     command = [compiler, "-std=c++20", "-fsyntax-only", f"-I{SOURCE}", *options]
-    return subprocess.run([*command, str(SOURCE / "exact/rope.cc")], capture_output=True)
+    return subprocess.run([*command, str(SOURCE / "lm/exact/rope.cc")], capture_output=True)
 
 
 def test_as_it_is():

@@ -1,0 +1,89 @@
+#include "base/start_threads.h"
+
+#include <sys/mman.h>
+
+#include <atomic>
+#include <new>
+#include <system_error>
+#include <utility>
+
+namespace smll {
+namespace {
+
+// Address space that threads' stacks cannot take, for what the threads are to do: where memory is
+// limited, starting as many as there is room for would leave none to work with. (glibc ends the
+// process where a thread has no memory for its first thread-local object.)
+class SpareMemory {
+ public:
+  SpareMemory() = default;
+  ~SpareMemory() {
+    for (const auto& [at, bytes] : pieces_) munmap(at, bytes);
+  }
+  SpareMemory(const SpareMemory&) = delete;
+  SpareMemory& operator=(const SpareMemory&) = delete;
+
+  // False where there is no more. Throws std::bad_alloc.
+  bool add(std::size_t megabytes) {
+    const std::size_t bytes = megabytes << 20;
+    pieces_.reserve(pieces_.size() + 1);
+    void* at = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED) return false;
+    pieces_.emplace_back(at, bytes);
+    return true;
+  }
+
+ private:
+  std::vector<std::pair<void*, std::size_t>> pieces_;
+};
+
+constexpr std::size_t kSpareMegabytes = 64, kSpareMegabytesEach = 2;
+
+}  // namespace
+
+void start_threads(std::size_t count, const std::function<void(std::size_t index)>& body,
+                   std::vector<std::thread>& threads) {
+  threads.reserve(threads.size() + count);
+  SpareMemory spare;
+  try {
+    // What several engines take for each thread, at the default window, comes to some megabytes.
+    if (!spare.add(kSpareMegabytes)) return;
+    for (std::size_t i = 1; i <= count && spare.add(kSpareMegabytesEach); ++i) {
+      threads.emplace_back(body, i);
+    }
+  } catch (const std::system_error&) {
+  } catch (const std::bad_alloc&) {
+  }
+}
+
+void run_together(std::size_t wanted, const std::function<void(std::size_t count)>& prepare,
+                  const std::function<void(std::size_t index)>& body) {
+  enum : int { kWait, kRun, kLeave };
+  std::atomic<int> order{kWait};
+  std::vector<std::thread> threads;
+  const auto tell = [&](int what) {
+    order = what;
+    order.notify_all();
+  };
+  start_threads(
+      wanted - 1,
+      [&](std::size_t index) {
+        order.wait(kWait);
+        if (order == kRun) body(index);
+      },
+      threads);
+  const auto join = [&] {
+    for (std::thread& thread : threads) thread.join();
+  };
+  try {
+    prepare(threads.size() + 1);
+  } catch (...) {
+    tell(kLeave);
+    join();
+    throw;
+  }
+  tell(kRun);
+  body(0);
+  join();
+}
+
+}  // namespace smll

@@ -1,0 +1,72 @@
+// Which models exist, where their files are, and which fingerprints they gave.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "smll/options.h"
+
+namespace smll::hub {
+
+// A model that comes in a Python package, verified by its hashes.
+struct KnownModel {
+  int number;  // stands for the name in archives; never reused, 1..6
+  const char* name;
+  const char* description;
+  const char* file;
+  std::uint64_t size;  // bytes
+  const char* sha256;
+  const char* package;  // "name==version", as pip takes it
+  const char* package_sha256;
+  std::uint64_t package_size;  // bytes
+  const char* member;          // the model's path in the package
+};
+
+// The first is the default.
+std::span<const KnownModel> known_models();
+const KnownModel* find_known(const std::string& name);
+const KnownModel* find_known(int number);
+
+// "" when there is no cache.
+std::filesystem::path models_directory();
+std::filesystem::path known_path(const KnownModel& model);
+// True when the file is there with its right size and is believed (cache.h); its hash was checked
+// when it came.
+bool is_present(const KnownModel& model);
+// Why a file that may be there is not used; "" when it is only not there.
+std::string absence(const KnownModel& model);
+// The known model that the file at `path` is, or null.
+const KnownModel* known_at(const std::filesystem::path& path);
+
+// "hf:REPO:GLOB", split.
+struct HubSpec {
+  std::string repository;
+  std::string glob;
+};
+std::optional<HubSpec> parse_hub_spec(const std::string& spec);
+
+// A line of the cache's index: a file that was loaded before and what it gave.
+struct SeenModel {
+  std::uint64_t fingerprint = 0;
+  std::string name;
+  std::string path;
+  std::uint64_t size = 0;  // of the file when it was seen, bytes
+  Backend backend = Backend::kExact;
+  int window = 0;  // tokens
+
+  bool operator==(const SeenModel&) const = default;
+};
+
+// Empty when the index is not believed (cache.h).
+std::vector<SeenModel> seen_models();
+// Keeps `model` for later runs. A cache that cannot be written is no error: the file is only
+// searched for again.
+void remember(const SeenModel& model);
+// A file that gave this fingerprint before and still has the same size.
+std::optional<SeenModel> find_seen(std::uint64_t fingerprint);
+
+}  // namespace smll::hub

@@ -1,0 +1,154 @@
+// The exact engine: a llama-family transformer whose logits are a fixed function of the tokens of a
+// lane, whatever the batch, the threads and the instruction set. docs/exactness.md is its contract.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "lm/exact/attention.h"
+#include "lm/exact/isa.h"
+#include "lm/exact/kv_cache.h"
+#include "lm/exact/learner.h"
+#include "lm/exact/op_times.h"
+#include "lm/exact/rope.h"
+#include "lm/weights/weights.h"
+
+namespace smll::exact {
+
+// Written into archives. Changes whenever any input gives other logits or frequencies than before.
+inline constexpr std::uint32_t kArithmeticVersion = 1;
+// The same of an engine that learns.
+inline constexpr std::uint32_t kLearningVersion = 2;
+
+// Positions a lane attends to, unless set.
+inline constexpr int kDefaultWindow = 2048;
+
+// The least and the most of them.
+inline constexpr int kMinWindow = 2, kMaxWindow = 65536;
+
+struct EngineOptions {
+  Isa isa = Isa::kAuto;
+  int threads = 0;              // 0: one per processor; unless `pool` is given
+  int window = kDefaultWindow;  // kMinWindow .. kMaxWindow
+  bool learns = false;          // from the tokens it is fed (lm/exact/learner.h); one lane only
+  // Null: one of `threads` threads for this engine alone.
+  std::shared_ptr<ThreadPool> pool = nullptr;
+  // Only for make_engine: token ids of the logits in the order wanted; empty means all in order.
+  std::span<const Token> row_order;
+};
+
+// Tokens to append to one lane's context. A lane is an independent context with its own K/V cache.
+struct LaneTokens {
+  int lane;
+  std::span<const Token> tokens;
+};
+
+// Receives the logits that follow one fed token. `input` indexes the batch given to feed(),
+// `position` the token inside that input, `thread` (below Engine::threads()) who calls. `logits`
+// has rows() values and is valid during the call only. Calls come from several threads at once, in
+// any order; each (input, position) comes exactly once per feed().
+using RowSink = std::function<void(std::size_t input, std::size_t position,
+                                   std::span<const float> logits, int thread)>;
+
+// Used by one thread at a time; several engines may share a model.
+class Engine {
+ public:
+  // Throws Error(kUsage) for an instruction set that is not supported or a window out of range.
+  Engine(std::shared_ptr<const weights::Weights> model, const EngineOptions& options);
+  ~Engine();
+  // Bytes, at most, that `engines` engines take which share the options' threads and lanes that are
+  // fed so many tokens each, besides the model. A token more a lane, the first, is counted in.
+  static std::uint64_t memory(const weights::Weights& model, const EngineOptions& options,
+                              std::span<const std::size_t> lane_tokens, int engines);
+
+  // Of them, what a lane's keys and values take.
+  static std::uint64_t context_memory(const weights::Weights& model, const EngineOptions& options,
+                                      std::size_t tokens);
+
+  // Number of logits of a row: the coded tokens in the order given when the model was loaded.
+  std::size_t rows() const;
+  // Lanes that may be open at once: one, where it learns.
+  int max_lanes() const;
+  // Tokens that a feed() computes at once.
+  static std::size_t preferred_batch();
+  int threads() const { return pool_.threads(); }
+  Token start_token() const;
+
+  // Opens a lane with an empty context and returns its number. Throws Error(kUsage) when
+  // max_lanes() are open.
+  int open_lane();
+  void close_lane(int lane);
+  // Closes all lanes and opens so many, numbered from 0.
+  void reset(int lanes);
+  // Appends tokens to lanes and gives the logits after each of them; a lane appears at most once a
+  // batch. If the sink throws, or a token does not exist, the batch's lanes must be closed.
+  void feed(std::span<const LaneTokens> batch, const RowSink& sink);
+  // How many tokens that are taken back later may follow the lane's next one: few enough for the
+  // ring, and none behind which it learns.
+  std::size_t max_guesses(int lane) const;
+  // Takes back the last `count` tokens.
+  void take_back(int lane, std::size_t count);
+
+  const weights::Weights& model() const { return *model_; }
+  // Since the last reset_times().
+  const OpTimes& times() const { return times_; }
+  void reset_times() { times_.fill(0); }
+
+ private:
+  struct Lane;
+  struct Row;
+  struct QueryBlock;
+  struct Workspace;
+
+  Lane& open(int lane);
+  void flatten(std::span<const LaneTokens> batch);
+  std::size_t chunk_size(std::size_t first) const;
+  void learn_from(std::span<const Row> rows);
+  void run_chunk(std::span<const Row> rows, const RowSink& sink);
+  void prepare(std::span<const Row> rows);
+  void run_layer(int layer, std::span<const Row> rows);
+  void norm(const std::vector<float>& weight, std::size_t rows);
+  void store(int layer, std::span<const Row> rows);
+  void store_row(int layer, const Row& row, std::size_t r, int thread);
+  void attend(int layer, std::span<const Row> rows);
+  bool learns(int layer) const;
+  void note_stream(int layer, std::span<const Row> rows, float* Learner::Trace::*to);
+  const weights::LayerMatrices& matrices(int layer) const;
+  void feed_forward(int layer, std::span<const Row> rows);
+  void head(std::span<const Row> rows, const RowSink& sink);
+
+  struct Part {
+    const weights::PackedMatrix* matrix;
+    int column;  // of the output
+  };
+  void matmul(std::span<const Part> parts, const Activations& input, std::size_t rows, float* out,
+              std::size_t stride, bool add);
+  void gemm(const GemmArgs& args, const weights::PackedMatrix& matrix) const;
+
+  std::shared_ptr<const weights::Weights> model_;
+  const Kernels& kernels_;
+  int window_;
+  KvLayout layout_;
+  KvPool kv_;
+  RotaryTable rotary_;
+  ThreadPool::Client pool_;
+  std::vector<Attention> attention_;  // one a thread
+  std::vector<Lane> lanes_;
+  std::vector<Row> rows_;
+  std::vector<QueryBlock> blocks_;
+  bool past_window_ = false;  // some row of the chunk is farther from position 0 than the window
+  const bool learns_;
+  std::unique_ptr<Learner> learner_;  // of the lane, where it learns
+  std::unique_ptr<Workspace> work_;
+  OpTimes times_{};
+};
+
+// Loads a GGUF file and makes an engine of it.
+std::unique_ptr<Engine> make_engine(const std::string& gguf_path, const EngineOptions& options);
+
+}  // namespace smll::exact

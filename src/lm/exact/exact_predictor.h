@@ -1,0 +1,37 @@
+// The exact engine as a predictor.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "lm/exact/engine.h"
+#include "lm/predictor.h"
+#include "text/vocabulary.h"
+
+namespace smll::lm {
+
+class ExactPredictor final : public Predictor {
+ public:
+  // `vocabulary`, whose rows the model's head has, must outlive it.
+  ExactPredictor(std::shared_ptr<const weights::Weights> model, const exact::EngineOptions& options,
+                 const text::Vocabulary& vocabulary);
+
+  int max_lanes() const override { return engine_.max_lanes(); }
+  bool prefill_is_exact() const override { return true; }
+  std::size_t preferred_batch() const override { return exact::Engine::preferred_batch(); }
+  int open_lane() override { return engine_.open_lane(); }
+  void close_lane(int lane) override { engine_.close_lane(lane); }
+  Token start_token() const override { return engine_.start_token(); }
+  void feed(std::span<const LaneInput> batch) override;
+  std::size_t max_guesses(int lane) const override { return engine_.max_guesses(lane); }
+  void take_back(int lane, std::size_t count) override { engine_.take_back(lane, count); }
+
+ private:
+  exact::Engine engine_;
+  const exact::Isa isa_;
+  const text::Vocabulary& vocabulary_;
+  std::vector<exact::LaneTokens> tokens_;
+  std::vector<Distribution> scratch_;  // one a thread
+};
+
+}  // namespace smll::lm

@@ -1,0 +1,216 @@
+#include "lm/exact/kv_cache.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace smll::exact {
+
+KvLayout::KvLayout(int head_dim_in)
+    : head_dim(head_dim_in),
+      tile_bytes(static_cast<std::size_t>(head_dim / kBlock) * kS8BlockBytes),
+      scales_offset(tile_bytes * (kSegment / kTile)),
+      values_offset(scales_offset + kSegment * sizeof(float)),
+      part_bytes(values_offset + static_cast<std::size_t>(kSegment) * head_dim) {}
+
+namespace {
+
+// Of position 0, kept beside the ring.
+std::size_t first_bytes(const KvLayout& layout) { return layout.tile_bytes + layout.head_dim + 64; }
+
+// Idle memory that a pool keeps.
+constexpr std::size_t kKeptBytes = std::size_t{64} << 20;
+constexpr std::size_t kKeptFirsts = 64;
+
+weights::AlignedBuffer zeroed(std::size_t bytes) {
+  weights::AlignedBuffer memory(bytes);
+  std::memset(memory.data(), 0, bytes);
+  return memory;
+}
+
+weights::AlignedBuffer take_last(std::vector<weights::AlignedBuffer>& kept) {
+  weights::AlignedBuffer memory = std::move(kept.back());
+  kept.pop_back();
+  return memory;
+}
+
+}  // namespace
+
+KvPool::KvPool(const KvLayout& layout, int parts)
+    : layout_(layout), parts_(parts), first_bytes_(smll::exact::first_bytes(layout)) {
+  // Lanes close where nothing may be thrown.
+  segments_.reserve(kKeptBytes / (layout_.part_bytes * parts_));
+  firsts_.reserve(kKeptFirsts);
+}
+
+weights::AlignedBuffer KvPool::take_segment() {
+  return segments_.empty() ? zeroed(layout_.part_bytes * parts_) : take_last(segments_);
+}
+
+void KvPool::give_segment(weights::AlignedBuffer segment, int positions) {
+  if ((segments_.size() + 1) * layout_.part_bytes * parts_ > kKeptBytes) return;
+  for (int part = 0; part < parts_; ++part) {
+    clear(segment.data() + layout_.part_bytes * part, positions);
+  }
+  segments_.push_back(std::move(segment));
+}
+
+void KvPool::clear(std::uint8_t* part, int positions) const {
+  const std::size_t tiles = (positions + kTile - 1) / kTile;
+  const std::size_t fours = (positions + 3) / 4;
+  std::memset(part, 0, tiles * layout_.tile_bytes);
+  std::memset(part + layout_.scales_offset, 0, positions * sizeof(float));
+  std::memset(part + layout_.values_offset, 0, fours * 4 * layout_.head_dim);
+}
+
+weights::AlignedBuffer KvPool::take_first() {
+  return firsts_.empty() ? zeroed(first_bytes_ * parts_) : take_last(firsts_);
+}
+
+// Only position 0 is ever written to it, whose next one writes the same bytes.
+void KvPool::give_first(weights::AlignedBuffer first) {
+  if (firsts_.size() < kKeptFirsts) firsts_.push_back(std::move(first));
+}
+
+KvCache::KvCache(KvPool& pool, int capacity)
+    : pool_(pool),
+      layout_(pool.layout()),
+      segments_((capacity + kSegment - 1) / kSegment),
+      first_bytes_(pool.first_bytes()),
+      ring_(segments_) {}
+
+KvCache::~KvCache() {
+  if (first_) pool_.give_first(std::move(first_));
+  for (std::size_t i = 0; i < ring_.size(); ++i) {
+    if (!ring_[i]) continue;
+    const std::uint64_t begin = i * kSegment;
+    const int positions = static_cast<int>(std::min<std::uint64_t>(end_ - begin, kSegment));
+    pool_.give_segment(std::move(ring_[i]), positions);
+  }
+}
+
+std::uint64_t KvCache::memory(const KvLayout& layout, int parts, std::uint64_t positions) {
+  const std::uint64_t segments = (positions + kSegment - 1) / kSegment;
+  return (segments * layout.part_bytes + first_bytes(layout)) * static_cast<std::uint64_t>(parts);
+}
+
+void KvCache::reserve(std::uint64_t first, int count) {
+  if (!first_) first_ = pool_.take_first();
+  for (std::uint64_t s = first / kSegment; s <= (first + count - 1) / kSegment; ++s) {
+    Memory& segment = ring_[s % segments_];
+    if (!segment) segment = pool_.take_segment();
+  }
+  end_ = std::max(end_, first + count);
+}
+
+std::uint8_t* KvCache::part(std::uint64_t segment, int part) {
+  return ring_[segment % segments_].data() + layout_.part_bytes * part;
+}
+
+const std::uint8_t* KvCache::part(std::uint64_t segment, int part) const {
+  return ring_[segment % segments_].data() + layout_.part_bytes * part;
+}
+
+namespace {
+
+// `n` is a multiple of 16; NaN does not count. In 16 lanes, since one would wait for itself.
+float largest_magnitude(const float* x, int n) {
+  float lanes[16] = {};
+  for (int i = 0; i < n; i += 16) {
+    for (int lane = 0; lane < 16; ++lane) {
+      const float magnitude = std::fabs(x[i + lane]);
+      lanes[lane] = magnitude > lanes[lane] ? magnitude : lanes[lane];
+    }
+  }
+  return *std::max_element(lanes, lanes + 16);
+}
+
+void write_key(std::uint8_t* tile, int slot, int head_dim, const std::int8_t* q,
+               const float* scale) {
+  for (int b = 0; b < head_dim / kBlock; ++b, tile += kS8BlockBytes, q += kBlock) {
+    for (int g = 0; g < 8; ++g) std::memcpy(tile + g * 64 + slot * 4, q + 4 * g, 4);
+    std::memcpy(tile + 512 + slot * 4, scale + b, 4);
+  }
+}
+
+void read_key(const std::uint8_t* tile, int slot, int head_dim, float* key) {
+  for (int b = 0; b < head_dim / kBlock; ++b, tile += kS8BlockBytes, key += kBlock) {
+    std::int8_t q[kBlock];
+    float scale;
+    for (int g = 0; g < 8; ++g) std::memcpy(q + 4 * g, tile + g * 64 + slot * 4, 4);
+    std::memcpy(&scale, tile + 512 + slot * 4, 4);
+    for (int i = 0; i < kBlock; ++i) key[i] = scale * static_cast<float>(q[i]);
+  }
+}
+
+}  // namespace
+
+void KvCache::store_key(std::uint64_t position, int p, const std::int8_t* q, const float* scale) {
+  const int slot = static_cast<int>(position % kTile);
+  const std::size_t tile = position % kSegment / kTile;
+  write_key(part(position / kSegment, p) + tile * layout_.tile_bytes, slot, layout_.head_dim, q,
+            scale);
+  if (position == 0) write_key(first_.data() + p * first_bytes_, 0, layout_.head_dim, q, scale);
+}
+
+void KvCache::store_value(std::uint64_t position, int p, const float* value) {
+  const int head_dim = layout_.head_dim;
+  const float amax = largest_magnitude(value, head_dim);
+  const bool tiny = !(amax > 1e-30f);
+  const float inverse = tiny ? 0.0f : 127.0f / amax;
+  const float scale = tiny ? 0.0f : amax / 127.0f;
+  std::int8_t q[512];
+  for (int i = 0; i < head_dim; ++i) {
+    // Clamped because an infinite value makes a NaN here, whose conversion would be undefined.
+    float x = value[i] * inverse;
+    x = x > -127.0f ? x : -127.0f;
+    x = x < 127.0f ? x : 127.0f;
+    q[i] = static_cast<std::int8_t>(static_cast<std::int32_t>((x + 12582912.0f) - 12582912.0f));
+  }
+  std::uint8_t* base = part(position / kSegment, p);
+  const std::size_t slot = position % kSegment;
+  std::uint8_t* column = base + layout_.values_offset + slot / 4 * head_dim * 4 + slot % 4;
+  for (int i = 0; i < head_dim; ++i) column[4 * i] = static_cast<std::uint8_t>(q[i]);
+  std::memcpy(base + layout_.scales_offset + slot * 4, &scale, 4);
+  if (position == 0) {
+    std::uint8_t* first = first_.data() + p * first_bytes_ + layout_.tile_bytes;
+    std::memcpy(first, q, head_dim);
+    std::memcpy(first + head_dim, &scale, 4);
+  }
+}
+
+void KvCache::forget(std::uint64_t first, int count) {
+  for (std::uint64_t position = first; position < first + count; ++position) {
+    for (int p = 0; p < pool_.parts(); ++p) {
+      std::uint8_t* scales = part(position / kSegment, p) + layout_.scales_offset;
+      std::memset(scales + position % kSegment * sizeof(float), 0, sizeof(float));
+    }
+  }
+}
+
+void KvCache::read(std::uint64_t position, int p, float* key, float* value) const {
+  const int head_dim = layout_.head_dim;
+  const std::uint8_t* base = part(position / kSegment, p);
+  const std::size_t slot = position % kSegment;
+  read_key(base + slot / kTile * layout_.tile_bytes, static_cast<int>(slot % kTile), head_dim, key);
+  float scale;
+  std::memcpy(&scale, base + layout_.scales_offset + slot * 4, 4);
+  const auto* column = reinterpret_cast<const std::int8_t*>(base + layout_.values_offset) +
+                       slot / 4 * head_dim * 4 + slot % 4;
+  for (int i = 0; i < head_dim; ++i) value[i] = scale * static_cast<float>(column[4 * i]);
+}
+
+void KvCache::read_first(int part, float* key, float* value) const {
+  read_key(first_key(part), 0, layout_.head_dim, key);
+  const float scale = first_scale(part);
+  const std::int8_t* q = first_value(part);
+  for (int i = 0; i < layout_.head_dim; ++i) value[i] = scale * static_cast<float>(q[i]);
+}
+
+float KvCache::first_scale(int part) const {
+  float scale;
+  std::memcpy(&scale, first_value(part) + layout_.head_dim, 4);
+  return scale;
+}
+
+}  // namespace smll::exact

@@ -1,0 +1,403 @@
+#include "lm/exact/learner.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace smll::exact {
+
+using weights::LayerMatrices;
+using weights::PackedMatrix;
+
+namespace {
+
+// Found on English, markup and addresses alike (docs/mixing.md). The first steps are longer: the
+// n-th by 1 + kHaste / sqrt(n).
+constexpr float kRate = 3e-5f;
+constexpr float kHaste = 6.0f;
+constexpr float kKeep = 0.99f;
+constexpr float kEpsilon = 1e-6f;
+// Outputs of the head whose weights are unpacked at once: they stay in the second-level cache.
+constexpr int kHeadStrip = 128;
+// Columns of a product that one task computes.
+constexpr int kTaskColumns = 64;
+
+}  // namespace
+
+// A matrix of [outputs][inputs] weights that learn, and its packed form for the engine.
+struct Learner::Matrix {
+  int outputs, inputs;
+  std::vector<float> weights, squares;
+  PackedMatrix& packed;
+
+  Matrix(const PackedMatrix& from, PackedMatrix& to)
+      : outputs(from.outputs),
+        inputs(from.blocks * kBlock),
+        weights(static_cast<std::size_t>(from.tiles) * kTile * inputs),
+        squares(weights.size()),
+        packed(to) {
+    packed = PackedMatrix(weights::Format::kS8, inputs, outputs);
+  }
+};
+
+struct Learner::Learning {
+  LayerMatrices packed;
+  Matrix query, key, value, output, gate, up, down;
+
+  explicit Learning(const LayerMatrices& from)
+      : query(from.query, packed.query),
+        key(from.key, packed.key),
+        value(from.value, packed.value),
+        output(from.output, packed.output),
+        gate(from.gate, packed.gate),
+        up(from.up, packed.up),
+        down(from.down, packed.down) {}
+};
+
+struct Learner::Layer {
+  const weights::Layer& original;
+  std::unique_ptr<Learning> learning;  // from the first step on
+  // [kStep] rows each, of a Trace.
+  std::vector<float> attention_input, query, softmax, attended, ffn_input, gate, up;
+
+  Layer(const weights::Layer& from, const weights::HyperParameters& h)
+      : original(from),
+        attention_input(kStep * h.width),
+        query(kStep * h.heads * h.head_dim),
+        softmax(kStep * h.heads * 2),
+        attended(query.size()),
+        ffn_input(kStep * h.width),
+        gate(kStep * h.ffn_width),
+        up(gate.size()) {}
+};
+
+struct Learner::Scratch {
+  std::vector<float> gradient;  // of a tile's outputs
+  std::vector<float> strip;     // of the head
+  std::vector<std::uint32_t> frequencies;
+  ActivationBuffer quantized;
+  std::vector<weights::S8Block> blocks;
+  AttentionGradient attention;
+};
+
+Learner::Learner(std::shared_ptr<const weights::Weights> model, const Context& context)
+    : model_(std::move(model)),
+      context_(context),
+      hyper_(model_->hyper()),
+      width_(hyper_.width),
+      query_width_(static_cast<std::size_t>(hyper_.heads) * hyper_.head_dim),
+      key_width_(static_cast<std::size_t>(hyper_.kv_heads) * hyper_.head_dim),
+      ffn_width_(hyper_.ffn_width),
+      logit_stride_(static_cast<std::size_t>(model_->head().tiles) * kTile),
+      first_layer_(hyper_.layers / 2),
+      here_(hyper_.head_dim),
+      from_first_(hyper_.head_dim),
+      output_(kStep * width_),
+      logits_(kStep * logit_stride_),
+      targets_(kStep),
+      stream_gradient_(kStep * width_),
+      normed_(kStep * width_),
+      normed_gradient_(kStep * width_),
+      product_(kStep * ffn_width_),
+      product_gradient_(kStep * ffn_width_),
+      attended_gradient_(kStep * query_width_),
+      query_gradient_(kStep * query_width_),
+      key_gradient_(kStep * key_width_),
+      value_gradient_(kStep * key_width_),
+      head_key_gradients_(kStep * query_width_),
+      head_value_gradients_(kStep * query_width_) {
+  const std::size_t longest = std::max({width_, query_width_, ffn_width_});
+  for (int i = 0; i < context_.pool.threads(); ++i) {
+    scratch_.push_back({std::vector<float>(kTile * longest),
+                        std::vector<float>(kHeadStrip * kTaskColumns),
+                        std::vector<std::uint32_t>(logit_stride_), ActivationBuffer(1, longest),
+                        std::vector<weights::S8Block>(longest / kBlock),
+                        AttentionGradient(context_.kernels, hyper_.head_dim)});
+  }
+  for (int i = first_layer_; i < hyper_.layers; ++i) {
+    layers_.push_back(std::make_unique<Layer>(model_->layers()[i], hyper_));
+  }
+}
+
+Learner::~Learner() = default;
+
+std::uint64_t Learner::memory(const weights::Weights& model, int threads) {
+  const weights::HyperParameters& h = model.hyper();
+  std::uint64_t weights = 0;
+  for (int i = h.layers / 2; i < h.layers; ++i) {
+    const LayerMatrices& m = model.layers()[static_cast<std::size_t>(i)].matrices;
+    for (const PackedMatrix* matrix :
+         {&m.query, &m.key, &m.value, &m.output, &m.gate, &m.up, &m.down}) {
+      weights += static_cast<std::uint64_t>(matrix->tiles) * kTile * matrix->blocks * kBlock;
+    }
+  }
+  // Each as a float, with the mean of its gradients' squares, and packed.
+  const std::uint64_t learned =
+      weights * (2 * sizeof(float)) + weights / (kTile * kBlock) * kS8BlockBytes;
+  const auto row =
+      static_cast<std::uint64_t>(3 * h.width + 3 * h.heads * h.head_dim + 3 * h.ffn_width);
+  const auto logits = static_cast<std::uint64_t>(model.head().tiles) * kTile;
+  const std::uint64_t rows =
+      kStep * sizeof(float) * (row * static_cast<std::uint64_t>(h.layers) + logits);
+  const auto scratch = sizeof(float) * (kTile * static_cast<std::uint64_t>(h.ffn_width + h.width) +
+                                        kHeadStrip * kTaskColumns + logits);
+  return learned + rows + scratch * static_cast<std::uint64_t>(threads);
+}
+
+// Not before it is needed: short texts do without.
+void Learner::start(Layer& layer) {
+  const LayerMatrices& from = layer.original.matrices;
+  layer.learning = std::make_unique<Learning>(from);
+  Learning& to = *layer.learning;
+  const auto unpack = [&](const PackedMatrix& source, Matrix& matrix) {
+    context_.pool.run(source.outputs, [&](std::size_t o, int) {
+      weights::unpack(source, static_cast<int>(o), 0, source.blocks,
+                      matrix.weights.data() + o * matrix.inputs);
+    });
+  };
+  unpack(from.query, to.query);
+  unpack(from.key, to.key);
+  unpack(from.value, to.value);
+  unpack(from.output, to.output);
+  unpack(from.gate, to.gate);
+  unpack(from.up, to.up);
+  unpack(from.down, to.down);
+}
+
+const LayerMatrices& Learner::matrices(int layer) const {
+  const Layer& from = *layers_[layer - first_layer_];
+  return from.learning ? from.learning->packed : from.original.matrices;
+}
+
+Learner::Trace Learner::trace(int layer, std::uint64_t position) {
+  Layer& to = *layers_[layer - first_layer_];
+  const std::size_t row = position % kStep;
+  return {to.attention_input.data() + row * width_,
+          to.query.data() + row * query_width_,
+          to.softmax.data() + row * 2 * hyper_.heads,
+          to.attended.data() + row * query_width_,
+          to.ffn_input.data() + row * width_,
+          to.gate.data() + row * ffn_width_,
+          to.up.data() + row * ffn_width_};
+}
+
+float* Learner::output(std::uint64_t position) {
+  return output_.data() + position % kStep * width_;
+}
+
+float* Learner::logits(std::uint64_t position) {
+  return logits_.data() + position % kStep * logit_stride_;
+}
+
+void Learner::see(std::uint64_t position, Token token) {
+  if (position == 0) return;
+  targets_[(position - 1) % kStep] = model_->row_of(token);
+  if (position % kStep == 0) learn(position - kStep);
+}
+
+void Learner::learn(std::uint64_t first_position) {
+  ++steps_;
+  power_ *= kKeep;
+  rate_ = kRate * (1.0f + kHaste / std::sqrt(static_cast<float>(steps_)));
+  here_.fill(context_.rotary, first_position, first_position + kStep);
+  from_first_.fill(context_.rotary, first_position, context_.window - 1);
+  logit_gradients();
+  head_gradient();
+  std::ranges::fill(stream_gradient_, 0.0f);
+  norm_gradient(output_.data(), model_->output_norm());
+  for (std::size_t i = layers_.size(); i-- > 0;) {
+    if (!layers_[i]->learning) start(*layers_[i]);
+    learn_ffn(*layers_[i]);
+    learn_attention(i, first_position);
+  }
+}
+
+// Logits become (probability - 1 where it is the target) / kStep.
+void Learner::logit_gradients() {
+  const std::size_t rows = model_->head().outputs;
+  context_.pool.run(kStep, [&](std::size_t t, int thread) {
+    float* logits = logits_.data() + t * logit_stride_;
+    std::uint32_t* frequencies = scratch_[thread].frequencies.data();
+    context_.kernels.frequencies(logits, rows, frequencies);
+    std::uint64_t total = 0;
+    for (std::size_t i = 0; i < rows; ++i) total += frequencies[i];
+    constexpr float kShare = 1.0f / kStep;
+    const float factor = kShare / static_cast<float>(total);
+    for (std::size_t i = 0; i < rows; ++i) logits[i] = static_cast<float>(frequencies[i]) * factor;
+    if (targets_[t] >= 0) logits[targets_[t]] -= kShare;
+  });
+}
+
+// The gradient of the head's input, from that of the logits.
+void Learner::head_gradient() {
+  const PackedMatrix& head = model_->head();
+  const std::size_t tasks = (width_ + kTaskColumns - 1) / kTaskColumns;
+  context_.pool.run(tasks, [&](std::size_t task, int thread) {
+    const std::size_t column = task * kTaskColumns;
+    const auto columns = static_cast<int>(std::min<std::size_t>(kTaskColumns, width_ - column));
+    float* strip = scratch_[thread].strip.data();
+    MultiplyArgs args = {};
+    args.a_row = logit_stride_;
+    args.a_inner = 1;
+    args.b = strip;
+    args.b_stride = kTaskColumns;
+    args.c = normed_gradient_.data() + column;
+    args.c_stride = width_;
+    args.rows = kStep;
+    args.columns = columns;
+    for (int first = 0; first < head.outputs; first += kHeadStrip) {
+      args.inner = std::min(kHeadStrip, head.outputs - first);
+      for (int i = 0; i < args.inner; ++i) {
+        weights::unpack(head, first + i, static_cast<int>(column) / kBlock, columns / kBlock,
+                        strip + static_cast<std::size_t>(i) * kTaskColumns);
+      }
+      args.a = logits_.data() + first;
+      args.add = first > 0;
+      context_.kernels.multiply(args);
+    }
+  });
+}
+
+void Learner::norm(const float* x, const std::vector<float>& weight) {
+  context_.pool.run(kStep, [&](std::size_t t, int) {
+    const std::size_t row = t * width_;
+    context_.kernels.rms_norm(x + row, weight.data(), hyper_.rms_epsilon, width_,
+                              normed_.data() + row);
+  });
+}
+
+// Adds to the stream's gradient what comes through a norm of `x`.
+void Learner::norm_gradient(const float* x, const std::vector<float>& weight) {
+  context_.pool.run(kStep, [&](std::size_t t, int) {
+    const std::size_t row = t * width_;
+    context_.kernels.rms_norm_gradient({x + row, weight.data(), normed_gradient_.data() + row,
+                                        hyper_.rms_epsilon, width_, stream_gradient_.data() + row});
+  });
+}
+
+void Learner::learn_ffn(Layer& layer) {
+  Learning& learning = *layer.learning;
+  const std::vector<float>& weight = layer.original.ffn_norm;
+  float* gates = layer.gate.data();
+  float* ups = layer.up.data();
+  norm(layer.ffn_input.data(), weight);
+  context_.pool.run(kStep, [&](std::size_t t, int) {
+    float* product = product_.data() + t * ffn_width_;
+    std::copy_n(gates + t * ffn_width_, ffn_width_, product);
+    context_.kernels.silu_mul(product, ups + t * ffn_width_, ffn_width_);
+  });
+  const int width = static_cast<int>(width_);
+  const int ffn_width = static_cast<int>(ffn_width_);
+  multiply({stream_gradient_.data(), width_, 1, learning.down.weights.data(), ffn_width_,
+            product_gradient_.data(), ffn_width_, kStep, width, ffn_width, false});
+  step(learning.down, stream_gradient_.data(), width_, product_.data());
+  context_.pool.run(kStep, [&](std::size_t t, int) {
+    const std::size_t row = t * ffn_width_;
+    context_.kernels.silu_gradient(gates + row, ups + row, product_gradient_.data() + row,
+                                   ffn_width_);
+  });
+  multiply({gates, ffn_width_, 1, learning.gate.weights.data(), width_, normed_gradient_.data(),
+            width_, kStep, ffn_width, width, false});
+  multiply({ups, ffn_width_, 1, learning.up.weights.data(), width_, normed_gradient_.data(), width_,
+            kStep, ffn_width, width, true});
+  step(learning.gate, gates, ffn_width_, normed_.data());
+  step(learning.up, ups, ffn_width_, normed_.data());
+  norm_gradient(layer.ffn_input.data(), weight);
+}
+
+void Learner::learn_attention(std::size_t index, std::uint64_t first_position) {
+  Layer& layer = *layers_[index];
+  Learning& learning = *layer.learning;
+  const std::vector<float>& weight = layer.original.attention_norm;
+  const int width = static_cast<int>(width_);
+  const int query_width = static_cast<int>(query_width_);
+  const int key_width = static_cast<int>(key_width_);
+  norm(layer.attention_input.data(), weight);
+  multiply({stream_gradient_.data(), width_, 1, learning.output.weights.data(), query_width_,
+            attended_gradient_.data(), query_width_, kStep, width, query_width, false});
+  step(learning.output, stream_gradient_.data(), width_, layer.attended.data());
+  attention_gradients(layer, first_layer_ + static_cast<int>(index), first_position);
+  multiply({query_gradient_.data(), query_width_, 1, learning.query.weights.data(), width_,
+            normed_gradient_.data(), width_, kStep, query_width, width, false});
+  multiply({key_gradient_.data(), key_width_, 1, learning.key.weights.data(), width_,
+            normed_gradient_.data(), width_, kStep, key_width, width, true});
+  multiply({value_gradient_.data(), key_width_, 1, learning.value.weights.data(), width_,
+            normed_gradient_.data(), width_, kStep, key_width, width, true});
+  step(learning.query, query_gradient_.data(), query_width_, normed_.data());
+  step(learning.key, key_gradient_.data(), key_width_, normed_.data());
+  step(learning.value, value_gradient_.data(), key_width_, normed_.data());
+  norm_gradient(layer.attention_input.data(), weight);
+}
+
+// Of queries, keys and values, from that of attention's results.
+void Learner::attention_gradients(const Layer& layer, int index, std::uint64_t first_position) {
+  const auto d = static_cast<std::size_t>(hyper_.head_dim);
+  const std::size_t heads = hyper_.heads;
+  const std::size_t group = heads / hyper_.kv_heads;
+  context_.pool.run(heads, [&](std::size_t head, int thread) {
+    const std::size_t at = head * d;
+    scratch_[thread].attention.run(
+        {&context_.cache, index * hyper_.kv_heads + static_cast<int>(head / group), first_position,
+         context_.window, &here_, &from_first_, layer.query.data() + at, layer.attended.data() + at,
+         attended_gradient_.data() + at, query_width_, layer.softmax.data() + 2 * head, 2 * heads,
+         query_gradient_.data() + at, head_key_gradients_.data() + at * kStep,
+         head_value_gradients_.data() + at * kStep});
+  });
+  // A key's is the sum over the heads that share it.
+  const auto add_up = [&](const std::vector<float>& by_head, std::size_t t, float* out) {
+    for (std::size_t i = 0; i < key_width_; ++i) {
+      const float* from = by_head.data() + (i / d * group * kStep + t) * d + i % d;
+      out[i] = from[0];
+      for (std::size_t g = 1; g < group; ++g) out[i] += from[g * kStep * d];
+    }
+  };
+  context_.pool.run(kStep, [&](std::size_t t, int) {
+    add_up(head_key_gradients_, t, key_gradient_.data() + t * key_width_);
+    add_up(head_value_gradients_, t, value_gradient_.data() + t * key_width_);
+  });
+}
+
+// All columns, shared by the threads.
+void Learner::multiply(MultiplyArgs args) {
+  const int columns = args.columns;
+  context_.pool.run((columns + kTaskColumns - 1) / kTaskColumns, [&](std::size_t task, int) {
+    const int column = static_cast<int>(task) * kTaskColumns;
+    MultiplyArgs part = args;
+    part.b += column;
+    part.c += column;
+    part.columns = std::min(kTaskColumns, columns - column);
+    context_.kernels.multiply(part);
+  });
+}
+
+// One step of a matrix, given its outputs' gradient (rows of `stride`) and its inputs.
+void Learner::step(Matrix& matrix, const float* gradient, std::size_t stride, const float* input) {
+  const float correction = 1.0f / (1.0f - power_);
+  const auto inputs = static_cast<std::size_t>(matrix.inputs);
+  context_.pool.run(matrix.packed.tiles, [&](std::size_t tile, int thread) {
+    Scratch& scratch = scratch_[thread];
+    const int first = static_cast<int>(tile) * kTile;
+    const int outputs = std::min(kTile, matrix.outputs - first);
+    context_.kernels.multiply({gradient + first, 1, stride, input, inputs, scratch.gradient.data(),
+                               inputs, outputs, kStep, matrix.inputs, false});
+    const std::size_t at = first * inputs;
+    context_.kernels.rms_step({scratch.gradient.data(), matrix.weights.data() + at,
+                               matrix.squares.data() + at, outputs * inputs, kKeep, rate_,
+                               correction, kEpsilon});
+    for (int o = 0; o < outputs; ++o) pack(matrix, first + o, scratch);
+  });
+}
+
+void Learner::pack(Matrix& matrix, int output, Scratch& scratch) {
+  const auto inputs = static_cast<std::size_t>(matrix.inputs);
+  const Activations quantized = scratch.quantized.view();
+  context_.kernels.quantize(matrix.weights.data() + output * inputs, inputs, quantized);
+  const std::span<weights::S8Block> blocks(scratch.blocks.data(), inputs / kBlock);
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
+    std::memcpy(blocks[b].q, quantized.q8 + b * kBlock, kBlock);
+    blocks[b].scale = quantized.scale[b];
+  }
+  weights::pack(blocks, output % kTile, matrix.packed.tile(output / kTile));
+}
+
+}  // namespace smll::exact

@@ -1,0 +1,111 @@
+// Lets a model learn from the text while it is coded ("dynamic evaluation": Mikolov et al. 2010,
+// Krause et al. 2018). After every kStep tokens, whose successors are known by then, the matrices
+// of the upper half of the layers take one step of RMSProp along the gradient of those tokens' code
+// length. Encoder and decoder do the same at the same tokens, with kernels that give the same bits
+// everywhere.
+//
+// The gradient passes quantization as if it were not there.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "lm/exact/activations.h"
+#include "lm/exact/attention_gradient.h"
+#include "lm/exact/cpu/kernels.h"
+#include "lm/exact/kv_cache.h"
+#include "lm/exact/rope.h"
+#include "lm/weights/weights.h"
+
+namespace smll::exact {
+
+// For one lane.
+class Learner {
+ public:
+  // Tokens from one step to the next.
+  static constexpr std::size_t kStep = kStepRows;
+
+  // What the engine shares with its learner.
+  struct Context {
+    const Kernels& kernels;
+    ThreadPool::Client& pool;
+    const KvCache& cache;
+    const RotaryTable& rotary;
+    int window;
+  };
+
+  // Takes 9 bytes of memory for each weight that learns, from the first step on.
+  Learner(std::shared_ptr<const weights::Weights> model, const Context& context);
+  ~Learner();
+  // Bytes that one takes once it has learned, nearly.
+  static std::uint64_t memory(const weights::Weights& model, int threads);
+
+  // The lowest layer that learns.
+  int first_layer() const { return first_layer_; }
+  // As they are now; of a layer that learns.
+  const weights::LayerMatrices& matrices(int layer) const;
+
+  // Where the engine notes what it computed for a position in a layer that learns, until the next
+  // step.
+  struct Trace {
+    float* attention_input;  // the residual stream before attention [width]
+    float* query;            // scaled, not rotated [heads * head_dim]
+    float* softmax;          // AttentionTask::softmax [heads][2]
+    float* attended;         // input of the output matrix [heads * head_dim]
+    float* ffn_input;        // the residual stream before the feed-forward part [width]
+    float* gate;             // before its activation [ffn_width]
+    float* up;               // [ffn_width]
+  };
+  Trace trace(int layer, std::uint64_t position);
+  float* output(std::uint64_t position);  // the residual stream at the end [width]
+  float* logits(std::uint64_t position);  // [head outputs]
+
+  // To be told each token before it is computed, in the order of positions; may take a step.
+  void see(std::uint64_t position, Token token);
+
+ private:
+  struct Matrix;
+  struct Learning;
+  struct Layer;
+  struct Scratch;
+
+  void learn(std::uint64_t first_position);
+  void logit_gradients();
+  void head_gradient();
+  void start(Layer& layer);
+  void learn_ffn(Layer& layer);
+  void learn_attention(std::size_t index, std::uint64_t first_position);
+  void attention_gradients(const Layer& layer, int index, std::uint64_t first_position);
+  void multiply(MultiplyArgs args);
+  void step(Matrix& matrix, const float* gradient, std::size_t stride, const float* input);
+  void norm(const float* x, const std::vector<float>& weight);
+  void norm_gradient(const float* x, const std::vector<float>& weight);
+  void pack(Matrix& matrix, int output, Scratch& scratch);
+
+  std::shared_ptr<const weights::Weights> model_;
+  const Context context_;
+  const weights::HyperParameters& hyper_;
+  std::size_t width_, query_width_, key_width_, ffn_width_, logit_stride_;
+  int first_layer_;
+  std::vector<std::unique_ptr<Layer>> layers_;  // from first_layer_ on
+  std::vector<Scratch> scratch_;                // one a thread
+  Rotations here_, from_first_;
+  std::uint64_t steps_ = 0;
+  float power_ = 1.0f;  // kKeep to the number of steps
+  float rate_ = 0.0f;
+
+  // [kStep] rows each.
+  std::vector<float> output_, logits_;
+  std::vector<std::int32_t> targets_;                             // rows of the head; -1: none
+  std::vector<float> stream_gradient_;                            // [width]
+  std::vector<float> normed_, normed_gradient_;                   // [width]
+  std::vector<float> product_, product_gradient_;                 // [ffn_width]
+  std::vector<float> attended_gradient_, query_gradient_;         // [heads * head_dim]
+  std::vector<float> key_gradient_, value_gradient_;              // [key heads * head_dim]
+  std::vector<float> head_key_gradients_, head_value_gradients_;  // [heads][kStep][head_dim]
+};
+
+}  // namespace smll::exact

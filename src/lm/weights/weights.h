@@ -1,0 +1,89 @@
+// A llama-family model, decoded, requantized and packed for the exact engine.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lm/weights/gguf_file.h"
+#include "lm/weights/packed_matrix.h"
+#include "text/token.h"
+
+namespace smll::weights {
+
+struct HyperParameters {
+  int layers = 0;
+  int width = 0;     // of the residual stream
+  int heads = 0;     // query heads
+  int kv_heads = 0;  // each serves heads/kv_heads query heads
+  int head_dim = 0;  // a multiple of 32
+  int ffn_width = 0;
+  int vocabulary = 0;
+  int rope_dims = 0;  // leading dimensions of a head that are rotated
+  float rms_epsilon = 0;
+  double rope_base = 0;
+  double rope_scale = 1;  // positions are multiplied by it (linear scaling)
+  int trained_context = 0;
+};
+
+struct LayerMatrices {
+  PackedMatrix query, key, value, output, gate, up, down;
+};
+
+struct Layer {
+  std::vector<float> attention_norm;
+  std::vector<float> ffn_norm;
+  LayerMatrices matrices;
+};
+
+// Immutable after loading; may be shared by any number of engines and threads.
+class Weights {
+ public:
+  // The file's begin-of-text token or, without one, its end-of-text token.
+  static constexpr Token kNamedByFile = -1;
+
+  // `row_order`: token ids of the head's rows in the order wanted; empty means all of them in
+  // order. `start_token` opens a context. Throws Error(kModel) for a file that is damaged or of
+  // another architecture. The file is not needed any more afterwards.
+  static std::shared_ptr<const Weights> load(const std::string& path,
+                                             std::span<const Token> row_order, int threads,
+                                             Token start_token = kNamedByFile);
+
+  const HyperParameters& hyper() const { return hyper_; }
+  const std::vector<Layer>& layers() const { return layers_; }
+  const std::vector<float>& output_norm() const { return output_norm_; }
+  const PackedMatrix& head() const { return head_; }
+  // Divisors of the rotation frequencies (Llama 3), or empty.
+  const std::vector<float>& rope_factors() const { return rope_factors_; }
+  Token start_token() const { return start_token_; }
+
+  // The head's row of a token; -1 where it has none.
+  std::int32_t row_of(Token token) const {
+    return token >= 0 && token < hyper_.vocabulary ? row_of_[token] : -1;
+  }
+
+  // The embedding of a token: width() floats. Throws Error(kData) for a token that does not exist.
+  void embed(Token token, float* out) const;
+
+  // XXH3-64 over the canonical weights in file order and the hyper-parameters. Not the vocabulary,
+  // and not the row order.
+  std::uint64_t fingerprint() const { return fingerprint_; }
+
+ private:
+  friend class Loader;
+
+  TensorInfo embedding_;
+  AlignedBuffer embedding_rows_;  // as the file has them
+  HyperParameters hyper_;
+  std::vector<Layer> layers_;
+  std::vector<float> output_norm_;
+  PackedMatrix head_;
+  std::vector<std::int32_t> row_of_;
+  std::vector<float> rope_factors_;
+  Token start_token_ = 0;
+  std::uint64_t fingerprint_ = 0;
+};
+
+}  // namespace smll::weights
