@@ -77,7 +77,7 @@ Attention::Chunk Attention::chunk(const KvPlace& place, std::uint64_t first,
 }
 
 void Attention::find_chunks(const AttentionTask& task) {
-  const std::uint64_t first = window_begin(task.place.position, task.window);
+  const std::uint64_t first = task.window.begin(task.place.position);
   const std::uint64_t last = std::max(task.place.position + task.queries - 1, first);
   begin_ = first / kTile * kTile;
   const std::uint64_t end = (last / kTile + 1) * kTile;
@@ -87,7 +87,7 @@ void Attention::find_chunks(const AttentionTask& task) {
   }
   next_task_ = nullptr;
   if (!task.next.cache) return;
-  const std::uint64_t next = window_begin(task.next.position, task.window) / kTile * kTile;
+  const std::uint64_t next = task.window.begin(task.next.position) / kTile * kTile;
   next_task_ = chunk(task.next, next, next + kTile).keys;
 }
 
@@ -134,10 +134,11 @@ void Attention::mask(const AttentionTask& task) {
   for (int row = 0; row < task.queries * task.group; ++row) {
     const std::uint64_t position = task.place.position + row / task.group;
     float* scores = scores_.data() + row * score_stride_;
-    std::fill(scores, scores + (window_begin(position, task.window) - begin_), -FLT_MAX);
+    std::fill(scores, scores + (task.window.begin(position) - begin_), -FLT_MAX);
     const std::size_t end = position + 1 > begin_ ? position + 1 - begin_ : 0;
     std::fill(scores + end, scores + count, -FLT_MAX);
-    const float first = first_scores_[row * kTile];
+    float& first = first_scores_[row * kTile];
+    if (!task.window.sees_first(position)) first = -FLT_MAX;
     const float rest = kernels_.max_value(scores, count);
     max_[row] = first > rest ? first : rest;
   }

@@ -14,11 +14,23 @@ namespace smll::exact {
 // Queries that share one pass over keys and values.
 inline constexpr int kQueryBlock = 8;
 
-// The first position besides 0 that position n attends to.
+// The first position besides 0 that position n attends to in a window which keeps position 0.
 inline std::uint64_t window_begin(std::uint64_t n, int window) {
   const std::uint64_t w = static_cast<std::uint64_t>(window);
   return n + 2 > w + 1 ? n + 2 - w : 1;
 }
+
+// What the queries of a layer see.
+struct Window {
+  int size = 0;             // positions, at most
+  bool keeps_first = true;  // position 0 is one of them, however far away
+
+  // The first position besides 0 that position n attends to.
+  std::uint64_t begin(std::uint64_t n) const { return window_begin(n, size + !keeps_first); }
+  bool sees_first(std::uint64_t n) const {
+    return keeps_first || n < static_cast<std::uint64_t>(size);
+  }
+};
 
 // The keys and values of a query.
 struct KvPlace {
@@ -31,7 +43,7 @@ struct AttentionTask {
   KvPlace place;  // of the first query
   int queries;    // 1..kQueryBlock, at consecutive positions
   int group;      // query heads
-  int window;
+  Window window;
   Activations query;        // rows = queries, from the group's first dimension on
   Activations first_query;  // the same rotated for the distance to position 0
   Activations output;       // rows = queries, from the group's first dimension on

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cfloat>
-#include <cmath>
 
 #include "lm/exact/attention.h"
 
@@ -154,7 +153,6 @@ void AttentionGradient::key_and_value_gradients(const AttentionGradientTask& tas
 
 // Turns the gradients back to what they were before scaling and rotating.
 void AttentionGradient::finish(const AttentionGradientTask& task) {
-  const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim_));
   for (int t = 0; t < kStepRows; ++t) {
     const int row = t * head_dim_;
     const auto turn_back = [&](float* x, const Rotations& rotations) {
@@ -166,7 +164,7 @@ void AttentionGradient::finish(const AttentionGradientTask& task) {
     turn_back(first, *task.from_first);
     turn_back(task.key_gradient + row, *task.here);
     float* out = task.query_gradient + t * task.stride;
-    for (int i = 0; i < head_dim_; ++i) out[i] = (here[i] + first[i]) * scale;
+    for (int i = 0; i < head_dim_; ++i) out[i] = (here[i] + first[i]) * task.scale;
   }
 }
 

@@ -36,6 +36,7 @@ struct AttentionGradientTask {
   int part;  // layer and key head
   std::uint64_t first_position;
   int window;
+  float scale;  // of scores
   const Rotations* here;
   const Rotations* from_first;  // to the place where a query sees position 0
   const float* query;           // scaled, not rotated

@@ -104,7 +104,7 @@ class AttentionGradientTest : public testing::TestWithParam<std::pair<int, int>>
   KvPool pool_;
   KvCache cache_;
   Rows keys_, values_;  // keys as they are rotated
-  const RotaryTable rotary_{kDim, 10000.0, 1.0, {}};
+  const RotaryTable rotary_{{kDim, 10000.0, 1.0, {}}};
   Rotations here_{kDim}, from_first_{kDim};
   std::vector<float> query_ = std::vector<float>(kStepRows * kDim);
   std::vector<float> gradient_ = query_;
@@ -119,9 +119,10 @@ TEST_P(AttentionGradientTest, IsThatOfAttention) {
   }
   std::vector<float> query(query_.size()), key(query), value(query);
   AttentionGradient(kernels_, kDim)
-      .run({&cache_, 0, static_cast<std::uint64_t>(first_), window_, &here_, &from_first_,
-            query_.data(), attended.data(), gradient_.data(), kDim, softmax.data(), 2, query.data(),
-            key.data(), value.data()});
+      .run({&cache_, 0, static_cast<std::uint64_t>(first_), window_,
+            1.0f / std::sqrt(static_cast<float>(kDim)), &here_, &from_first_, query_.data(),
+            attended.data(), gradient_.data(), kDim, softmax.data(), 2, query.data(), key.data(),
+            value.data()});
   const double scale = 1 / std::sqrt(double{kDim});
   for (const int t : {0, 1, 17, kStepRows - 1}) {
     if (first_ + t == 0) continue;    // position 0 is a constant

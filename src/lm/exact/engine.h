@@ -1,21 +1,17 @@
-// The exact engine: a llama-family transformer whose logits are a fixed function of the tokens of a
+// The exact engine: a transformer whose logits are a fixed function of the tokens of a
 // lane, whatever the batch, the threads and the instruction set. docs/exactness.md is its contract.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/thread_pool.h"
-#include "lm/exact/attention.h"
 #include "lm/exact/isa.h"
-#include "lm/exact/kv_cache.h"
-#include "lm/exact/learner.h"
 #include "lm/exact/op_times.h"
-#include "lm/exact/rope.h"
+#include "lm/exact/ops.h"
 #include "lm/weights/weights.h"
 
 namespace smll::exact {
@@ -47,13 +43,6 @@ struct LaneTokens {
   int lane;
   std::span<const Token> tokens;
 };
-
-// Receives the logits that follow one fed token. `input` indexes the batch given to feed(),
-// `position` the token inside that input, `thread` (below Engine::threads()) who calls. `logits`
-// has rows() values and is valid during the call only. Calls come from several threads at once, in
-// any order; each (input, position) comes exactly once per feed().
-using RowSink = std::function<void(std::size_t input, std::size_t position,
-                                   std::span<const float> logits, int thread)>;
 
 // Used by one thread at a time; several engines may share a model.
 class Engine {
@@ -100,51 +89,22 @@ class Engine {
   void reset_times() { times_.fill(0); }
 
  private:
-  struct Lane;
-  struct Row;
-  struct QueryBlock;
-  struct Workspace;
+  struct Lane {
+    bool open = false;
+    std::uint64_t position = 0;  // of the next token
+  };
 
   Lane& open(int lane);
   void flatten(std::span<const LaneTokens> batch);
-  std::size_t chunk_size(std::size_t first) const;
-  void learn_from(std::span<const Row> rows);
-  void run_chunk(std::span<const Row> rows, const RowSink& sink);
-  void prepare(std::span<const Row> rows);
-  void run_layer(int layer, std::span<const Row> rows);
-  void norm(const std::vector<float>& weight, std::size_t rows);
-  void store(int layer, std::span<const Row> rows);
-  void store_row(int layer, const Row& row, std::size_t r, int thread);
-  void attend(int layer, std::span<const Row> rows);
-  bool learns(int layer) const;
-  void note_stream(int layer, std::span<const Row> rows, float* Learner::Trace::*to);
-  const weights::LayerMatrices& matrices(int layer) const;
-  void feed_forward(int layer, std::span<const Row> rows);
-  void head(std::span<const Row> rows, const RowSink& sink);
-
-  struct Part {
-    const weights::PackedMatrix* matrix;
-    int column;  // of the output
-  };
-  void matmul(std::span<const Part> parts, const Activations& input, std::size_t rows, float* out,
-              std::size_t stride, bool add);
-  void gemm(const GemmArgs& args, const weights::PackedMatrix& matrix) const;
+  std::size_t batch_size(std::size_t first) const;
 
   std::shared_ptr<const weights::Weights> model_;
   const Kernels& kernels_;
-  int window_;
-  KvLayout layout_;
-  KvPool kv_;
-  RotaryTable rotary_;
   ThreadPool::Client pool_;
-  std::vector<Attention> attention_;  // one a thread
+  const bool learns_;
   std::vector<Lane> lanes_;
   std::vector<Row> rows_;
-  std::vector<QueryBlock> blocks_;
-  bool past_window_ = false;  // some row of the chunk is farther from position 0 than the window
-  const bool learns_;
-  std::unique_ptr<Learner> learner_;  // of the lane, where it learns
-  std::unique_ptr<Workspace> work_;
+  std::unique_ptr<Ops> ops_;
   OpTimes times_{};
 };
 

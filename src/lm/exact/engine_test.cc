@@ -11,6 +11,7 @@
 #include <mutex>
 #include <random>
 
+#include "lm/exact/rope.h"
 #include "lm/weights/gguf_tiny.h"
 #include "smll/error.h"
 
@@ -338,7 +339,7 @@ TEST(Rotary, TheCallersRoundingDoesNotMatter) {
     std::fegetenv(&saved);
     std::fesetround(rounding);
     for (const double base : {10000.0, 100000.0, 500000.0}) {
-      const RotaryTable table(64, base, 1.0, {});
+      const RotaryTable table({64, base, 1.0, {}});
       std::fesetenv(&saved);
       std::vector<float> cos(64), sin(64);
       for (std::uint64_t position = 0; position < 2048; ++position) {

@@ -60,7 +60,7 @@ struct Learner::Layer {
   // [kStep] rows each, of a Trace.
   std::vector<float> attention_input, query, softmax, attended, ffn_input, gate, up;
 
-  Layer(const weights::Layer& from, const weights::HyperParameters& h)
+  Layer(const weights::Layer& from, const weights::ModelSpec& h)
       : original(from),
         attention_input(kStep * h.width),
         query(kStep * h.heads * h.head_dim),
@@ -80,22 +80,30 @@ struct Learner::Scratch {
   AttentionGradient attention;
 };
 
+std::string Learner::obstacle(const weights::ModelSpec& spec) {
+  const bool local = std::ranges::any_of(
+      spec.layers, [](const weights::LayerSpec& layer) { return layer.local_window != 0; });
+  const bool can = spec.activation == weights::Activation::kSilu && !spec.query_key_norms &&
+                   !spec.post_norms && spec.logit_cap == 0.0f && !local;
+  return can ? "" : "models of the family " + spec.architecture + " do not learn while they code";
+}
+
 Learner::Learner(std::shared_ptr<const weights::Weights> model, const Context& context)
     : model_(std::move(model)),
       context_(context),
-      hyper_(model_->hyper()),
-      width_(hyper_.width),
-      query_width_(static_cast<std::size_t>(hyper_.heads) * hyper_.head_dim),
-      key_width_(static_cast<std::size_t>(hyper_.kv_heads) * hyper_.head_dim),
-      ffn_width_(hyper_.ffn_width),
+      spec_(model_->spec()),
+      width_(spec_.width),
+      query_width_(static_cast<std::size_t>(spec_.heads) * spec_.head_dim),
+      key_width_(static_cast<std::size_t>(spec_.kv_heads) * spec_.head_dim),
+      ffn_width_(spec_.ffn_width),
       logit_stride_(static_cast<std::size_t>(model_->head().tiles) * kTile),
-      first_layer_(hyper_.layers / 2),
-      here_(hyper_.head_dim),
-      from_first_(hyper_.head_dim),
+      first_layer_(static_cast<int>(spec_.layers.size()) / 2),
+      turns_(spec_.rotations.size() + 1, {Rotations(spec_.head_dim), Rotations(spec_.head_dim)}),
       output_(kStep * width_),
       logits_(kStep * logit_stride_),
       targets_(kStep),
       stream_gradient_(kStep * width_),
+      scaled_gradient_(kStep * width_),
       normed_(kStep * width_),
       normed_gradient_(kStep * width_),
       product_(kStep * ffn_width_),
@@ -112,20 +120,20 @@ Learner::Learner(std::shared_ptr<const weights::Weights> model, const Context& c
                         std::vector<float>(kHeadStrip * kTaskColumns),
                         std::vector<std::uint32_t>(logit_stride_), ActivationBuffer(1, longest),
                         std::vector<weights::S8Block>(longest / kBlock),
-                        AttentionGradient(context_.kernels, hyper_.head_dim)});
+                        AttentionGradient(context_.kernels, spec_.head_dim)});
   }
-  for (int i = first_layer_; i < hyper_.layers; ++i) {
-    layers_.push_back(std::make_unique<Layer>(model_->layers()[i], hyper_));
+  for (int i = first_layer_; i < static_cast<int>(spec_.layers.size()); ++i) {
+    layers_.push_back(std::make_unique<Layer>(model_->layers()[i], spec_));
   }
 }
 
 Learner::~Learner() = default;
 
 std::uint64_t Learner::memory(const weights::Weights& model, int threads) {
-  const weights::HyperParameters& h = model.hyper();
+  const weights::ModelSpec& h = model.spec();
   std::uint64_t weights = 0;
-  for (int i = h.layers / 2; i < h.layers; ++i) {
-    const LayerMatrices& m = model.layers()[static_cast<std::size_t>(i)].matrices;
+  for (std::size_t i = h.layers.size() / 2; i < h.layers.size(); ++i) {
+    const LayerMatrices& m = model.layers()[i].matrices;
     for (const PackedMatrix* matrix :
          {&m.query, &m.key, &m.value, &m.output, &m.gate, &m.up, &m.down}) {
       weights += static_cast<std::uint64_t>(matrix->tiles) * kTile * matrix->blocks * kBlock;
@@ -138,7 +146,7 @@ std::uint64_t Learner::memory(const weights::Weights& model, int threads) {
       static_cast<std::uint64_t>(3 * h.width + 3 * h.heads * h.head_dim + 3 * h.ffn_width);
   const auto logits = static_cast<std::uint64_t>(model.head().tiles) * kTile;
   const std::uint64_t rows =
-      kStep * sizeof(float) * (row * static_cast<std::uint64_t>(h.layers) + logits);
+      kStep * sizeof(float) * (row * static_cast<std::uint64_t>(h.layers.size()) + logits);
   const auto scratch = sizeof(float) * (kTile * static_cast<std::uint64_t>(h.ffn_width + h.width) +
                                         kHeadStrip * kTaskColumns + logits);
   return learned + rows + scratch * static_cast<std::uint64_t>(threads);
@@ -174,7 +182,7 @@ Learner::Trace Learner::trace(int layer, std::uint64_t position) {
   const std::size_t row = position % kStep;
   return {to.attention_input.data() + row * width_,
           to.query.data() + row * query_width_,
-          to.softmax.data() + row * 2 * hyper_.heads,
+          to.softmax.data() + row * 2 * spec_.heads,
           to.attended.data() + row * query_width_,
           to.ffn_input.data() + row * width_,
           to.gate.data() + row * ffn_width_,
@@ -199,8 +207,7 @@ void Learner::learn(std::uint64_t first_position) {
   ++steps_;
   power_ *= kKeep;
   rate_ = kRate * (1.0f + kHaste / std::sqrt(static_cast<float>(steps_)));
-  here_.fill(context_.rotary, first_position, first_position + kStep);
-  from_first_.fill(context_.rotary, first_position, context_.window - 1);
+  fill_turns(first_position);
   logit_gradients();
   head_gradient();
   std::ranges::fill(stream_gradient_, 0.0f);
@@ -209,6 +216,15 @@ void Learner::learn(std::uint64_t first_position) {
     if (!layers_[i]->learning) start(*layers_[i]);
     learn_ffn(*layers_[i]);
     learn_attention(i, first_position);
+  }
+}
+
+void Learner::fill_turns(std::uint64_t first_position) {
+  for (std::size_t i = 0; i < turns_.size(); ++i) {
+    const RotaryTable table =
+        i < context_.rotary.size() ? context_.rotary[i] : RotaryTable(weights::Rotation{});
+    turns_[i].here.fill(table, first_position, first_position + kStep);
+    turns_[i].from_first.fill(table, first_position, context_.window - 1);
   }
 }
 
@@ -225,6 +241,7 @@ void Learner::logit_gradients() {
     const float factor = kShare / static_cast<float>(total);
     for (std::size_t i = 0; i < rows; ++i) logits[i] = static_cast<float>(frequencies[i]) * factor;
     if (targets_[t] >= 0) logits[targets_[t]] -= kShare;
+    if (spec_.logit_scale != 1.0f) context_.kernels.scale(logits, spec_.logit_scale, logit_stride_);
   });
 }
 
@@ -258,10 +275,18 @@ void Learner::head_gradient() {
   });
 }
 
+// Of what a part of a layer adds to the stream, before it is scaled.
+const float* Learner::branch_gradient() {
+  if (spec_.residual_scale == 1.0f) return stream_gradient_.data();
+  scaled_gradient_ = stream_gradient_;
+  context_.kernels.scale(scaled_gradient_.data(), spec_.residual_scale, scaled_gradient_.size());
+  return scaled_gradient_.data();
+}
+
 void Learner::norm(const float* x, const std::vector<float>& weight) {
   context_.pool.run(kStep, [&](std::size_t t, int) {
     const std::size_t row = t * width_;
-    context_.kernels.rms_norm(x + row, weight.data(), hyper_.rms_epsilon, width_,
+    context_.kernels.rms_norm(x + row, weight.data(), spec_.rms_epsilon, width_,
                               normed_.data() + row);
   });
 }
@@ -271,7 +296,7 @@ void Learner::norm_gradient(const float* x, const std::vector<float>& weight) {
   context_.pool.run(kStep, [&](std::size_t t, int) {
     const std::size_t row = t * width_;
     context_.kernels.rms_norm_gradient({x + row, weight.data(), normed_gradient_.data() + row,
-                                        hyper_.rms_epsilon, width_, stream_gradient_.data() + row});
+                                        spec_.rms_epsilon, width_, stream_gradient_.data() + row});
   });
 }
 
@@ -288,9 +313,10 @@ void Learner::learn_ffn(Layer& layer) {
   });
   const int width = static_cast<int>(width_);
   const int ffn_width = static_cast<int>(ffn_width_);
-  multiply({stream_gradient_.data(), width_, 1, learning.down.weights.data(), ffn_width_,
-            product_gradient_.data(), ffn_width_, kStep, width, ffn_width, false});
-  step(learning.down, stream_gradient_.data(), width_, product_.data());
+  const float* gradient = branch_gradient();
+  multiply({gradient, width_, 1, learning.down.weights.data(), ffn_width_, product_gradient_.data(),
+            ffn_width_, kStep, width, ffn_width, false});
+  step(learning.down, gradient, width_, product_.data());
   context_.pool.run(kStep, [&](std::size_t t, int) {
     const std::size_t row = t * ffn_width_;
     context_.kernels.silu_gradient(gates + row, ups + row, product_gradient_.data() + row,
@@ -313,9 +339,10 @@ void Learner::learn_attention(std::size_t index, std::uint64_t first_position) {
   const int query_width = static_cast<int>(query_width_);
   const int key_width = static_cast<int>(key_width_);
   norm(layer.attention_input.data(), weight);
-  multiply({stream_gradient_.data(), width_, 1, learning.output.weights.data(), query_width_,
+  const float* gradient = branch_gradient();
+  multiply({gradient, width_, 1, learning.output.weights.data(), query_width_,
             attended_gradient_.data(), query_width_, kStep, width, query_width, false});
-  step(learning.output, stream_gradient_.data(), width_, layer.attended.data());
+  step(learning.output, gradient, width_, layer.attended.data());
   attention_gradients(layer, first_layer_ + static_cast<int>(index), first_position);
   multiply({query_gradient_.data(), query_width_, 1, learning.query.weights.data(), width_,
             normed_gradient_.data(), width_, kStep, query_width, width, false});
@@ -331,17 +358,20 @@ void Learner::learn_attention(std::size_t index, std::uint64_t first_position) {
 
 // Of queries, keys and values, from that of attention's results.
 void Learner::attention_gradients(const Layer& layer, int index, std::uint64_t first_position) {
-  const auto d = static_cast<std::size_t>(hyper_.head_dim);
-  const std::size_t heads = hyper_.heads;
-  const std::size_t group = heads / hyper_.kv_heads;
+  const auto d = static_cast<std::size_t>(spec_.head_dim);
+  const std::size_t heads = spec_.heads;
+  const std::size_t group = heads / spec_.kv_heads;
+  const int rotation = spec_.layers[index].rotation;
+  const Turns& turns =
+      rotation == weights::LayerSpec::kNotRotated ? turns_.back() : turns_[rotation];
   context_.pool.run(heads, [&](std::size_t head, int thread) {
     const std::size_t at = head * d;
     scratch_[thread].attention.run(
-        {&context_.cache, index * hyper_.kv_heads + static_cast<int>(head / group), first_position,
-         context_.window, &here_, &from_first_, layer.query.data() + at, layer.attended.data() + at,
-         attended_gradient_.data() + at, query_width_, layer.softmax.data() + 2 * head, 2 * heads,
-         query_gradient_.data() + at, head_key_gradients_.data() + at * kStep,
-         head_value_gradients_.data() + at * kStep});
+        {&context_.cache, index * spec_.kv_heads + static_cast<int>(head / group), first_position,
+         context_.window, spec_.attention_scale, &turns.here, &turns.from_first,
+         layer.query.data() + at, layer.attended.data() + at, attended_gradient_.data() + at,
+         query_width_, layer.softmax.data() + 2 * head, 2 * heads, query_gradient_.data() + at,
+         head_key_gradients_.data() + at * kStep, head_value_gradients_.data() + at * kStep});
   });
   // A key's is the sum over the heads that share it.
   const auto add_up = [&](const std::vector<float>& by_head, std::size_t t, float* out) {

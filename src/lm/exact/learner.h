@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/thread_pool.h"
@@ -33,9 +34,12 @@ class Learner {
     const Kernels& kernels;
     ThreadPool::Client& pool;
     const KvCache& cache;
-    const RotaryTable& rotary;
+    const std::vector<RotaryTable>& rotary;  // one for each of the specification's
     int window;
   };
+
+  // Why a model cannot learn; "" when it can.
+  static std::string obstacle(const weights::ModelSpec& spec);
 
   // Takes 9 bytes of memory for each weight that learns, from the first step on.
   Learner(std::shared_ptr<const weights::Weights> model, const Context& context);
@@ -71,9 +75,14 @@ class Learner {
   struct Learning;
   struct Layer;
   struct Scratch;
+  struct Turns {
+    Rotations here, from_first;
+  };
 
   void learn(std::uint64_t first_position);
+  void fill_turns(std::uint64_t first_position);
   void logit_gradients();
+  const float* branch_gradient();
   void head_gradient();
   void start(Layer& layer);
   void learn_ffn(Layer& layer);
@@ -87,12 +96,12 @@ class Learner {
 
   std::shared_ptr<const weights::Weights> model_;
   const Context context_;
-  const weights::HyperParameters& hyper_;
+  const weights::ModelSpec& spec_;
   std::size_t width_, query_width_, key_width_, ffn_width_, logit_stride_;
   int first_layer_;
   std::vector<std::unique_ptr<Layer>> layers_;  // from first_layer_ on
   std::vector<Scratch> scratch_;                // one a thread
-  Rotations here_, from_first_;
+  std::vector<Turns> turns_;                    // by each rotation, and at last by none
   std::uint64_t steps_ = 0;
   float power_ = 1.0f;  // kKeep to the number of steps
   float rate_ = 0.0f;
@@ -101,6 +110,7 @@ class Learner {
   std::vector<float> output_, logits_;
   std::vector<std::int32_t> targets_;                             // rows of the head; -1: none
   std::vector<float> stream_gradient_;                            // [width]
+  std::vector<float> scaled_gradient_;                            // [width]
   std::vector<float> normed_, normed_gradient_;                   // [width]
   std::vector<float> product_, product_gradient_;                 // [ffn_width]
   std::vector<float> attended_gradient_, query_gradient_;         // [heads * head_dim]

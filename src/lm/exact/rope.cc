@@ -64,12 +64,12 @@ void cos_sin_of_turn(std::uint64_t turn, double* cos, double* sin) {
   *sin = kSinSign[quarter] * (quarter % 2 ? c : s);
 }
 
-RotaryTable::RotaryTable(int rope_dims, double base, double scale, std::span<const float> factors) {
+RotaryTable::RotaryTable(const weights::Rotation& rotation) {
   const FpEnv environment;
-  const double log_base = exact_log2(base);
-  for (int pair = 0; pair < rope_dims / 2; ++pair) {
-    double theta = exact_exp2(-2.0 * pair / rope_dims * log_base) * scale;
-    if (!factors.empty()) theta = theta / static_cast<double>(factors[pair]);
+  const double log_base = exact_log2(rotation.base);
+  for (int pair = 0; pair < rotation.dims / 2; ++pair) {
+    double theta = exact_exp2(-2.0 * pair / rotation.dims * log_base) * rotation.scale;
+    if (!rotation.factors.empty()) theta = theta / static_cast<double>(rotation.factors[pair]);
     // Whole turns do not matter; a factor below 1 may give some.
     double turn = theta / kTwoPi;
     turn -= static_cast<double>(static_cast<std::uint64_t>(turn));

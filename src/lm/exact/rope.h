@@ -2,8 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <vector>
+
+#include "lm/weights/model_spec.h"
 
 namespace smll::exact {
 
@@ -11,12 +12,12 @@ namespace smll::exact {
 // frequency wraps modulo one turn exactly.
 class RotaryTable {
  public:
-  // `factors` divides the frequencies of pair i, or is empty. `scale` multiplies positions. Sets
-  // the floating-point environment meanwhile; fill() leaves that to the caller.
-  RotaryTable(int rope_dims, double base, double scale, std::span<const float> factors);
+  // Sets the floating-point environment meanwhile; fill() leaves that to the caller.
+  explicit RotaryTable(const weights::Rotation& rotation);
 
   // Fills cos and sin for one position as Kernels::rotate wants them: `head_dim` entries each, cos
-  // doubled, sin with the sign of its element of the pair; dimensions beyond rope_dims get 1 and 0.
+  // doubled, sin with the sign of its element of the pair; dimensions beyond those that rotate get
+  // 1 and 0.
   void fill(std::uint64_t position, int head_dim, float* cos, float* sin) const;
 
  private:

@@ -141,4 +141,22 @@ std::optional<double> GgufFile::number(const std::string& key) const {
   }
 }
 
+std::optional<bool> GgufFile::boolean(const std::string& key) const {
+  const gguf_context* context = impl_->context;
+  const std::int64_t id = gguf_find_key(context, key.c_str());
+  if (id < 0 || gguf_get_kv_type(context, id) != GGUF_TYPE_BOOL) return std::nullopt;
+  return gguf_get_val_bool(context, id);
+}
+
+std::optional<std::vector<bool>> GgufFile::booleans(const std::string& key) const {
+  const gguf_context* context = impl_->context;
+  const std::int64_t id = gguf_find_key(context, key.c_str());
+  if (id < 0 || gguf_get_kv_type(context, id) != GGUF_TYPE_ARRAY ||
+      gguf_get_arr_type(context, id) != GGUF_TYPE_BOOL) {
+    return std::nullopt;
+  }
+  const auto* values = static_cast<const std::int8_t*>(gguf_get_arr_data(context, id));
+  return std::vector<bool>(values, values + gguf_get_arr_n(context, id));
+}
+
 }  // namespace smll::weights

@@ -47,6 +47,9 @@ class GgufFile {
   std::optional<std::string> text(const std::string& key) const;
   std::optional<std::uint64_t> integer(const std::string& key) const;
   std::optional<double> number(const std::string& key) const;
+  std::optional<bool> boolean(const std::string& key) const;
+  // An array of truth values.
+  std::optional<std::vector<bool>> booleans(const std::string& key) const;
 
  private:
   struct Impl;

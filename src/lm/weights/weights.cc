@@ -13,6 +13,7 @@
 #include "base/fp_env.h"
 #include "base/thread_pool.h"
 #include "ggml.h"
+#include "lm/weights/families.h"
 #include "smll/error.h"
 
 namespace smll::weights {
@@ -62,10 +63,10 @@ class Loader {
 
   std::shared_ptr<const Weights> load() {
     const FpEnv environment;
-    read_hyper_parameters();
+    read_spec();
     read_norms_and_factors();
-    model_->layers_.resize(model_->hyper_.layers);
-    for (int i = 0; i < model_->hyper_.layers; ++i) add_layer(i);
+    model_->layers_.resize(model_->spec_.layers.size());
+    for (std::size_t i = 0; i < model_->layers_.size(); ++i) add_layer(i);
     add_head();
     refuse_unknown_tensors();
     run_jobs();
@@ -86,29 +87,23 @@ class Loader {
     std::size_t hash_slot;  // of the first tile, or kNoHash
   };
   static constexpr std::size_t kNoHash = ~std::size_t{0};
-  // Of any dimension that metadata tell; products of two fit 64 bits.
-  static constexpr int kMaxWidth = 1 << 24;
 
   [[noreturn]] void fail(const std::string& what) const {
     throw Error(ErrorKind::kModel, file_.path() + ": " + what);
   }
 
-  int integer(const std::string& key, int fallback = -1) const {
-    const std::optional<std::uint64_t> value = file_.integer("llama." + key);
-    if (!value && fallback < 0) fail("metadata llama." + key + " is missing");
-    if (value && (*value == 0 || *value > kMaxWidth))
-      fail("metadata llama." + key + " is out of range");
-    return value ? static_cast<int>(*value) : fallback;
-  }
-
-  void read_hyper_parameters();
+  void read_spec();
   void read_start_token();
-  void read_rope_scaling();
   void read_norms_and_factors();
   const TensorInfo& tensor(const std::string& name, int columns, int rows);
   std::vector<float> vector(const std::string& name, int size);
-  void add_layer(int index);
+  std::vector<std::int64_t> head_order(int heads) const;
+  std::vector<float> head_vector(const std::string& name, int heads);
+  void add_layer(std::size_t index);
+  void add_biases(const std::string& prefix, Layer& layer);
   void add_matrix(const std::string& name, int inputs, int outputs, PackedMatrix* out);
+  void add_head_matrix(const std::string& name, int heads, PackedMatrix* out);
+  void add_rows(const TensorInfo& view, std::vector<std::int64_t> rows, PackedMatrix* out);
   void add_head();
   void refuse_unknown_tensors() const;
   AlignedBuffer read_all(const TensorInfo& tensor);
@@ -122,49 +117,16 @@ class Loader {
   ThreadPool::Client pool_;
   std::set<std::string> known_;
   std::vector<Job> jobs_;
-  AlignedBuffer head_rows_;  // as the file has them, where they are not the embedding's
+  AlignedBuffer head_rows_;           // as the file has them, where they are not the embedding's
+  std::vector<AlignedBuffer> whole_;  // tensors whose rows are wanted in another order
   std::vector<std::uint64_t> hashes_;
 };
 
-void Loader::read_hyper_parameters() {
-  const GgufFile& file = file_;
-  const std::string architecture = file.text("general.architecture").value_or("unknown");
-  if (architecture != "llama") {
-    fail("the exact engine does not know the architecture '" + architecture +
-         "'; use --backend llama");
-  }
-  HyperParameters& h = model_->hyper_;
-  h.layers = integer("block_count");
-  h.width = integer("embedding_length");
-  h.ffn_width = integer("feed_forward_length");
-  h.heads = integer("attention.head_count");
-  h.kv_heads = integer("attention.head_count_kv", h.heads);
-  h.head_dim = integer("attention.key_length", h.width / h.heads);
-  h.rope_dims = integer("rope.dimension_count", h.head_dim);
-  h.trained_context = integer("context_length", 2048);
-  h.rms_epsilon =
-      static_cast<float>(file.number("llama.attention.layer_norm_rms_epsilon").value_or(1e-5));
-  h.rope_base = file.number("llama.rope.freq_base").value_or(10000.0);
-  read_rope_scaling();
-  if (file.integer("llama.expert_count").value_or(0) > 0) {
-    fail("mixture-of-experts models need --backend llama");
-  }
-  if (h.heads % h.kv_heads != 0 || h.head_dim % 32 != 0 || h.head_dim > 512 || h.width % 32 != 0 ||
-      h.ffn_width % 32 != 0 || h.rope_dims > h.head_dim || h.rope_dims % 2 != 0 ||
-      integer("attention.value_length", h.head_dim) != h.head_dim || !(h.rope_base > 1.0) ||
-      !(h.rope_base < 1e12)) {
-    fail("the exact engine does not support this model's dimensions; use --backend llama");
-  }
-  // Each layer has tensors; memory is not to follow a number alone.
-  if (static_cast<std::size_t>(h.layers) > file.tensors().size() ||
-      static_cast<std::int64_t>(h.heads) * h.head_dim > kMaxWidth) {
-    fail("the metadata tell of more layers or heads than the tensors have");
-  }
-  const TensorInfo* embedding = file.find("token_embd.weight");
-  if (!embedding) fail("tensor 'token_embd.weight' is missing");
-  h.vocabulary = static_cast<int>(embedding->rows);
-  model_->embedding_ = tensor("token_embd.weight", h.width, h.vocabulary);
-  format_of(*embedding);
+void Loader::read_spec() {
+  model_->spec_ = weights::read_spec(file_);
+  const ModelSpec& spec = model_->spec_;
+  model_->embedding_ = tensor("token_embd.weight", spec.width, spec.vocabulary);
+  format_of(model_->embedding_);
   read_start_token();
 }
 
@@ -174,23 +136,10 @@ void Loader::read_start_token() {
     start = file_.integer("tokenizer.ggml.bos_token_id")
                 .value_or(file_.integer("tokenizer.ggml.eos_token_id").value_or(0));
   }
-  if (start >= static_cast<std::uint64_t>(model_->hyper_.vocabulary)) {
+  if (start >= static_cast<std::uint64_t>(model_->spec_.vocabulary)) {
     fail("the start token is not in the vocabulary");
   }
   model_->start_token_ = static_cast<Token>(start);
-}
-
-void Loader::read_rope_scaling() {
-  const GgufFile& file = file_;
-  const std::string type = file.text("llama.rope.scaling.type").value_or("none");
-  if (type == "linear") {
-    const double factor = file.number("llama.rope.scaling.factor").value_or(1.0);
-    if (!(factor >= 1.0 && factor < 1e6))
-      fail("metadata llama.rope.scaling.factor is out of range");
-    model_->hyper_.rope_scale = 1.0 / factor;
-  } else if (type != "none") {
-    fail("rotary scaling '" + type + "' needs --backend llama");
-  }
 }
 
 const TensorInfo& Loader::tensor(const std::string& name, int columns, int rows) {
@@ -219,64 +168,130 @@ std::vector<float> Loader::vector(const std::string& name, int size) {
 }
 
 void Loader::read_norms_and_factors() {
-  const HyperParameters& h = model_->hyper_;
-  model_->output_norm_ = vector("output_norm.weight", h.width);
+  const ModelSpec& spec = model_->spec_;
+  model_->output_norm_ = vector("output_norm.weight", spec.width);
   if (file_.find("rope_freqs.weight")) {
-    model_->rope_factors_ = vector("rope_freqs.weight", h.rope_dims / 2);
-    for (float factor : model_->rope_factors_) {
+    Rotation& rotation = model_->spec_.rotations.front();
+    rotation.factors = vector("rope_freqs.weight", rotation.dims / 2);
+    for (float factor : rotation.factors) {
       if (!(factor > 1e-6f && factor < 1e6f)) fail("a factor in rope_freqs.weight is out of range");
     }
   }
 }
 
-void Loader::add_layer(int index) {
-  const HyperParameters& h = model_->hyper_;
+// From the order of rows in the file to that in which dimensions which turn together are
+// neighbours, head by head.
+std::vector<std::int64_t> Loader::head_order(int heads) const {
+  const ModelSpec& spec = model_->spec_;
+  const int half = spec.rotations.front().dims / 2;
+  std::vector<std::int64_t> order(static_cast<std::size_t>(heads) * spec.head_dim);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const int d = static_cast<int>(i) % spec.head_dim;
+    order[i] = static_cast<std::int64_t>(i) - d + (d < 2 * half ? d / 2 + d % 2 * half : d);
+  }
+  return order;
+}
+
+// A vector with one value for each dimension of so many heads of queries or keys.
+std::vector<float> Loader::head_vector(const std::string& name, int heads) {
+  const ModelSpec& spec = model_->spec_;
+  std::vector<float> values = vector(name, heads * spec.head_dim);
+  if (spec.pairs == RotaryPairs::kNeighbours) return values;
+  const std::vector<std::int64_t> order = head_order(heads);
+  std::vector<float> ordered(values.size());
+  for (std::size_t i = 0; i < order.size(); ++i) ordered[i] = values[order[i]];
+  return ordered;
+}
+
+void Loader::add_layer(std::size_t index) {
+  const ModelSpec& spec = model_->spec_;
   Layer& layer = model_->layers_[index];
   const std::string prefix = "blk." + std::to_string(index) + ".";
-  const int query_width = h.heads * h.head_dim;
-  const int key_width = h.kv_heads * h.head_dim;
-  layer.attention_norm = vector(prefix + "attn_norm.weight", h.width);
-  layer.ffn_norm = vector(prefix + "ffn_norm.weight", h.width);
-  add_matrix(prefix + "attn_q.weight", h.width, query_width, &layer.matrices.query);
-  add_matrix(prefix + "attn_k.weight", h.width, key_width, &layer.matrices.key);
-  add_matrix(prefix + "attn_v.weight", h.width, key_width, &layer.matrices.value);
-  add_matrix(prefix + "attn_output.weight", query_width, h.width, &layer.matrices.output);
-  add_matrix(prefix + "ffn_gate.weight", h.width, h.ffn_width, &layer.matrices.gate);
-  add_matrix(prefix + "ffn_up.weight", h.width, h.ffn_width, &layer.matrices.up);
-  add_matrix(prefix + "ffn_down.weight", h.ffn_width, h.width, &layer.matrices.down);
+  layer.attention_norm = vector(prefix + "attn_norm.weight", spec.width);
+  layer.ffn_norm = vector(prefix + "ffn_norm.weight", spec.width);
+  if (spec.query_key_norms) {
+    layer.query_norm = head_vector(prefix + "attn_q_norm.weight", 1);
+    layer.key_norm = head_vector(prefix + "attn_k_norm.weight", 1);
+  }
+  if (spec.post_norms) {
+    layer.attention_post_norm = vector(prefix + "post_attention_norm.weight", spec.width);
+    layer.ffn_post_norm = vector(prefix + "post_ffw_norm.weight", spec.width);
+  }
+  add_biases(prefix, layer);
+  LayerMatrices& to = layer.matrices;
+  add_head_matrix(prefix + "attn_q.weight", spec.heads, &to.query);
+  add_head_matrix(prefix + "attn_k.weight", spec.kv_heads, &to.key);
+  add_matrix(prefix + "attn_v.weight", spec.width, spec.key_width(), &to.value);
+  add_matrix(prefix + "attn_output.weight", spec.query_width(), spec.width, &to.output);
+  add_matrix(prefix + "ffn_gate.weight", spec.width, spec.ffn_width, &to.gate);
+  add_matrix(prefix + "ffn_up.weight", spec.width, spec.ffn_width, &to.up);
+  add_matrix(prefix + "ffn_down.weight", spec.ffn_width, spec.width, &to.down);
+}
+
+// Any family may have them; of queries, keys and values all or none.
+void Loader::add_biases(const std::string& prefix, Layer& layer) {
+  const ModelSpec& spec = model_->spec_;
+  if (file_.find(prefix + "attn_q.bias")) {
+    layer.qkv_bias = head_vector(prefix + "attn_q.bias", spec.heads);
+    for (const std::vector<float>& part : {head_vector(prefix + "attn_k.bias", spec.kv_heads),
+                                           vector(prefix + "attn_v.bias", spec.key_width())}) {
+      layer.qkv_bias.insert(layer.qkv_bias.end(), part.begin(), part.end());
+    }
+  }
+  if (file_.find(prefix + "attn_output.bias")) {
+    layer.output_bias = vector(prefix + "attn_output.bias", spec.width);
+  }
 }
 
 void Loader::add_matrix(const std::string& name, int inputs, int outputs, PackedMatrix* out) {
-  const TensorInfo& view = tensor(name, inputs, outputs);
-  *out = PackedMatrix(format_of(view), inputs, outputs);
-  const std::size_t tiles = out->tiles;
-  jobs_.push_back(
-      {&view, nullptr, out->format, {}, tiles, out->data.data(), out->tile_bytes, hashes_.size()});
+  add_rows(tensor(name, inputs, outputs), {}, out);
+}
+
+// Of queries or keys: in the order of their heads' dimensions.
+void Loader::add_head_matrix(const std::string& name, int heads, PackedMatrix* out) {
+  const ModelSpec& spec = model_->spec_;
+  const TensorInfo& view = tensor(name, spec.width, heads * spec.head_dim);
+  const bool ordered = spec.pairs == RotaryPairs::kNeighbours;
+  add_rows(view, ordered ? std::vector<std::int64_t>{} : head_order(heads), out);
+}
+
+// `rows`: of the tensor, in the order wanted; empty: as they are.
+void Loader::add_rows(const TensorInfo& view, std::vector<std::int64_t> rows, PackedMatrix* out) {
+  *out = PackedMatrix(format_of(view), static_cast<int>(view.columns), static_cast<int>(view.rows));
+  const auto tiles = static_cast<std::size_t>(out->tiles);
+  const std::uint8_t* bytes = nullptr;
+  if (!rows.empty()) {
+    rows.resize(tiles * kTile, -1);
+    whole_.push_back(read_all(view));
+    bytes = whole_.back().data();
+  }
+  jobs_.push_back({&view, bytes, out->format, std::move(rows), tiles, out->data.data(),
+                   out->tile_bytes, hashes_.size()});
   hashes_.resize(hashes_.size() + tiles);
 }
 
 // The head's rows are permuted, the fingerprint's are not: the tensor is hashed in a pass of its
 // own.
 void Loader::add_head() {
-  const HyperParameters& h = model_->hyper_;
+  const ModelSpec& spec = model_->spec_;
   const TensorInfo& embedding = model_->embedding_;
   model_->embedding_rows_ = read_all(embedding);
   const bool tied = !file_.find("output.weight");
-  const TensorInfo& view = tied ? embedding : tensor("output.weight", h.width, h.vocabulary);
+  const TensorInfo& view = tied ? embedding : tensor("output.weight", spec.width, spec.vocabulary);
   if (!tied) head_rows_ = read_all(view);
   const std::uint8_t* bytes = tied ? model_->embedding_rows_.data() : head_rows_.data();
   std::vector<std::int64_t> rows(row_order_.begin(), row_order_.end());
   if (rows.empty()) {
-    rows.resize(h.vocabulary);
+    rows.resize(spec.vocabulary);
     std::iota(rows.begin(), rows.end(), 0);
   }
   for (std::int64_t row : rows) {
-    if (row < 0 || row >= h.vocabulary) {
+    if (row < 0 || row >= spec.vocabulary) {
       throw Error(ErrorKind::kModel, "a coded token is not in the model's vocabulary");
     }
   }
-  model_->head_ = PackedMatrix(format_of(view), h.width, static_cast<int>(rows.size()));
-  model_->row_of_.assign(h.vocabulary, -1);
+  model_->head_ = PackedMatrix(format_of(view), spec.width, static_cast<int>(rows.size()));
+  model_->row_of_.assign(spec.vocabulary, -1);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     model_->row_of_[rows[i]] = static_cast<std::int32_t>(i);
   }
@@ -285,7 +300,7 @@ void Loader::add_head() {
   jobs_.push_back({&view, bytes, head.format, std::move(rows), static_cast<std::size_t>(head.tiles),
                    head.data.data(), head.tile_bytes, kNoHash});
   const auto hash_all = [&](const TensorInfo& table, const std::uint8_t* table_bytes) {
-    const std::size_t tiles = (h.vocabulary + kTile - 1) / kTile;
+    const std::size_t tiles = (spec.vocabulary + kTile - 1) / kTile;
     jobs_.push_back({&table, table_bytes, format_of(table), {}, tiles, nullptr, 0, hashes_.size()});
     hashes_.resize(hashes_.size() + tiles);
   };
@@ -355,21 +370,37 @@ void Loader::run_tiles(const Job& job, std::size_t first, std::size_t end) {
   }
 }
 
+// The numbers that all families have come as they always did; those of a family other than llama
+// follow, with its name.
 void Loader::compute_fingerprint() {
-  const HyperParameters& h = model_->hyper_;
+  const ModelSpec& spec = model_->spec_;
   const auto add_bits = [this](const auto& value) {
     std::uint64_t bits = 0;
+    static_assert(sizeof(value) <= sizeof(bits));
     std::memcpy(&bits, &value, sizeof(value));
     hashes_.push_back(bits);
   };
-  for (int value : {h.layers, h.width, h.heads, h.kv_heads, h.head_dim, h.ffn_width, h.vocabulary,
-                    h.rope_dims}) {
+  const Rotation& rotation = spec.rotations.front();
+  for (int value : {static_cast<int>(spec.layers.size()), spec.width, spec.heads, spec.kv_heads,
+                    spec.head_dim, spec.ffn_width, spec.vocabulary, rotation.dims}) {
     add_bits(value);
   }
-  add_bits(h.rms_epsilon);
-  add_bits(h.rope_base);
-  add_bits(h.rope_scale);
+  add_bits(spec.rms_epsilon);
+  add_bits(rotation.base);
+  add_bits(rotation.scale);
   add_bits(model_->start_token_);
+  if (spec.architecture != "llama") {
+    hashes_.push_back(XXH3_64bits(spec.architecture.data(), spec.architecture.size()));
+    for (const float value : {spec.embedding_scale, spec.attention_scale, spec.residual_scale,
+                              spec.logit_scale, spec.logit_cap}) {
+      add_bits(value);
+    }
+    add_bits(spec.rotations.back().base);
+    for (const LayerSpec& layer : spec.layers) {
+      add_bits(layer.rotation);
+      add_bits(layer.local_window);
+    }
+  }
   model_->fingerprint_ = XXH3_64bits(hashes_.data(), hashes_.size() * sizeof(hashes_[0]));
 }
 
@@ -380,7 +411,7 @@ std::shared_ptr<const Weights> Weights::load(const std::string& path,
 }
 
 void Weights::embed(Token token, float* out) const {
-  if (token < 0 || token >= hyper_.vocabulary) {
+  if (token < 0 || token >= spec_.vocabulary) {
     throw Error(ErrorKind::kData, "token " + std::to_string(token) + " is not in the vocabulary");
   }
   const std::size_t blocks = embedding_.columns / 32;

@@ -1,4 +1,5 @@
-// A llama-family model, decoded, requantized and packed for the exact engine.
+// A model of a family that the exact engine knows, decoded, requantized and packed for the exact
+// engine.
 #pragma once
 
 #include <cstdint>
@@ -8,33 +9,25 @@
 #include <vector>
 
 #include "lm/weights/gguf_file.h"
+#include "lm/weights/model_spec.h"
 #include "lm/weights/packed_matrix.h"
 #include "text/token.h"
 
 namespace smll::weights {
 
-struct HyperParameters {
-  int layers = 0;
-  int width = 0;     // of the residual stream
-  int heads = 0;     // query heads
-  int kv_heads = 0;  // each serves heads/kv_heads query heads
-  int head_dim = 0;  // a multiple of 32
-  int ffn_width = 0;
-  int vocabulary = 0;
-  int rope_dims = 0;  // leading dimensions of a head that are rotated
-  float rms_epsilon = 0;
-  double rope_base = 0;
-  double rope_scale = 1;  // positions are multiplied by it (linear scaling)
-  int trained_context = 0;
-};
-
 struct LayerMatrices {
   PackedMatrix query, key, value, output, gate, up, down;
 };
 
+// Rows of queries and keys, and what belongs to them, are in the order of RotaryPairs::kNeighbours.
 struct Layer {
-  std::vector<float> attention_norm;
-  std::vector<float> ffn_norm;
+  std::vector<float> attention_norm;  // [width]
+  std::vector<float> ffn_norm;        // [width]
+  // Where the family has them; otherwise empty.
+  std::vector<float> query_norm, key_norm;                // [head_dim]
+  std::vector<float> attention_post_norm, ffn_post_norm;  // [width]
+  std::vector<float> qkv_bias;                            // [query_width + 2 * key_width]
+  std::vector<float> output_bias;                         // [width]
   LayerMatrices matrices;
 };
 
@@ -51,24 +44,22 @@ class Weights {
                                              std::span<const Token> row_order, int threads,
                                              Token start_token = kNamedByFile);
 
-  const HyperParameters& hyper() const { return hyper_; }
+  const ModelSpec& spec() const { return spec_; }
   const std::vector<Layer>& layers() const { return layers_; }
   const std::vector<float>& output_norm() const { return output_norm_; }
   const PackedMatrix& head() const { return head_; }
-  // Divisors of the rotation frequencies (Llama 3), or empty.
-  const std::vector<float>& rope_factors() const { return rope_factors_; }
   Token start_token() const { return start_token_; }
 
   // The head's row of a token; -1 where it has none.
   std::int32_t row_of(Token token) const {
-    return token >= 0 && token < hyper_.vocabulary ? row_of_[token] : -1;
+    return token >= 0 && token < spec_.vocabulary ? row_of_[token] : -1;
   }
 
-  // The embedding of a token: width() floats. Throws Error(kData) for a token that does not exist.
+  // The embedding of a token: width floats. Throws Error(kData) for a token that does not exist.
   void embed(Token token, float* out) const;
 
-  // XXH3-64 over the canonical weights in file order and the hyper-parameters. Not the vocabulary,
-  // and not the row order.
+  // XXH3-64 over the canonical weights in file order and the numbers of the specification. Not the
+  // vocabulary, and not the row order.
   std::uint64_t fingerprint() const { return fingerprint_; }
 
  private:
@@ -76,12 +67,11 @@ class Weights {
 
   TensorInfo embedding_;
   AlignedBuffer embedding_rows_;  // as the file has them
-  HyperParameters hyper_;
+  ModelSpec spec_;
   std::vector<Layer> layers_;
   std::vector<float> output_norm_;
   PackedMatrix head_;
   std::vector<std::int32_t> row_of_;
-  std::vector<float> rope_factors_;
   Token start_token_ = 0;
   std::uint64_t fingerprint_ = 0;
 };

@@ -131,6 +131,10 @@ struct Kernels {
   void (*rms_norm)(const float* x, const float* weight, float epsilon, std::size_t n, float* out);
   // gate = silu(gate) * up, n a multiple of 16.
   void (*silu_mul)(float* gate, const float* up, std::size_t n);
+  // gate = gelu(gate) * up, with GELU's approximation by tanh; n a multiple of 16.
+  void (*gelu_mul)(float* gate, const float* up, std::size_t n);
+  // x = limit * tanh(x / limit), n a multiple of 16.
+  void (*cap)(float* x, float limit, std::size_t n);
   // Rotates n interleaved values (a multiple of 16): y = fma(x, cos, swap_pairs(x) * sin).
   void (*rotate)(float* x, const float* cos, const float* sin, std::size_t n);
   // x *= factor, n a multiple of 16.

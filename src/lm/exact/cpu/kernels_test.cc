@@ -189,6 +189,17 @@ TEST(Kernels, QuantizationEqualsTheScalarOne) {
   }
 }
 
+// A build that leaves one out would be as exact, and several times slower.
+TEST(Kernels, TheBuildHasThoseOfItsArchitecture) {
+#if defined(__x86_64__)
+  EXPECT_NE(avx2_kernels(), nullptr);
+  EXPECT_NE(avx512_kernels(), nullptr);
+  EXPECT_NE(amx_kernels(), nullptr);
+#elif defined(__aarch64__)
+  EXPECT_NE(neon_kernels(), nullptr);
+#endif
+}
+
 TEST(Kernels, ElementwiseOperationsEqualTheScalarOnes) {
   constexpr std::size_t kSize = 576;
   const Kernels& scalar = scalar_kernels();
@@ -205,6 +216,14 @@ TEST(Kernels, ElementwiseOperationsEqualTheScalarOnes) {
       scalar.silu_mul(a.data(), y.data(), kSize);
       kernels->silu_mul(b.data(), y.data(), kSize);
       EXPECT_TRUE(same(a, b)) << kernels->name << " silu_mul";
+      a = b = x;
+      scalar.gelu_mul(a.data(), y.data(), kSize);
+      kernels->gelu_mul(b.data(), y.data(), kSize);
+      EXPECT_TRUE(same(a, b)) << kernels->name << " gelu_mul";
+      a = b = x;
+      scalar.cap(a.data(), 30.0f, kSize);
+      kernels->cap(b.data(), 30.0f, kSize);
+      EXPECT_TRUE(same(a, b)) << kernels->name << " cap";
       a = b = x;
       scalar.rotate(a.data(), y.data(), z.data(), kSize);
       kernels->rotate(b.data(), y.data(), z.data(), kSize);
@@ -343,6 +362,28 @@ TEST(Kernels, GradientsEqualTheScalarOnes) {
       EXPECT_TRUE(same(square, square_too)) << kernels->name;
     }
   }
+}
+
+TEST(Kernels, GeluAndCapAreTheirFormulas) {
+  const Kernels& k = scalar_kernels();
+  std::vector<float> x;
+  for (int i = -800; i < 800; ++i) x.push_back(static_cast<float>(i) / 64.0f);
+  std::vector<float> gelu = x, capped = x;
+  const std::vector<float> ones(x.size(), 1.0f);
+  k.gelu_mul(gelu.data(), ones.data(), x.size());
+  k.cap(capped.data(), 5.0f, x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double v = x[i];
+    const double u = std::sqrt(2.0 / std::acos(-1.0)) * (v + 0.044715 * v * v * v);
+    EXPECT_NEAR(gelu[i], 0.5 * v * (1.0 + std::tanh(u)), 3e-6 * std::max(1.0, std::abs(v)));
+    EXPECT_NEAR(capped[i], 5.0 * std::tanh(v / 5.0), 3e-6);
+  }
+  float far[16] = {-1e30f, 1e30f, -3e38f, 3e38f};
+  const float one[16] = {1.0f, 1.0f, 1.0f, 1.0f};
+  k.gelu_mul(far, one, 16);
+  EXPECT_NEAR(far[0], 0.0f, 1e-6f);
+  EXPECT_EQ(far[1], 1e30f);
+  EXPECT_EQ(far[3], 3e38f);
 }
 
 // Against differences of the functions themselves.

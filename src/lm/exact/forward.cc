@@ -1,0 +1,42 @@
+#include "lm/exact/forward.h"
+
+#include <algorithm>
+
+namespace smll::exact {
+
+void forward(Ops& ops, int layers, std::span<const Row> rows, const RowSink& sink, OpTimes& times) {
+  OpTimer timer(times);
+  ops.learn(rows);
+  timer.mark(Op::kLearn);
+  ops.embed(rows);
+  timer.mark(Op::kEmbed);
+  for (int layer = 0; layer < layers; ++layer) {
+    ops.attention_norm(layer);
+    timer.mark(Op::kNorm);
+    ops.project(layer);
+    timer.mark(Op::kQkv);
+    ops.rotate_and_store(layer);
+    timer.mark(Op::kStore);
+    ops.attend(layer);
+    timer.mark(Op::kAttention);
+    ops.add_attention(layer);
+    timer.mark(Op::kOutput);
+    ops.ffn_norm(layer);
+    timer.mark(Op::kNorm);
+    ops.feed_forward(layer);
+    timer.mark(Op::kFfn);
+    ops.add_feed_forward(layer);
+    timer.mark(Op::kDown);
+  }
+  ops.output_norm();
+  timer.mark(Op::kNorm);
+  for (std::size_t first = 0; first < rows.size(); first += kHeadRows) {
+    const std::size_t count = std::min(kHeadRows, rows.size() - first);
+    ops.head(first, count);
+    timer.mark(Op::kHead);
+    ops.give_logits(first, count, sink);
+    timer.mark(Op::kSink);
+  }
+}
+
+}  // namespace smll::exact

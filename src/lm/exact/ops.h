@@ -1,0 +1,72 @@
+// The operations on a batch that forward() is written over. Whoever computes them holds weights,
+// lanes' keys and values, and what stands between two operations; here are the CPU's
+// (lm/exact/cpu_ops.h).
+//
+// A batch is up to kMaxRows rows. `stream` is the residual stream [rows][width], `input` what
+// products read: a norm of the stream, quantized.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+
+#include "text/token.h"
+
+namespace smll::exact {
+
+// Rows computed at once: enough to amortize reading the weights, small enough to stay in cache.
+inline constexpr std::size_t kMaxRows = 256;
+// Rows of logits computed before they are handed out.
+inline constexpr std::size_t kHeadRows = 32;
+
+// One fed token.
+struct Row {
+  std::size_t input;  // of the batch given to Engine::feed()
+  std::size_t index;  // in that input
+  int lane;           // that is open
+  Token token;
+  std::uint64_t position;  // in the lane
+};
+
+// Receives the logits that follow one fed token. `input` indexes the batch given to feed(),
+// `position` the token inside that input, `thread` (below Engine::threads()) who calls. `logits`
+// has rows() values and is valid during the call only. Calls come from several threads at once, in
+// any order; each (input, position) comes exactly once per feed().
+using RowSink = std::function<void(std::size_t input, std::size_t position,
+                                   std::span<const float> logits, int thread)>;
+
+class Ops {
+ public:
+  virtual ~Ops() = default;
+
+  virtual void open_lane(int lane) = 0;
+  virtual void close_lane(int lane) = 0;
+  // Takes back a lane's last `count` positions, from `first` on.
+  virtual void forget(int lane, std::uint64_t first, std::size_t count) = 0;
+
+  // Of one batch, in this order. Where the model learns: from what is known with these tokens.
+  virtual void learn(std::span<const Row> rows) = 0;
+  // stream = the tokens' embeddings.
+  virtual void embed(std::span<const Row> rows) = 0;
+  // input = norm(stream).
+  virtual void attention_norm(int layer) = 0;
+  // Queries, keys and values = products of input.
+  virtual void project(int layer) = 0;
+  // Turns queries and keys to their positions, and keeps keys and values.
+  virtual void rotate_and_store(int layer) = 0;
+  // Each query's mean of values.
+  virtual void attend(int layer) = 0;
+  // stream += product of attention's results.
+  virtual void add_attention(int layer) = 0;
+  virtual void ffn_norm(int layer) = 0;
+  virtual void feed_forward(int layer) = 0;
+  // stream += product of the feed-forward part's results.
+  virtual void add_feed_forward(int layer) = 0;
+  virtual void output_norm() = 0;
+  // The logits of rows [first, first + count), at most kHeadRows, and their way to the sink.
+  virtual void head(std::size_t first, std::size_t count) = 0;
+  virtual void give_logits(std::size_t first, std::size_t count, const RowSink& sink) = 0;
+};
+
+}  // namespace smll::exact
