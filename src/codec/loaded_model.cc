@@ -5,12 +5,15 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <map>
 #include <mutex>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "base/file_identity.h"
+#include "base/start_threads.h"
 #include "base/thread_pool.h"
 #include "codec/decode_stream.h"
 #include "codec/frame_codec.h"
@@ -71,17 +74,48 @@ std::uint64_t combine(std::initializer_list<std::uint64_t> parts) {
   return XXH3_64bits(parts.begin(), parts.size() * sizeof(std::uint64_t));
 }
 
-std::shared_ptr<const ModelFile> read_file(const std::string& path, const LoadOptions& options) {
-  const bool exact = options.backend == Backend::kExact;
-  auto file = std::make_shared<ModelFile>(llama::load_model(path, /*vocab_only=*/exact));
-  if (file->vocabulary.rows() == 0)
+std::shared_ptr<ModelFile> read_vocabulary(const std::string& path, bool alone) {
+  auto file = std::make_shared<ModelFile>(llama::load_model(path, /*vocab_only=*/alone));
+  if (file->vocabulary.rows() == 0) {
     throw Error(ErrorKind::kModel, path + ": no token stands for text");
-  if (exact) {
-    file->weights = weights::Weights::load(path, file->vocabulary.row_order(), options.threads,
-                                           llama::start_token(*file->handle));
-  } else {
-    file->hash = hash_file(path);
   }
+  return file;
+}
+
+// The vocabulary and the weights beside it.
+std::shared_ptr<const ModelFile> read_exact(const std::string& path, int threads) {
+  std::packaged_task<std::shared_ptr<ModelFile>()> task(
+      [&path] { return read_vocabulary(path, true); });
+  std::future<std::shared_ptr<ModelFile>> vocabulary = task.get_future();
+  std::vector<std::thread> reader;
+  start_threads(
+      1, [&task](std::size_t) { task(); }, reader);
+  if (reader.empty()) task();
+  std::shared_ptr<ModelFile> file;
+  const auto coding = [&] {
+    file = vocabulary.get();
+    return weights::Coding{file->vocabulary.row_order(), llama::start_token(*file->handle)};
+  };
+  const auto join = [&reader] {
+    for (std::thread& thread : reader) thread.join();
+  };
+  try {
+    auto weights = weights::Weights::load_with(path, coding, threads);
+    join();
+    file->weights = std::move(weights);
+  } catch (...) {
+    join();
+    // What is wrong with the file as a whole comes first.
+    if (vocabulary.valid()) vocabulary.get();
+    throw;
+  }
+  return file;
+}
+
+std::shared_ptr<const ModelFile> read_file(const std::string& path, const LoadOptions& options) {
+  if (options.backend == Backend::kExact) return read_exact(path, options.threads);
+  std::shared_ptr<ModelFile> file = read_vocabulary(path, false);
+  file->hash = hash_file(path);
   return file;
 }
 

@@ -7,15 +7,40 @@
 #include <xxhash.h>
 
 namespace smll::text {
+namespace {
+
+// By bytes, then by kind; else as they are. Most pairs differ in their first eight bytes.
+void sort_by_bytes(std::span<const VocabularyEntry> entries, std::vector<Token>& order) {
+  struct Keyed {
+    std::uint64_t first;  // bytes, the first one highest
+    Token token;
+  };
+  std::vector<Keyed> keyed;
+  for (const Token token : order) {
+    std::uint64_t first = 0;
+    const std::string& bytes = entries[token].bytes;
+    for (std::size_t i = 0; i < 8; ++i) {
+      first = first << 8 | (i < bytes.size() ? static_cast<std::uint8_t>(bytes[i]) : 0);
+    }
+    keyed.push_back({first, token});
+  }
+  const auto rank = [&](Token t) {
+    return std::pair(std::string_view(entries[t].bytes), entries[t].kind);
+  };
+  std::ranges::stable_sort(keyed, [&](const Keyed& a, const Keyed& b) {
+    return a.first != b.first ? a.first < b.first : rank(a.token) < rank(b.token);
+  });
+  std::ranges::transform(keyed, order.begin(), &Keyed::token);
+}
+
+}  // namespace
 
 Vocabulary::Vocabulary(std::span<const VocabularyEntry> entries) {
   for (std::size_t id = 0; id < entries.size(); ++id) {
     if (entries[id].coded && !entries[id].bytes.empty()) order_.push_back(static_cast<Token>(id));
   }
   const auto spelled = [&](Token t) { return std::string_view(entries[t].bytes); };
-  const auto rank = [&](Token t) { return std::pair(spelled(t), entries[t].kind); };
-  std::stable_sort(order_.begin(), order_.end(),
-                   [&](Token a, Token b) { return rank(a) < rank(b); });
+  sort_by_bytes(entries, order_);
 
   row_of_token_.assign(entries.size(), kNoRow);
   std::size_t rows = 0;

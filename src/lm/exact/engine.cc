@@ -127,7 +127,8 @@ void Engine::flatten(std::span<const LaneTokens> batch) {
 
 std::unique_ptr<Engine> make_engine(const std::string& gguf_path, const EngineOptions& options) {
   return std::make_unique<Engine>(
-      weights::Weights::load(gguf_path, options.row_order, options.threads), options);
+      weights::Weights::load(gguf_path, weights::Coding{options.row_order}, options.threads),
+      options);
 }
 
 }  // namespace smll::exact

@@ -241,7 +241,7 @@ TEST(Engine, RowOrderPermutesLogits) {
   const TinyModel file;
   const std::vector<Token> order = {99, 3, 50, 7, 0};
   const auto all = weights::Weights::load(file.path(), {}, 1);
-  const auto some = weights::Weights::load(file.path(), order, 1);
+  const auto some = weights::Weights::load(file.path(), {order}, 1);
   EXPECT_EQ(all->fingerprint(), some->fingerprint());
   Engine a(all, options(Isa::kAuto, 1)), b(some, options(Isa::kAuto, 1));
   EXPECT_EQ(100u, a.rows());
@@ -284,7 +284,7 @@ TEST(Engine, RefusesWhatItDoesNotKnow) {
   EXPECT_THROW(weights::Weights::load(TinyModel(tiny).path(), {}, 1), Error);
   const TinyModel file;
   EXPECT_THROW(weights::Weights::load(file.path() + ".absent", {}, 1), Error);
-  EXPECT_THROW(weights::Weights::load(file.path(), std::vector<Token>{100}, 1), Error);
+  EXPECT_THROW(weights::Weights::load(file.path(), {std::vector<Token>{100}}, 1), Error);
   for (std::uintmax_t size : {0u, 10u, 3000u, 30000u}) {
     const TinyModel cut;
     ASSERT_LT(size, std::filesystem::file_size(cut.path()));

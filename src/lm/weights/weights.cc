@@ -53,13 +53,11 @@ std::uint64_t pack_tile(const TensorInfo& tensor, Format format, const TileRows&
 // Reads one file into one Weights. Work on tensors is collected first and then done by all threads.
 class Loader {
  public:
-  Loader(const std::string& path, std::span<const Token> row_order, int threads, Token start_token)
+  Loader(const std::string& path, const std::function<Coding()>& coding, int threads)
       : model_(std::make_shared<Weights>()),
         file_(path),
-        row_order_(row_order),
-        pool_(std::make_shared<ThreadPool>(threads)) {
-    model_->start_token_ = start_token;
-  }
+        coding_(coding),
+        pool_(std::make_shared<ThreadPool>(threads)) {}
 
   std::shared_ptr<const Weights> load() {
     const FpEnv environment;
@@ -67,23 +65,25 @@ class Loader {
     read_norms_and_factors();
     model_->layers_.resize(model_->spec_.layers.size());
     for (std::size_t i = 0; i < model_->layers_.size(); ++i) add_layer(i);
-    add_head();
+    add_hashes_of_head();
     refuse_unknown_tensors();
     run_jobs();
+    const Coding coding = coding_();
+    read_start_token(coding.start_token);
+    add_head(coding.row_order);
+    run_jobs();
+    keep_embeddings();
     compute_fingerprint();
     return model_;
   }
 
  private:
-  // One tile to pack into `tile` (or only to hash, when null).
+  // Tiles of a tensor's rows, to be packed, hashed or both.
   struct Job {
     const TensorInfo* tensor;
-    const std::uint8_t* bytes;  // of all rows, or null: to be read
-    Format format;
-    std::vector<std::int64_t> rows;  // of every tile of the matrix, or empty: in order
+    std::vector<std::int64_t> rows;  // of every tile, -1: none; or empty: in order
     std::size_t tiles;
-    std::uint8_t* data;
-    std::size_t tile_bytes;
+    PackedMatrix* matrix;   // or null
     std::size_t hash_slot;  // of the first tile, or kNoHash
   };
   static constexpr std::size_t kNoHash = ~std::size_t{0};
@@ -93,7 +93,7 @@ class Loader {
   }
 
   void read_spec();
-  void read_start_token();
+  void read_start_token(Token start);
   void read_norms_and_factors();
   const TensorInfo& tensor(const std::string& name, int columns, int rows);
   std::vector<float> vector(const std::string& name, int size);
@@ -104,21 +104,22 @@ class Loader {
   void add_matrix(const std::string& name, int inputs, int outputs, PackedMatrix* out);
   void add_head_matrix(const std::string& name, int heads, PackedMatrix* out);
   void add_rows(const TensorInfo& view, std::vector<std::int64_t> rows, PackedMatrix* out);
-  void add_head();
+  void add_hashes_of_head();
+  void add_head(std::span<const Token> row_order);
+  void keep_embeddings();
   void refuse_unknown_tensors() const;
-  AlignedBuffer read_all(const TensorInfo& tensor);
+  void read_rows(const TensorInfo& tensor, std::span<const std::int64_t> rows, std::uint8_t* out);
   void run_jobs();
   void run_tiles(const Job& job, std::size_t first, std::size_t end);
   void compute_fingerprint();
 
   std::shared_ptr<Weights> model_;
   GgufFile file_;
-  std::span<const Token> row_order_;
+  const std::function<Coding()>& coding_;
   ThreadPool::Client pool_;
   std::set<std::string> known_;
   std::vector<Job> jobs_;
-  AlignedBuffer head_rows_;           // as the file has them, where they are not the embedding's
-  std::vector<AlignedBuffer> whole_;  // tensors whose rows are wanted in another order
+  bool tied_ = false;  // the head's rows are the embeddings
   std::vector<std::uint64_t> hashes_;
 };
 
@@ -127,19 +128,18 @@ void Loader::read_spec() {
   const ModelSpec& spec = model_->spec_;
   model_->embedding_ = tensor("token_embd.weight", spec.width, spec.vocabulary);
   format_of(model_->embedding_);
-  read_start_token();
 }
 
-void Loader::read_start_token() {
-  std::uint64_t start = static_cast<std::uint64_t>(model_->start_token_);
-  if (model_->start_token_ == Weights::kNamedByFile) {
-    start = file_.integer("tokenizer.ggml.bos_token_id")
+void Loader::read_start_token(Token start) {
+  std::uint64_t token = static_cast<std::uint64_t>(start);
+  if (start == Coding::kNamedByFile) {
+    token = file_.integer("tokenizer.ggml.bos_token_id")
                 .value_or(file_.integer("tokenizer.ggml.eos_token_id").value_or(0));
   }
-  if (start >= static_cast<std::uint64_t>(model_->spec_.vocabulary)) {
+  if (token >= static_cast<std::uint64_t>(model_->spec_.vocabulary)) {
     fail("the start token is not in the vocabulary");
   }
-  model_->start_token_ = static_cast<Token>(start);
+  model_->start_token_ = static_cast<Token>(token);
 }
 
 const TensorInfo& Loader::tensor(const std::string& name, int columns, int rows) {
@@ -259,28 +259,29 @@ void Loader::add_head_matrix(const std::string& name, int heads, PackedMatrix* o
 void Loader::add_rows(const TensorInfo& view, std::vector<std::int64_t> rows, PackedMatrix* out) {
   *out = PackedMatrix(format_of(view), static_cast<int>(view.columns), static_cast<int>(view.rows));
   const auto tiles = static_cast<std::size_t>(out->tiles);
-  const std::uint8_t* bytes = nullptr;
-  if (!rows.empty()) {
-    rows.resize(tiles * kTile, -1);
-    whole_.push_back(read_all(view));
-    bytes = whole_.back().data();
-  }
-  jobs_.push_back({&view, bytes, out->format, std::move(rows), tiles, out->data.data(),
-                   out->tile_bytes, hashes_.size()});
+  if (!rows.empty()) rows.resize(tiles * kTile, -1);
+  jobs_.push_back({&view, std::move(rows), tiles, out, hashes_.size()});
   hashes_.resize(hashes_.size() + tiles);
 }
 
 // The head's rows are permuted, the fingerprint's are not: the tensor is hashed in a pass of its
-// own.
-void Loader::add_head() {
+// own, which also brings the file into memory in order.
+void Loader::add_hashes_of_head() {
   const ModelSpec& spec = model_->spec_;
-  const TensorInfo& embedding = model_->embedding_;
-  model_->embedding_rows_ = read_all(embedding);
-  const bool tied = !file_.find("output.weight");
-  const TensorInfo& view = tied ? embedding : tensor("output.weight", spec.width, spec.vocabulary);
-  if (!tied) head_rows_ = read_all(view);
-  const std::uint8_t* bytes = tied ? model_->embedding_rows_.data() : head_rows_.data();
-  std::vector<std::int64_t> rows(row_order_.begin(), row_order_.end());
+  const auto add = [&](const TensorInfo& view) {
+    format_of(view);
+    const std::size_t tiles = (view.rows + kTile - 1) / kTile;
+    jobs_.push_back({&view, {}, tiles, nullptr, hashes_.size()});
+    hashes_.resize(hashes_.size() + tiles);
+  };
+  add(model_->embedding_);
+  tied_ = !file_.find("output.weight");
+  if (!tied_) add(tensor("output.weight", spec.width, spec.vocabulary));
+}
+
+void Loader::add_head(std::span<const Token> row_order) {
+  const ModelSpec& spec = model_->spec_;
+  std::vector<std::int64_t> rows(row_order.begin(), row_order.end());
   if (rows.empty()) {
     rows.resize(spec.vocabulary);
     std::iota(rows.begin(), rows.end(), 0);
@@ -290,22 +291,42 @@ void Loader::add_head() {
       throw Error(ErrorKind::kModel, "a coded token is not in the model's vocabulary");
     }
   }
-  model_->head_ = PackedMatrix(format_of(view), spec.width, static_cast<int>(rows.size()));
+  const TensorInfo& view = tied_ ? model_->embedding_ : *file_.find("output.weight");
+  PackedMatrix& head = model_->head_;
+  head = PackedMatrix(format_of(view), spec.width, static_cast<int>(rows.size()));
   model_->row_of_.assign(spec.vocabulary, -1);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     model_->row_of_[rows[i]] = static_cast<std::int32_t>(i);
   }
-  PackedMatrix& head = model_->head_;
-  rows.resize(static_cast<std::size_t>(head.tiles) * kTile, -1);
-  jobs_.push_back({&view, bytes, head.format, std::move(rows), static_cast<std::size_t>(head.tiles),
-                   head.data.data(), head.tile_bytes, kNoHash});
-  const auto hash_all = [&](const TensorInfo& table, const std::uint8_t* table_bytes) {
-    const std::size_t tiles = (spec.vocabulary + kTile - 1) / kTile;
-    jobs_.push_back({&table, table_bytes, format_of(table), {}, tiles, nullptr, 0, hashes_.size()});
-    hashes_.resize(hashes_.size() + tiles);
-  };
-  hash_all(embedding, model_->embedding_rows_.data());
-  if (!tied) hash_all(view, bytes);
+  const auto tiles = static_cast<std::size_t>(head.tiles);
+  rows.resize(tiles * kTile, -1);
+  jobs_.push_back({&view, std::move(rows), tiles, &head, kNoHash});
+}
+
+// Those that the head does not have.
+void Loader::keep_embeddings() {
+  const TensorInfo& embedding = model_->embedding_;
+  std::vector<std::int64_t> rows;
+  if (tied_) {
+    model_->embedding_of_.assign(embedding.rows, -1);
+    for (std::size_t token = 0; token < embedding.rows; ++token) {
+      if (model_->row_of_[token] >= 0) continue;
+      model_->embedding_of_[token] = static_cast<std::int32_t>(rows.size());
+      rows.push_back(static_cast<std::int64_t>(token));
+    }
+  } else {
+    rows.resize(embedding.rows);
+    std::iota(rows.begin(), rows.end(), 0);
+  }
+  model_->embedding_rows_ =
+      AlignedBuffer(std::max<std::size_t>(rows.size(), 1) * embedding.row_bytes);
+  constexpr std::size_t kRowsPerTask = 1024;
+  pool_.run((rows.size() + kRowsPerTask - 1) / kRowsPerTask, [&](std::size_t task, int) {
+    const std::size_t first = task * kRowsPerTask;
+    const std::size_t count = std::min(kRowsPerTask, rows.size() - first);
+    read_rows(embedding, std::span(rows).subspan(first, count),
+              model_->embedding_rows_.data() + first * embedding.row_bytes);
+  });
 }
 
 void Loader::refuse_unknown_tensors() const {
@@ -316,15 +337,16 @@ void Loader::refuse_unknown_tensors() const {
   }
 }
 
-AlignedBuffer Loader::read_all(const TensorInfo& tensor) {
-  constexpr std::size_t kRowsPerTask = 1024;
-  AlignedBuffer bytes(tensor.bytes());
-  pool_.run((tensor.rows + kRowsPerTask - 1) / kRowsPerTask, [&](std::size_t task, int) {
-    const std::size_t first = task * kRowsPerTask;
-    file_.read_rows(tensor, first, std::min(kRowsPerTask, tensor.rows - first),
-                    bytes.data() + first * tensor.row_bytes);
-  });
-  return bytes;
+// Rows of a tensor as the file has them; -1: nothing. Neighbours are read at once.
+void Loader::read_rows(const TensorInfo& tensor, std::span<const std::int64_t> rows,
+                       std::uint8_t* out) {
+  for (std::size_t first = 0, end = 0; first < rows.size(); first = end) {
+    end = first + 1;
+    if (rows[first] < 0) continue;
+    while (end < rows.size() && rows[end] == rows[end - 1] + 1) ++end;
+    file_.read_rows(tensor, static_cast<std::size_t>(rows[first]), end - first,
+                    out + first * tensor.row_bytes);
+  }
 }
 
 void Loader::run_jobs() {
@@ -341,31 +363,31 @@ void Loader::run_jobs() {
     const Task& task = tasks[index];
     run_tiles(*task.job, task.first, std::min(task.first + kTilesPerTask, task.job->tiles));
   });
+  jobs_.clear();
 }
 
 void Loader::run_tiles(const Job& job, std::size_t first, std::size_t end) {
   const TensorInfo& tensor = *job.tensor;
-  std::vector<std::uint8_t> buffer;
-  const std::uint8_t* bytes = job.bytes;
-  std::size_t first_row = 0;  // of `bytes`
-  if (!bytes) {
-    first_row = first * kTile;
-    const std::size_t count = std::min(end * kTile, tensor.rows) - first_row;
-    buffer.resize(count * tensor.row_bytes);
-    file_.read_rows(tensor, first_row, count, buffer.data());
-    bytes = buffer.data();
-  }
-  for (std::size_t t = first; t < end; ++t) {
-    TileRows rows;
-    for (int o = 0; o < kTile; ++o) {
-      const std::size_t i = t * kTile + o;
-      const std::int64_t row = !job.rows.empty() ? job.rows[i]
-                               : i < tensor.rows ? static_cast<std::int64_t>(i)
-                                                 : -1;
-      rows[o] = row < 0 ? nullptr : bytes + (row - first_row) * tensor.row_bytes;
+  const std::size_t count = (end - first) * kTile;
+  std::vector<std::int64_t> rows(count, -1);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t row = first * kTile + i;
+    if (!job.rows.empty()) {
+      rows[i] = job.rows[row];
+    } else if (row < tensor.rows) {
+      rows[i] = static_cast<std::int64_t>(row);
     }
-    std::uint8_t* tile = job.data ? job.data + t * job.tile_bytes : nullptr;
-    const std::uint64_t hash = pack_tile(tensor, job.format, rows, tile);
+  }
+  std::vector<std::uint8_t> bytes(count * tensor.row_bytes);
+  read_rows(tensor, rows, bytes.data());
+  for (std::size_t t = first; t < end; ++t) {
+    TileRows of_tile;
+    for (int o = 0; o < kTile; ++o) {
+      const std::size_t i = (t - first) * kTile + o;
+      of_tile[o] = rows[i] < 0 ? nullptr : bytes.data() + i * tensor.row_bytes;
+    }
+    std::uint8_t* tile = job.matrix ? job.matrix->tile(static_cast<int>(t)) : nullptr;
+    const std::uint64_t hash = pack_tile(tensor, format_of(tensor), of_tile, tile);
     if (job.hash_slot != kNoHash) hashes_[job.hash_slot + t] = hash;
   }
 }
@@ -404,27 +426,44 @@ void Loader::compute_fingerprint() {
   model_->fingerprint_ = XXH3_64bits(hashes_.data(), hashes_.size() * sizeof(hashes_[0]));
 }
 
-std::shared_ptr<const Weights> Weights::load(const std::string& path,
-                                             std::span<const Token> row_order, int threads,
-                                             Token start_token) {
-  return Loader(path, row_order, threads, start_token).load();
+std::shared_ptr<const Weights> Weights::load(const std::string& path, const Coding& coding,
+                                             int threads) {
+  return load_with(
+      path, [&coding] { return coding; }, threads);
 }
+
+std::shared_ptr<const Weights> Weights::load_with(const std::string& path,
+                                                  const std::function<Coding()>& coding,
+                                                  int threads) {
+  return Loader(path, coding, threads).load();
+}
+
+namespace {
+
+template <typename Block>
+void decode_embedding(const TensorInfo& tensor, const std::uint8_t* bytes, float* out) {
+  std::vector<Block> row(tensor.columns / 32);
+  decode_row(tensor, bytes, row.data());
+  for (std::size_t b = 0; b < row.size(); ++b) expand(row[b], out + 32 * b);
+}
+
+}  // namespace
 
 void Weights::embed(Token token, float* out) const {
   if (token < 0 || token >= spec_.vocabulary) {
     throw Error(ErrorKind::kData, "token " + std::to_string(token) + " is not in the vocabulary");
   }
-  const std::size_t blocks = embedding_.columns / 32;
+  std::int64_t row = token;
+  if (!embedding_of_.empty()) {
+    row = embedding_of_[token];
+    if (row < 0) return unpack(head_, row_of_[token], 0, head_.blocks, out);
+  }
   const std::uint8_t* bytes =
-      embedding_rows_.data() + static_cast<std::size_t>(token) * embedding_.row_bytes;
+      embedding_rows_.data() + static_cast<std::size_t>(row) * embedding_.row_bytes;
   if (format_of(embedding_) == Format::kU4) {
-    std::vector<U4Block> row(blocks);
-    decode_row(embedding_, bytes, row.data());
-    for (std::size_t b = 0; b < blocks; ++b) expand(row[b], out + 32 * b);
+    decode_embedding<U4Block>(embedding_, bytes, out);
   } else {
-    std::vector<S8Block> row(blocks);
-    decode_row(embedding_, bytes, row.data());
-    for (std::size_t b = 0; b < blocks; ++b) expand(row[b], out + 32 * b);
+    decode_embedding<S8Block>(embedding_, bytes, out);
   }
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -31,18 +32,26 @@ struct Layer {
   LayerMatrices matrices;
 };
 
-// Immutable after loading; may be shared by any number of engines and threads.
-class Weights {
- public:
+// Which tokens the head has rows for, and which one opens a context.
+struct Coding {
   // The file's begin-of-text token or, without one, its end-of-text token.
   static constexpr Token kNamedByFile = -1;
 
-  // `row_order`: token ids of the head's rows in the order wanted; empty means all of them in
-  // order. `start_token` opens a context. Throws Error(kModel) for a file that is damaged or of
-  // another architecture. The file is not needed any more afterwards.
-  static std::shared_ptr<const Weights> load(const std::string& path,
-                                             std::span<const Token> row_order, int threads,
-                                             Token start_token = kNamedByFile);
+  std::span<const Token> row_order;  // of the rows wanted; empty: all of them in order of ids
+  Token start_token = kNamedByFile;
+};
+
+// Immutable after loading; may be shared by any number of engines and threads.
+class Weights {
+ public:
+  // Throws Error(kModel) for a file that is damaged or of a family that is not known. The file is
+  // not needed any more afterwards.
+  static std::shared_ptr<const Weights> load(const std::string& path, const Coding& coding,
+                                             int threads);
+  // `coding` is called when all but the head has been read, and may wait for its answer.
+  static std::shared_ptr<const Weights> load_with(const std::string& path,
+                                                  const std::function<Coding()>& coding,
+                                                  int threads);
 
   const ModelSpec& spec() const { return spec_; }
   const std::vector<Layer>& layers() const { return layers_; }
@@ -65,8 +74,10 @@ class Weights {
  private:
   friend class Loader;
 
+  // Where the head's rows are the embeddings, only the other tokens' are kept.
   TensorInfo embedding_;
-  AlignedBuffer embedding_rows_;  // as the file has them
+  AlignedBuffer embedding_rows_;            // as the file has them
+  std::vector<std::int32_t> embedding_of_;  // a token's place there; empty: its id
   ModelSpec spec_;
   std::vector<Layer> layers_;
   std::vector<float> output_norm_;
