@@ -435,6 +435,43 @@ TEST(SchedulerThreads, PredictorsAreNoMoreThanSeatsWhateverTheLanes) {
   EXPECT_LE(made, 3);
 }
 
+// It was the end of whatever stream was the second one.
+TEST(SchedulerThreads, WhereOnePredictorFitsAllWaitForIt) {
+  std::atomic<int> made = 0;
+  Scheduler shared(
+      [&]() -> std::unique_ptr<lm::Predictor> {
+        if (made == 1) throw std::bad_alloc();
+        ++made;
+        return std::make_unique<Alphabet>();
+      },
+      {.seats = 3, .lanes = 1}, std::make_shared<ThreadPool>(3));
+  encode(shared, random_frame(1, 5, 1));
+  std::vector<std::thread> callers;
+  for (unsigned caller = 0; caller < 4; ++caller) {
+    callers.emplace_back([&] {
+      std::vector<std::shared_ptr<Whole>> streams;
+      std::vector<std::shared_ptr<Scheduler::Ticket>> tickets;
+      for (unsigned i = 0; i < 20; ++i) {
+        auto frame = std::make_unique<ModelledFrame>(random_frame(1, 1 + i % 30, i));
+        streams.push_back(std::make_shared<Whole>(std::move(frame)));
+        tickets.push_back(shared.submit(streams.back(), &streams));
+      }
+      for (unsigned i = 0; i < 20; ++i) {
+        shared.wait(tickets[i], {});
+        EXPECT_FALSE(streams[i]->payload.empty());
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(shared.predictors(), 1U);
+}
+
+TEST(SchedulerThreads, OneCallAfterAnotherNeedsOnePredictor) {
+  const auto shared = scheduler(3);
+  for (unsigned i = 0; i < 10; ++i) encode(*shared, random_frame(1, 1 + i, i));
+  EXPECT_EQ(shared->predictors(), 1U);
+}
+
 // The last of a stream may be the last of the scheduler's model.
 TEST(SchedulerThreads, NobodyHasAStreamThatIsDone) {
   const auto shared = scheduler(4);
