@@ -9,11 +9,11 @@
 
 #include "api/failure.h"
 #include "api/frame_progress.h"
-#include "api/frame_queue.h"
 #include "api/model_source.h"
 #include "api/time_limit.h"
 #include "codec/frame_codec.h"
 #include "codec/frame_decoding.h"
+#include "codec/job_queue.h"
 #include "container/archive_parser.h"
 #include "format/limits.h"
 #include "smll/smll.h"
@@ -282,7 +282,7 @@ struct Reader::State {
       decoded.raw = codec.decode(frame.method, frame.raw_size, *payload, &decoded.stats, progress);
       return decoded;
     };
-    queue.start(next.frame.raw_size, work);
+    queue.start(next.frame.raw_size, false, work);
   }
 
   // Makes `raw` the frame's data.
@@ -395,7 +395,7 @@ struct Reader::State {
   Stats stats;
   std::uint64_t told_bytes = 0, told_tokens = 0;  // by progress, at most
   api::TimeLimit time;
-  api::FrameQueue<Decoded> queue;  // of those pending that need no model, in their order
+  codec::JobQueue<Decoded> queue;  // of those pending that need no model, in their order
 };
 
 Reader::Reader(Model model, ReadOptions options, Source& source)

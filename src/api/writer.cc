@@ -6,10 +6,11 @@
 
 #include "api/failure.h"
 #include "api/frame_progress.h"
-#include "api/frame_queue.h"
 #include "api/model_source.h"
 #include "codec/frame_codec.h"
+#include "codec/job_queue.h"
 #include "codec/plain_coder.h"
+#include "codec/scheduler.h"
 #include "container/archive_writer.h"
 #include "container/frame_cutter.h"
 #include "smll/smll.h"
@@ -141,36 +142,43 @@ struct Writer::State {
 
   void encode(ByteView raw) {
     if (trial && trial->lost()) return;
-    if (codec::FrameCodec::wants_model(raw, frame_options())) {
+    const bool with_model = codec::FrameCodec::wants_model(raw, frame_options());
+    if (with_model) load_model();
+    if (with_model && !loaded->options().learns) {
       drain();
-      encode_with_model(raw);
+      encode_in_all_threads(raw);
     } else {
       if (queue.full()) finish_one();
-      start(raw);
+      start(raw, with_model ? loaded : nullptr);
     }
     write_ready();
   }
 
-  // The model takes all threads for itself.
-  void encode_with_model(ByteView raw) {
-    if (!loaded) {
-      loaded = model.source()->for_writing();
-      record = api::ModelSource::record_of(*loaded);
-      codec.emplace(loaded);
-    }
+  void load_model() {
+    if (loaded) return;
+    loaded = model.source()->for_writing();
+    record = api::ModelSource::record_of(*loaded);
+    // A frame of a model that learns takes a predictor of its own. Those that would only wait for
+    // one would keep a thread from helping.
+    if (loaded->options().learns) queue.limit(loaded->scheduler().lanes());
+  }
+
+  void encode_in_all_threads(ByteView raw) {
     codec::FrameStats frame_stats;
-    const format::Frame frame = codec->encode(raw, frame_options(), &frame_stats, frame_progress());
+    const format::Frame frame =
+        codec::FrameCodec(loaded).encode(raw, frame_options(), &frame_stats, frame_progress());
     add(frame, raw, frame_stats);
   }
 
-  void start(ByteView raw) {
+  void start(ByteView raw, const api::LoadedModelPtr& with) {
     auto coded = std::make_shared<Coded>();
     coded->raw.assign(raw.begin(), raw.end());
-    queue.start(raw.size(), [coded, options = frame_options()](const codec::Progress& progress) {
-      codec::FrameCodec codec(nullptr);
+    const auto work = [coded, with, options = frame_options()](const codec::Progress& progress) {
+      codec::FrameCodec codec(with);
       coded->frame = codec.encode(coded->raw, options, &coded->stats, progress);
       return coded;
-    });
+    };
+    queue.start(raw.size(), with != nullptr, work);
   }
 
   void finish_one() {
@@ -229,11 +237,10 @@ struct Writer::State {
   std::optional<Trial> trial;  // of what is ahead
   api::LoadedModelPtr loaded;
   std::optional<format::ModelRecord> record;
-  std::optional<codec::FrameCodec> codec;  // with the model
   Stats stats;
   api::Failure failure;
   bool finished = false;
-  api::FrameQueue<std::shared_ptr<Coded>> queue;
+  codec::JobQueue<std::shared_ptr<Coded>> queue;
 };
 
 Writer::Writer(Model model, WriteOptions options, Sink& sink)

@@ -15,11 +15,4 @@ namespace smll {
 void start_threads(std::size_t count, const std::function<void(std::size_t index)>& body,
                    std::vector<std::thread>& threads);
 
-// Calls body(0) here and body(1), ... body(count - 1) in threads of their own, all at the same
-// time, and returns when they are done. `count` is `wanted` or, where no more threads can be
-// started, less; prepare(count) is called before any of them. Rethrows what `prepare` throws;
-// `body` must not throw.
-void run_together(std::size_t wanted, const std::function<void(std::size_t count)>& prepare,
-                  const std::function<void(std::size_t index)>& body);
-
 }  // namespace smll

@@ -1,7 +1,10 @@
 #include "base/thread_pool.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <stdexcept>
 #include <utility>
 
@@ -41,6 +44,18 @@ int thread_count(int threads) {
   return threads > 0 ? threads
                      : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
+
+std::shared_ptr<ThreadPool> shared_pool(int threads) {
+  static std::mutex mutex;
+  static std::map<std::pair<pid_t, int>, std::weak_ptr<ThreadPool>> pools;
+  const std::lock_guard lock(mutex);
+  std::weak_ptr<ThreadPool>& kept = pools[{::getpid(), thread_count(threads)}];
+  std::shared_ptr<ThreadPool> pool = kept.lock();
+  if (!pool) kept = pool = std::make_shared<ThreadPool>(threads);
+  return pool;
+}
+
+thread_local const ThreadPool* ThreadPool::led_ = nullptr;
 
 ThreadPool::ThreadPool(int threads) : most_(static_cast<std::uint64_t>(thread_count(threads))) {
   const std::size_t wanted = std::min<std::size_t>(most_ - 1, kMaxHelpers);
@@ -135,8 +150,10 @@ void ThreadPool::run_job() {
     job = std::move(jobs_.back());
     jobs_.pop_back();
   }
+  led_ = this;
   [&]() noexcept { job(); }();
   job = nullptr;  // what it holds ends before the helper is free
+  led_ = nullptr;
   state_.fetch_add(kAsleep - kLeader);
 }
 

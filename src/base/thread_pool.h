@@ -11,12 +11,18 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace smll {
 
 // `threads`, or one per processor where that is below 1.
 int thread_count(int threads);
+
+class ThreadPool;
+// One for each thread_count(threads), which all who ask for it share. A forked process has none of
+// its parent's threads, and gets another. Throws std::bad_alloc.
+std::shared_ptr<ThreadPool> shared_pool(int threads);
 
 // Any thread may call any member at any time, unless it says otherwise. All clients, leads and jobs
 // end before the pool; its last owner is neither a task nor a job of its own.
@@ -39,9 +45,8 @@ class ThreadPool {
 
   // Has a helper call `job`, at once or as soon as it is done with the task it is at, and returns
   // true; or returns false where every helper has a job or where thread_count(threads) threads lead
-  // already. Until the job is done its helper counts as one that leads (a job declares no Lead) and
-  // takes no tasks. A job may run loops and offer jobs. It must not throw: std::terminate is called
-  // then.
+  // already. Until the job is done its helper counts as one that leads and takes no tasks. A job
+  // may run loops and offer jobs. It must not throw: std::terminate is called then.
   bool offer(std::function<void()> job);
 
   static constexpr int kMaxHelpers = (1 << 14) - 1;
@@ -88,6 +93,8 @@ class ThreadPool {
     bool has_tasks() const;
   };
 
+  static thread_local const ThreadPool* led_;  // by this thread
+
   std::vector<std::thread> helpers_;
   std::uint64_t most_;  // threads that lead and helpers that take tasks, together
   alignas(64) std::atomic<std::uint64_t> state_{0};
@@ -127,19 +134,26 @@ class ThreadPool::Client {
   Slot* slot_ = nullptr;  // null where nobody can help
 };
 
-// Held by a thread, not of the pool's, as long as it has loops to run: helpers make room for it, so
-// that no more than thread_count(threads) threads compute at once, from the helpers' next tasks on.
-// Where nobody leads, whoever runs loops counts as one that does. More threads may lead than the
-// pool has; then nobody helps them.
+// Held by a thread as long as it has loops to run: helpers make room for it, so that no more than
+// thread_count(threads) threads compute at once, from the helpers' next tasks on. One within
+// another, or within a job of the same pool, changes nothing. Where nobody leads, whoever runs
+// loops counts as one that does. More threads may lead than the pool has; then nobody helps them.
 class ThreadPool::Lead {
  public:
-  explicit Lead(ThreadPool& pool) : pool_(pool) { pool_.state_.fetch_add(kLeader); }
-  ~Lead() { pool_.state_.fetch_sub(kLeader); }
+  explicit Lead(ThreadPool& pool) : pool_(pool), outer_(std::exchange(led_, &pool)) {
+    if (outer_ != &pool_) pool_.state_.fetch_add(kLeader);
+  }
+  // Leads end in the reverse order of their beginnings.
+  ~Lead() {
+    led_ = outer_;
+    if (outer_ != &pool_) pool_.state_.fetch_sub(kLeader);
+  }
   Lead(const Lead&) = delete;
   Lead& operator=(const Lead&) = delete;
 
  private:
   ThreadPool& pool_;
+  const ThreadPool* const outer_;  // what this thread leads anyway
 };
 
 }  // namespace smll

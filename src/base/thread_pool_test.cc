@@ -7,11 +7,14 @@
 #include <atomic>
 #include <cfenv>
 #include <chrono>
+#include <condition_variable>
 #include <fstream>
 #include <functional>
 #include <latch>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
@@ -158,20 +161,52 @@ TEST(ThreadPool, JobsAreTakenByHelpersThatTakeTasks) {
 TEST(ThreadPool, WhoeverLeadsTakesAHelpersPlace) {
   const auto pool = std::make_shared<ThreadPool>(3);
   Client client(pool);
+  // In another thread, until the end of what it returns.
+  const auto lead = [&] {
+    std::latch leads(1);
+    std::jthread leader([&](const std::stop_token& stop) {
+      const Lead counted(*pool);
+      leads.count_down();
+      std::mutex mutex;
+      std::unique_lock lock(mutex);
+      std::condition_variable_any().wait(lock, stop, [] { return false; });
+    });
+    leads.wait();
+    return leader;
+  };
   EXPECT_EQ(3, client.free_threads());
   {
-    const Lead first(*pool);
+    const std::jthread first = lead();
     EXPECT_EQ(3, client.free_threads());
-    const Lead second(*pool);
+    const std::jthread second = lead();
     EXPECT_EQ(2, client.free_threads());
-    const Lead third(*pool);
+    const std::jthread third = lead();
     EXPECT_EQ(1, client.free_threads());
     EXPECT_FALSE(pool->offer([] {}));
-    const Lead fourth(*pool);
+    const std::jthread fourth = lead();
     EXPECT_EQ(1, client.free_threads());
     client.run(100, [](std::size_t, int thread) { EXPECT_EQ(0, thread); });
   }
   EXPECT_EQ(3, client.free_threads());
+}
+
+// A stream that was waited for within a job once kept a helper from another one.
+TEST(ThreadPool, AThreadThatLeadsCountsOnce) {
+  const auto pool = std::make_shared<ThreadPool>(3);
+  Client client(pool);
+  {
+    const Lead outer(*pool), inner(*pool), innermost(*pool);
+    EXPECT_EQ(3, client.free_threads());
+  }
+  std::latch told(1);
+  offer_until_taken(*pool, [&] {
+    {
+      const Lead outer(*pool), inner(*pool);
+      EXPECT_EQ(2, client.free_threads());
+    }
+    told.count_down();
+  });
+  told.wait();
 }
 
 TEST(ThreadPool, NoMoreThreadsWorkThanAsked) {

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "codec/drafter.h"
-#include "codec/stream.h"
+#include "codec/lane_stream.h"
 #include "codec/unit_coder.h"
 #include "coder/range_coder.h"
 #include "mix/frame_mixer.h"
@@ -22,7 +22,7 @@
 
 namespace smll::codec {
 
-class DecodeStream : public Stream {
+class DecodeStream : public LaneStream {
  public:
   // From so many lanes on, two parts decode half of them each: then one half's units are decoded
   // while the other's model runs, and what waits for memory meets what does not.
@@ -56,15 +56,13 @@ class DecodeStream : public Stream {
   void collect(std::size_t part, lm::Predictor& predictor, const Room& room,
                std::vector<lm::LaneInput>& batch) override;
   void advance(std::size_t part) override;
-  bool close(std::size_t part, lm::Predictor& predictor) override;
-  void close_all(std::size_t part, lm::Predictor& predictor) override;
   void stop() override;
-  void add_model_seconds(std::size_t part, double seconds) override;
-  double model_seconds() const override;
+
+ protected:
+  bool is_done(std::size_t lane) const override { return states_[lane].room == 0; }
 
  private:
-  struct Lane {
-    int number = -1;                     // the predictor's
+  struct LaneState {
     std::size_t room = 0;                // bytes left to decode
     Token input = 0;                     // to be fed next
     bool waiting = true;                 // `input` has not been fed yet
@@ -72,20 +70,14 @@ class DecodeStream : public Stream {
     std::vector<lm::Distribution> next;  // after each of them
     std::size_t at = 0;                  // of them, so many have proved right
   };
-  struct Part {
-    std::size_t begin = 0, end = 0;  // lanes
-    double model_seconds = 0;
-    bool finished = false;
-  };
 
-  std::span<Lane> lanes_of(std::size_t part);
   bool wait_for_turn(std::size_t part);
   void pass_turn(std::size_t part);
-  void decode_round(const Part& part);
+  void decode_round(std::size_t part);
   void decode_unit(std::size_t lane);
-  void guess(Lane& lane, const lm::Predictor& predictor, const Room& room);
-  bool is_ready(std::size_t part);
-  void spend(Lane& lane, std::size_t bytes);
+  void guess(std::size_t lane, const lm::Predictor& predictor, const Room& room);
+  bool is_ready(std::size_t part) const;
+  void spend(LaneState& state, std::size_t bytes);
 
   const text::Vocabulary& vocabulary_;
   const mix::Sources experts_;
@@ -95,14 +87,14 @@ class DecodeStream : public Stream {
   coder::Decoder coder_;
   std::optional<mix::FrameMixer> mixer_;
   std::optional<UnitCoder<coder::Decoder>> units_;
-  std::vector<Lane> lanes_;
+  std::vector<LaneState> states_;
   std::vector<std::uint8_t> data_;
-  std::vector<Part> parts_;
   std::optional<Drafter> drafter_;  // of a lane alone: others would have to wait for it
 
-  std::mutex mutex_;  // of what follows, and of Part::finished
+  std::mutex mutex_;  // of what follows
   std::condition_variable turn_passed_;
   std::size_t turn_ = 0;
+  std::vector<bool> finished_;  // by part
   bool stopped_ = false;
 };
 

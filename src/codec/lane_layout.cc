@@ -58,13 +58,13 @@ int lanes_for(std::size_t bytes) {
   return static_cast<int>(std::clamp<std::size_t>(bytes / kMinLaneBytes, 1, format::kMaxLanes));
 }
 
-std::vector<Lane> cut_lanes(std::span<const text::Unit> units, const text::Vocabulary& vocabulary,
-                            int lanes) {
+std::vector<LaneText> cut_lanes(std::span<const text::Unit> units,
+                                const text::Vocabulary& vocabulary, int lanes) {
   const auto count = std::min<std::size_t>(static_cast<std::size_t>(lanes),
                                            std::max<std::size_t>(units.size(), 1));
   // An eighth of a lane either way: cuts cannot meet, and lock-step wastes little.
   const std::size_t reach = units.size() / count / 8;
-  std::vector<Lane> result(count);
+  std::vector<LaneText> result(count);
   std::size_t begin = 0, first_byte = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t ideal = units.size() * (i + 1) / count;
@@ -79,9 +79,9 @@ std::vector<Lane> cut_lanes(std::span<const text::Unit> units, const text::Vocab
   return result;
 }
 
-std::vector<mix::LaneExtent> extents(std::span<const Lane> lanes) {
+std::vector<mix::LaneExtent> extents(std::span<const LaneText> lanes) {
   std::vector<mix::LaneExtent> result;
-  for (const Lane& lane : lanes) result.push_back(lane.extent);
+  for (const LaneText& lane : lanes) result.push_back(lane.extent);
   return result;
 }
 

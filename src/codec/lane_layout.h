@@ -11,7 +11,7 @@
 
 namespace smll::codec {
 
-struct Lane {
+struct LaneText {
   mix::LaneExtent extent;         // the lane's bytes in the frame
   std::vector<text::Unit> units;  // that spell them
 };
@@ -21,9 +21,9 @@ int lanes_for(std::size_t bytes);
 
 // At most `lanes` lanes, none empty (one lane when there are no units), with near equal numbers of
 // units; cut behind a line where one ends near, else behind a sentence, else anywhere.
-std::vector<Lane> cut_lanes(std::span<const text::Unit> units, const text::Vocabulary& vocabulary,
-                            int lanes);
+std::vector<LaneText> cut_lanes(std::span<const text::Unit> units,
+                                const text::Vocabulary& vocabulary, int lanes);
 
-std::vector<mix::LaneExtent> extents(std::span<const Lane> lanes);
+std::vector<mix::LaneExtent> extents(std::span<const LaneText> lanes);
 
 }  // namespace smll::codec

@@ -254,18 +254,6 @@ class ExactModel : public LoadedModel {
 
 }  // namespace
 
-// A pool for each number of threads, that all models of the process share. A forked process has
-// none of its parent's threads.
-std::shared_ptr<ThreadPool> shared_pool(int threads) {
-  static std::mutex mutex;
-  static std::map<std::pair<pid_t, int>, std::weak_ptr<ThreadPool>> pools;
-  const std::lock_guard lock(mutex);
-  std::weak_ptr<ThreadPool>& kept = pools[{::getpid(), thread_count(threads)}];
-  std::shared_ptr<ThreadPool> pool = kept.lock();
-  if (!pool) kept = pool = std::make_shared<ThreadPool>(threads);
-  return pool;
-}
-
 LoadedModel::LoadedModel(const std::string& path, const LoadOptions& options,
                          std::shared_ptr<const ModelFile> file)
     : path_(path),

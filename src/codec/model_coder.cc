@@ -28,7 +28,7 @@ ModelledFrame cut_frame(std::span<const std::uint8_t> data, int lanes, const Loa
 
 std::size_t ModelledFrame::units() const {
   std::size_t sum = 0;
-  for (const Lane& lane : lanes) sum += lane.units.size();
+  for (const LaneText& lane : lanes) sum += lane.units.size();
   return sum;
 }
 
@@ -61,7 +61,7 @@ bool FrameEncoder::round_is_recorded(std::span<const std::size_t> recorded) cons
 void FrameEncoder::encode_round() {
   active_ = false;
   for (std::size_t i = 0; i < positions_.size(); ++i) {
-    const Lane& lane = frame_.lanes[i];
+    const LaneText& lane = frame_.lanes[i];
     Position& at = positions_[i];
     if (at.unit == lane.units.size()) continue;
     active_ = true;

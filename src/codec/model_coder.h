@@ -20,7 +20,7 @@ namespace smll::codec {
 // once, it can be coded in several ways, of which the smallest is kept.
 struct ModelledFrame {
   std::size_t bytes = 0;
-  std::vector<Lane> lanes;
+  std::vector<LaneText> lanes;
   std::vector<std::vector<lm::RecordedPath>>
       paths;             // of each lane's tokens; escaped units have none
   bool escapes = false;  // some unit is escaped

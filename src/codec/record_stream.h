@@ -13,8 +13,8 @@
 #include <span>
 #include <vector>
 
+#include "codec/lane_stream.h"
 #include "codec/model_coder.h"
-#include "codec/stream.h"
 #include "text/vocabulary.h"
 
 namespace smll::codec {
@@ -23,7 +23,7 @@ namespace smll::codec {
 // threads.
 using Meanwhile = std::function<void(std::span<const std::size_t> recorded)>;
 
-class RecordStream : public Stream {
+class RecordStream : public LaneStream {
  public:
   // `frame`, whose paths are made here, must outlive it; `meanwhile` may be empty, and its last
   // call need not come after the last token.
@@ -37,35 +37,33 @@ class RecordStream : public Stream {
   void collect(std::size_t part, lm::Predictor& predictor, const Room& room,
                std::vector<lm::LaneInput>& batch) override;
   void advance(std::size_t part) override;
-  bool close(std::size_t part, lm::Predictor& predictor) override;
-  void close_all(std::size_t part, lm::Predictor& predictor) override;
-  void add_model_seconds(std::size_t part, double seconds) override;
-  double model_seconds() const override;
+
+ protected:
+  bool is_done(std::size_t lane) const override {
+    return feeds_[lane].done == feeds_[lane].inputs.size();
+  }
 
  private:
   // The model's side of a lane: what goes in and what is asked of each answer.
   struct Feed {
-    int number = -1;                  // of the lane, the predictor's
     std::vector<Token> inputs;        // the start token, then every token but the last
     std::vector<std::uint32_t> rows;  // the token that comes after each input
     std::size_t asked = 0;            // inputs of the batch
     std::atomic<std::size_t> done = 0;
   };
-  struct Part {
-    std::size_t begin = 0, end = 0;  // lanes
-    std::size_t tokens = 0;          // in all
+  // Tokens of a part.
+  struct Share {
+    std::size_t tokens = 0;  // in all
     std::atomic<std::size_t> done = 0;
-    double model_seconds = 0;
   };
 
-  std::span<Feed> feeds_of(const Part& part);
-  bool is_ahead(const Part& part) const;
+  bool is_ahead(const Share& share) const;
   void work_meanwhile();
 
   ModelledFrame& frame_;
   const Meanwhile meanwhile_;
   std::vector<Feed> feeds_;
-  std::vector<Part> parts_;
+  std::vector<Share> shares_;  // by part
   std::size_t all_tokens_ = 0;
   std::mutex meanwhile_mutex_;
 };

@@ -39,6 +39,9 @@ class Scheduler::Ticket {
   const std::uint64_t memory;
   std::atomic<bool> cancelled = false;
 
+  // Of whoever leads its seat.
+  bool begun = false;
+
   // Guarded by the scheduler's mutex.
   bool done = false;
   bool shared = false;       // share_lanes() was called
@@ -57,8 +60,9 @@ struct Scheduler::Place {
   Stream& stream() const { return *ticket->stream; }
 };
 
-// `led` and `empty` are guarded by the mutex; the rest is the leader's. There is room for all
-// places from the start: a leader that failed for want of memory would leave its seat to nobody.
+// `led`, `empty` and `given_up` are guarded by the mutex; the rest is the leader's. There is room
+// for all places from the start: a leader that failed for want of memory would leave its seat to
+// nobody.
 struct Scheduler::Seat {
   explicit Seat(std::size_t lanes) {
     places.reserve(lanes);
@@ -68,6 +72,7 @@ struct Scheduler::Seat {
 
   bool led = false;
   bool empty = true;
+  bool given_up = false;  // there was no memory for its predictor
   std::unique_ptr<lm::Predictor> predictor;
   std::unique_ptr<ThreadPool::Client> client;
   std::vector<Place> places;
@@ -98,7 +103,7 @@ std::unique_ptr<Scheduler> Scheduler::without_model(int threads) {
   const auto none = []() -> std::unique_ptr<lm::Predictor> {
     throw Error(ErrorKind::kModel, "there is no language model");
   };
-  auto pool = std::make_shared<ThreadPool>(threads);
+  std::shared_ptr<ThreadPool> pool = shared_pool(threads);
   const Size size{static_cast<std::size_t>(pool->threads()), 1};
   return std::make_unique<Scheduler>(none, size, std::move(pool));
 }
@@ -192,17 +197,24 @@ void Scheduler::withdraw(const std::shared_ptr<Ticket>& ticket) {
 // One with something to do that nobody leads, those in use first, in turn: streams whose owners do
 // something else sit in some. The lock is held.
 Scheduler::Seat* Scheduler::seat_to_lead() {
-  Seat* idle = nullptr;
   for (std::size_t i = 0; i < seats_.size(); ++i) {
     Seat* const seat = seats_[(next_seat_ + i) % seats_.size()].get();
-    if (seat->led) continue;
-    if (!seat->empty) {
-      next_seat_ = (next_seat_ + i + 1) % seats_.size();
-      return seat;
-    }
-    if (!idle) idle = seat;
+    if (seat->led || seat->empty) continue;
+    next_seat_ = (next_seat_ + i + 1) % seats_.size();
+    return seat;
   }
-  return has_memory_for_next() ? idle : nullptr;
+  return has_memory_for_next() ? empty_seat() : nullptr;
+}
+
+// One that nobody leads, with a predictor if there is one. The lock is held.
+Scheduler::Seat* Scheduler::empty_seat() const {
+  Seat* found = nullptr;
+  for (const auto& seat : seats_) {
+    if (seat->led || !seat->empty || seat->given_up) continue;
+    if (seat->predictor) return seat.get();
+    if (!found) found = seat.get();
+  }
+  return found;
 }
 
 // Whether who is in front of the line could sit down in an empty seat; the lock is held.
@@ -274,9 +286,7 @@ bool Scheduler::admit(Seat& seat) {
 void Scheduler::share_the_line() {
   const std::lock_guard lock(mutex_);
   if (!has_memory_for_next()) return;
-  const auto free =
-      std::ranges::find_if(seats_, [](const auto& other) { return !other->led && other->empty; });
-  if (free != seats_.end()) call_leader(**free, nullptr, 0);
+  if (Seat* const free = empty_seat()) call_leader(*free, nullptr, 0);
 }
 
 // Takes a ticket out of line; null where none fits.
@@ -286,7 +296,7 @@ std::shared_ptr<Scheduler::Ticket> Scheduler::next_for(const Seat& seat) {
     return nullptr;
   }
   const std::lock_guard lock(mutex_);
-  if (!has_memory_for_next()) return nullptr;
+  if (seat.given_up || !has_memory_for_next()) return nullptr;
   Line& line = lines_.front();
   std::shared_ptr<Ticket> ticket = line.tickets.front();
   if (lanes > 0 && lanes + ticket->lanes > lanes_at_once_) return nullptr;
@@ -307,8 +317,9 @@ void Scheduler::begin(Seat& seat, std::shared_ptr<Ticket> ticket) {
       if (ticket->cancelled) throw cancelled();
     };
     check(0, 0);
-    needs_model = !ticket->whole || ticket->stream->begin(check);
-    if (needs_model) equip(seat);
+    needs_model = ticket->begun || !ticket->whole || ticket->stream->begin(check);
+    ticket->begun = true;
+    if (needs_model && !equip_or_give_up(seat)) return put_back(ticket);
   } catch (...) {
     ticket->error = std::current_exception();
     needs_model = false;
@@ -341,10 +352,9 @@ void Scheduler::find_leaders(std::size_t parts, const std::shared_ptr<Ticket>& t
 // predictors can do.
 bool Scheduler::find_leader(const std::shared_ptr<Ticket>& ticket, std::size_t part) {
   std::unique_lock lock(mutex_);
-  const auto free =
-      std::ranges::find_if(seats_, [](const auto& seat) { return !seat->led && seat->empty; });
-  if (free == seats_.end()) return false;
-  Seat& seat = **free;
+  Seat* const free = empty_seat();
+  if (!free) return false;
+  Seat& seat = *free;
   seat.led = true;
   lock.unlock();
   bool equipped = true;
@@ -363,7 +373,41 @@ bool Scheduler::find_leader(const std::shared_ptr<Ticket>& ticket, std::size_t p
 
 void Scheduler::equip(Seat& seat) {
   if (!seat.client) seat.client = std::make_unique<ThreadPool::Client>(pool_);
-  if (!seat.predictor) seat.predictor = make_();
+  if (seat.predictor) return;
+  ++predictors_;
+  try {
+    seat.predictor = make_();
+  } catch (...) {
+    --predictors_;
+    throw;
+  }
+}
+
+// Where there is no memory for a predictor more than others have, nobody sits there any more, and
+// false is returned.
+bool Scheduler::equip_or_give_up(Seat& seat) {
+  try {
+    equip(seat);
+    return true;
+  } catch (const std::bad_alloc&) {
+    if (predictors_ == 0) throw;
+  }
+  const std::lock_guard lock(mutex_);
+  seat.given_up = true;
+  return false;
+}
+
+// In line as the next one.
+void Scheduler::put_back(const std::shared_ptr<Ticket>& ticket) {
+  const std::lock_guard lock(mutex_);
+  const auto line = std::ranges::find(lines_, ticket->caller, &Line::caller);
+  if (line == lines_.end()) {
+    lines_.push_front({ticket->caller, {ticket}});
+  } else {
+    line->tickets.push_front(ticket);
+  }
+  memory_ -= ticket->memory;
+  changed_.notify_all();
 }
 
 void Scheduler::sit(Seat& seat, std::shared_ptr<Ticket> ticket, std::size_t part) {

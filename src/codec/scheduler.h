@@ -7,6 +7,7 @@
 // hold what waits. So threads and predictors are as many as were asked for, whoever calls.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -40,6 +41,8 @@ class Scheduler {
 
   // Lanes that may run at once.
   std::size_t lanes() const { return seats_.size() * lanes_at_once_; }
+  // As many as were needed so far.
+  std::size_t predictors() const { return predictors_; }
 
   // A stream that was submitted.
   class Ticket;
@@ -70,6 +73,7 @@ class Scheduler {
   std::shared_ptr<Ticket> enqueue(std::shared_ptr<Stream> stream, const void* caller, bool whole);
   void withdraw(const std::shared_ptr<Ticket>& ticket);
   Seat* seat_to_lead();
+  Seat* empty_seat() const;
   bool has_memory_for_next() const;
   bool call_leader(Seat& seat, std::shared_ptr<Ticket> ticket, std::size_t part);
   bool pass(Seat& seat);
@@ -80,6 +84,8 @@ class Scheduler {
   void find_leaders(std::size_t parts, const std::shared_ptr<Ticket>& ticket);
   bool find_leader(const std::shared_ptr<Ticket>& ticket, std::size_t part);
   void equip(Seat& seat);
+  bool equip_or_give_up(Seat& seat);
+  void put_back(const std::shared_ptr<Ticket>& ticket);
   void sit(Seat& seat, std::shared_ptr<Ticket> ticket, std::size_t part);
   template <class Work>
   void attempt(Place& place, Work&& work);
@@ -94,6 +100,7 @@ class Scheduler {
   const MakePredictor make_;
   const std::shared_ptr<ThreadPool> pool_;
   const std::size_t lanes_at_once_;
+  std::atomic<std::size_t> predictors_ = 0;
   std::mutex mutex_;  // of what follows, of tickets' states and of who leads
   std::condition_variable changed_;
   std::vector<std::unique_ptr<Seat>> seats_;

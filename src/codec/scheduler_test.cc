@@ -77,7 +77,7 @@ ModelledFrame random_frame(std::size_t lanes, std::size_t units, unsigned seed) 
   frame.lanes.resize(lanes);
   frame.paths.resize(lanes);
   frame.escapes = true;
-  for (Lane& lane : frame.lanes) {
+  for (LaneText& lane : frame.lanes) {
     const std::size_t size = units + random() % 9;
     for (std::size_t i = 0; i < size; ++i)
       lane.units.push_back({static_cast<std::uint32_t>(random() % 3), 0});
@@ -90,7 +90,7 @@ ModelledFrame random_frame(std::size_t lanes, std::size_t units, unsigned seed) 
 
 std::vector<std::uint8_t> spelled(const ModelledFrame& frame) {
   std::vector<std::uint8_t> bytes;
-  for (const Lane& lane : frame.lanes) {
+  for (const LaneText& lane : frame.lanes) {
     for (const text::Unit& unit : lane.units) {
       bytes.push_back(unit.escaped() ? unit.byte : static_cast<std::uint8_t>('a' + unit.row));
     }
@@ -412,6 +412,64 @@ TEST(SchedulerThreads, StreamsWaitForMemory) {
   EXPECT_EQ(most, 1);
   EXPECT_EQ(at_once, 0);
   EXPECT_EQ(failed, 12 + 9 - 2);  // cancelled, failed, both
+}
+
+TEST(SchedulerThreads, PredictorsAreNoMoreThanSeatsWhateverTheLanes) {
+  std::atomic<int> made = 0;
+  Scheduler shared(
+      [&] {
+        ++made;
+        return std::make_unique<Alphabet>();
+      },
+      {.seats = 3, .lanes = 32}, std::make_shared<ThreadPool>(3));
+  std::vector<std::thread> callers;
+  for (unsigned caller = 0; caller < 8; ++caller) {
+    callers.emplace_back([&, caller] {
+      for (unsigned i = 0; i < 60; ++i) {
+        const ModelledFrame frame = random_frame(1 + (caller + i) % 40, 1 + i % 5, i);
+        EXPECT_FALSE(encode(shared, frame).empty());
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_LE(made, 3);
+}
+
+// It was the end of whatever stream was the second one.
+TEST(SchedulerThreads, WhereOnePredictorFitsAllWaitForIt) {
+  std::atomic<int> made = 0;
+  Scheduler shared(
+      [&]() -> std::unique_ptr<lm::Predictor> {
+        if (made == 1) throw std::bad_alloc();
+        ++made;
+        return std::make_unique<Alphabet>();
+      },
+      {.seats = 3, .lanes = 1}, std::make_shared<ThreadPool>(3));
+  encode(shared, random_frame(1, 5, 1));
+  std::vector<std::thread> callers;
+  for (unsigned caller = 0; caller < 4; ++caller) {
+    callers.emplace_back([&] {
+      std::vector<std::shared_ptr<Whole>> streams;
+      std::vector<std::shared_ptr<Scheduler::Ticket>> tickets;
+      for (unsigned i = 0; i < 20; ++i) {
+        auto frame = std::make_unique<ModelledFrame>(random_frame(1, 1 + i % 30, i));
+        streams.push_back(std::make_shared<Whole>(std::move(frame)));
+        tickets.push_back(shared.submit(streams.back(), &streams));
+      }
+      for (unsigned i = 0; i < 20; ++i) {
+        shared.wait(tickets[i], {});
+        EXPECT_FALSE(streams[i]->payload.empty());
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(shared.predictors(), 1U);
+}
+
+TEST(SchedulerThreads, OneCallAfterAnotherNeedsOnePredictor) {
+  const auto shared = scheduler(3);
+  for (unsigned i = 0; i < 10; ++i) encode(*shared, random_frame(1, 1 + i, i));
+  EXPECT_EQ(shared->predictors(), 1U);
 }
 
 // The last of a stream may be the last of the scheduler's model.

@@ -31,7 +31,7 @@ FastModel::FastModel(size_t frame_bytes, size_t lanes)
     : shift_(64 - slot_bits(frame_bytes)),
       slots_(size_t{1} << slot_bits(frame_bytes)),
       order1_(65536, 0),
-      lanes_(lanes),
+      cursors_(lanes),
       match_(7, match_bits(frame_bytes)),
       weights_((256 + kMatchVectors) * kInputs, kWeightOne * 2 / 10),
       order1_mask_(order1_contexts(frame_bytes) - 1),
@@ -63,40 +63,40 @@ uint32_t FastModel::find(uint64_t hash) {
   return victim;
 }
 
-void FastModel::begin_nibble(Lane& lane) {
-  if (lane.partial == 1) {
-    for (size_t i = 0; i < kHashed; ++i) lane.slot[i] = find(lane.hash[i]);
+void FastModel::begin_nibble(Cursor& cursor) {
+  if (cursor.partial == 1) {
+    for (size_t i = 0; i < kHashed; ++i) cursor.slot[i] = find(cursor.hash[i]);
   } else {
-    for (uint64_t& hash : lane.hash) {
-      hash = (hash + lane.partial) * 0xa0761d6478bd642fu;
+    for (uint64_t& hash : cursor.hash) {
+      hash = (hash + cursor.partial) * 0xa0761d6478bd642fu;
       hash ^= hash >> 31;
       __builtin_prefetch(&slots_[hash >> shift_]);
     }
-    for (size_t i = 0; i < kHashed; ++i) lane.slot[i] = find(lane.hash[i]);
+    for (size_t i = 0; i < kHashed; ++i) cursor.slot[i] = find(cursor.hash[i]);
   }
 }
 
-uint32_t FastModel::predict(size_t lane_index) {
-  Lane& lane = lanes_[lane_index];
-  const uint32_t partial = lane.partial;
-  if (partial == 1 || (partial >= 16 && partial < 32)) begin_nibble(lane);
-  const size_t curve = ((lane.last8 & 255) << 8 | partial) & order1_mask_;
+uint32_t FastModel::predict(size_t lane) {
+  Cursor& cursor = cursors_[lane];
+  const uint32_t partial = cursor.partial;
+  if (partial == 1 || (partial >= 16 && partial < 32)) begin_nibble(cursor);
+  const size_t curve = ((cursor.last8 & 255) << 8 | partial) & order1_mask_;
   by_order1_.prefetch(curve);
   const int bits = std::bit_width(partial) - 1;
   const uint32_t node =
       (bits < 4 ? partial : (1u << (bits - 4) | (partial & ((1u << (bits - 4)) - 1)))) - 1;
-  for (size_t i = 0; i < kHashed; ++i) at_[i] = &slots_[lane.slot[i]].state[node];
-  at_[kHashed] = &order1_[(lane.last8 & 255) << 8 | partial];
+  for (size_t i = 0; i < kHashed; ++i) at_[i] = &slots_[cursor.slot[i]].state[node];
+  at_[kHashed] = &order1_[(cursor.last8 & 255) << 8 | partial];
   for (size_t i = 0; i < kContexts; ++i) {
     inputs_[i] = *at_[i] == 0 ? int16_t{0} : static_cast<int16_t>(stretch(maps_[i].p(*at_[i])));
   }
   int16_t match_inputs[MatchModel::kInputs];
-  match_.predict(lane.match, partial, match_inputs);
+  match_.predict(cursor.match, partial, match_inputs);
   inputs_[kContexts] = match_inputs[0];
   inputs_[kContexts + 1] = match_inputs[1];
   vector_[0] = partial * kInputs;
-  vector_[1] = (256 + MatchModel::bucket(lane.match) * 3 +
-                (lane.match.expected < 0 ? 0 : 1 + (match_inputs[0] > 0))) *
+  vector_[1] = (256 + MatchModel::bucket(cursor.match) * 3 +
+                (cursor.match.expected < 0 ? 0 : 1 + (match_inputs[0] > 0))) *
                kInputs;
   for (size_t v = 0; v < 2; ++v) opinion_[v] = dot(inputs_.data(), &weights_[vector_[v]], kInputs);
   const int mixed = (opinion_[0] + opinion_[1]) / 2;
@@ -104,41 +104,41 @@ uint32_t FastModel::predict(size_t lane_index) {
   return std::clamp<uint32_t>((squash(mixed) + 3 * p1 + 2) / 4, 1, kProbOne - 1);
 }
 
-void FastModel::update(size_t lane_index, int bit) {
-  Lane& lane = lanes_[lane_index];
+void FastModel::update(size_t lane, int bit) {
+  Cursor& cursor = cursors_[lane];
   const BitStates& states = bit_states();
   for (size_t i = 0; i < kContexts; ++i) {
     uint8_t& state = *at_[i];
     if (state != 0) maps_[i].update(state, bit, kMapLimit);
     state = states.next[state][static_cast<size_t>(bit)];
   }
-  match_.update(lane.match, lane.partial, bit);
+  match_.update(cursor.match, cursor.partial, bit);
   for (size_t v = 0; v < 2; ++v) {
     train(inputs_.data(), &weights_[vector_[v]], kInputs,
           scaled_error(bit, squash(opinion_[v]), kRate));
   }
   by_order1_.update(bit);
-  lane.partial = lane.partial << 1 | static_cast<uint32_t>(bit);
+  cursor.partial = cursor.partial << 1 | static_cast<uint32_t>(bit);
 }
 
-void FastModel::end_byte(size_t lane_index, std::span<const uint8_t> bytes,
+void FastModel::end_byte(size_t lane, std::span<const uint8_t> bytes,
                          std::span<const LaneBytes> lanes) {
-  Lane& lane = lanes_[lane_index];
-  const uint32_t byte = lane.partial & 255;
-  lane.partial = 1;
-  lane.last8 = lane.last8 << 8 | byte;
+  Cursor& cursor = cursors_[lane];
+  const uint32_t byte = cursor.partial & 255;
+  cursor.partial = 1;
+  cursor.last8 = cursor.last8 << 8 | byte;
   const uint32_t folded = byte >= 'A' && byte <= 'Z' ? byte + 32 : byte;
-  lane.word = (folded >= 'a' && folded <= 'z') || byte >= 128
-                  ? (lane.word + folded) * 0x2f0b4c4750u + 1
-                  : 0;
-  const uint64_t last = lane.last8;
+  cursor.word = (folded >= 'a' && folded <= 'z') || byte >= 128
+                    ? (cursor.word + folded) * 0x2f0b4c4750u + 1
+                    : 0;
+  const uint64_t last = cursor.last8;
   const std::array<uint64_t, kHashed> contexts = {last & 0xffff, last & 0xffffff, last & 0xffffffff,
-                                                  last & 0xffffffffffff, lane.word + byte};
+                                                  last & 0xffffffffffff, cursor.word + byte};
   for (size_t i = 0; i < kHashed; ++i) {
-    lane.hash[i] = mix_hash(contexts[i], i + 1);
-    __builtin_prefetch(&slots_[lane.hash[i] >> shift_]);
+    cursor.hash[i] = mix_hash(contexts[i], i + 1);
+    __builtin_prefetch(&slots_[cursor.hash[i] >> shift_]);
   }
-  match_.advance(lane.match, bytes, lanes, lane_index);
+  match_.advance(cursor.match, bytes, lanes, lane);
 }
 
 }  // namespace smll::mix

@@ -37,7 +37,8 @@ class FastModel {
     uint8_t check;
     std::array<uint8_t, 15> state;
   };
-  struct Lane {
+  // Where a lane is.
+  struct Cursor {
     std::array<uint64_t, kHashed> hash{};
     std::array<uint32_t, kHashed> slot{};
     uint64_t last8 = 0;
@@ -46,13 +47,13 @@ class FastModel {
     MatchModel::Cursor match;
   };
 
-  void begin_nibble(Lane& lane);
+  void begin_nibble(Cursor& cursor);
   uint32_t find(uint64_t hash);
 
   int shift_;
   std::vector<Slot> slots_;
   std::vector<uint8_t> order1_;
-  std::vector<Lane> lanes_;
+  std::vector<Cursor> cursors_;
   MatchModel match_;
   std::array<HistoryMap, kContexts> maps_;
   alignas(16) std::array<int16_t, kInputs> inputs_{};

@@ -46,7 +46,7 @@ class FrameMixer::Impl {
  public:
   Impl(Sources experts, Strength strength, size_t frame_bytes, std::span<const LaneExtent> lanes,
        const MixOptions& options)
-      : experts_(experts), bytes_(frame_bytes, 0), lanes_(lanes.size()) {
+      : experts_(experts), bytes_(frame_bytes, 0), cursors_(lanes.size()) {
     for (const LaneExtent& lane : lanes) {
       places_.push_back({lane.begin, lane.begin + lane.size, lane.begin});
     }
@@ -66,7 +66,7 @@ class FrameMixer::Impl {
       if ((leave_out_ >> kMatchModels & 1) == 0) ends_.emplace(frame_bytes);
       token_starts_.assign(frame_bytes + 1, false);
     }
-    for (Lane& lane : lanes_) bank_->start_byte(lane.cursor, lane.history);
+    for (Cursor& cursor : cursors_) bank_->start_byte(cursor.contexts, cursor.history);
   }
 
   Impl(const Impl& learned, size_t frame_bytes) : Impl(learned) {
@@ -76,25 +76,25 @@ class FrameMixer::Impl {
 
   void begin_token(size_t lane) {
     if (experts_ != Sources::kAll) return;
-    Lane& l = lanes_[lane];
-    LaneHistory& h = l.history;
+    Cursor& cursor = cursors_[lane];
+    LaneHistory& h = cursor.history;
     h.tokens = {h.prefix, h.tokens[0], h.tokens[1]};
     h.prefix = 0;
     h.depth = 0;
     token_starts_[places_[lane].known] = true;
-    bank_->start_byte(l.cursor, h);
+    bank_->start_byte(cursor.contexts, h);
   }
 
   uint32_t predict_bit(size_t lane, uint32_t model_p) {
     if (experts_ == Sources::kLlm) return clamp_p(model_p);
-    return predict(lanes_[lane], *with_model_, clamp_p(model_p));
+    return predict(cursors_[lane], *with_model_, clamp_p(model_p));
   }
 
   uint32_t predict_bit_cm(size_t lane) {
     if (experts_ == Sources::kLlm) return kProbHalf;
     if (quick_) return quick_->predict(lane);
     if (!alone_) alone_.emplace(expert_inputs(), false, bytes_.size());
-    return predict(lanes_[lane], *alone_, kProbHalf);
+    return predict(cursors_[lane], *alone_, kProbHalf);
   }
 
   void update_bit(size_t lane, int bit) {
@@ -106,7 +106,7 @@ class FrameMixer::Impl {
     if (quick_) {
       quick_->predict(lane);
     } else if (bank_) {
-      gather(lanes_[lane], ContextBank::Base::kNothing, 0, scratch_.data());
+      gather(cursors_[lane], ContextBank::Base::kNothing, 0, scratch_.data());
     }
     advance(lane, bit);
   }
@@ -114,15 +114,15 @@ class FrameMixer::Impl {
   uint32_t predict_end(size_t lane, uint32_t model_p) {
     model_p = clamp_p(model_p);
     if (!ends_) return model_p;
-    const Lane& l = lanes_[lane];
+    const Cursor& cursor = cursors_[lane];
     int repeat = -1;
     uint32_t bucket = 0;
     for (size_t m = 0; m < matches_.size() && repeat < 0; ++m) {
-      if (l.match[m].expected < 0) continue;
-      repeat = token_starts_[l.match[m].at] ? 1 : 0;
-      bucket = MatchModel::bucket(l.match[m]);
+      if (cursor.match[m].expected < 0) continue;
+      repeat = token_starts_[cursor.match[m].at] ? 1 : 0;
+      bucket = MatchModel::bucket(cursor.match[m]);
     }
-    return ends_->predict(l.history, model_p, repeat, bucket);
+    return ends_->predict(cursor.history, model_p, repeat, bucket);
   }
 
   void update_end(int ended) {
@@ -134,9 +134,10 @@ class FrameMixer::Impl {
  private:
   Impl(const Impl&) = default;
 
-  struct Lane {
+  // Where a lane is.
+  struct Cursor {
     LaneHistory history;
-    ContextBank::Cursor cursor{};
+    ContextBank::Cursor contexts{};
     std::array<MatchModel::Cursor, kMatchModels> match{};
     uint32_t partial = 1;
   };
@@ -145,36 +146,36 @@ class FrameMixer::Impl {
     return bank_->input_count() + matches_.size() * MatchModel::kInputs;
   }
 
-  void gather(Lane& lane, ContextBank::Base base, int model_stretch, int16_t* inputs) {
-    bank_->predict(lane.cursor, lane.partial, base, model_stretch, inputs);
+  void gather(Cursor& cursor, ContextBank::Base base, int model_stretch, int16_t* inputs) {
+    bank_->predict(cursor.contexts, cursor.partial, base, model_stretch, inputs);
     inputs += bank_->input_count();
     for (size_t m = 0; m < matches_.size(); ++m) {
-      matches_[m].predict(lane.match[m], lane.partial, inputs);
+      matches_[m].predict(cursor.match[m], cursor.partial, inputs);
       if ((leave_out_ >> m & 1) != 0) inputs[0] = inputs[1] = 0;
       inputs += MatchModel::kInputs;
     }
   }
 
-  uint32_t predict(Lane& lane, BitNetwork& network, uint32_t model_p) {
+  uint32_t predict(Cursor& cursor, BitNetwork& network, uint32_t model_p) {
     using Base = ContextBank::Base;
     const bool with_model = with_model_ && &network == &*with_model_;
     const Base base = with_model                 ? Base::kModel
                       : experts_ == Sources::kCm ? Base::kChain
                                                  : Base::kNothing;
-    gather(lane, base, stretch(model_p), network.inputs());
+    gather(cursor, base, stretch(model_p), network.inputs());
     network_ = &network;
-    const LaneHistory& h = lane.history;
+    const LaneHistory& h = cursor.history;
     BitSituation s{};
-    s.partial = lane.partial;
+    s.partial = cursor.partial;
     s.byte1 = h.byte(0);
     s.byte2 = h.byte(1);
-    s.match = MatchModel::bucket(lane.match[0]);
-    s.match_short = MatchModel::bucket(lane.match[1]);
+    s.match = MatchModel::bucket(cursor.match[0]);
+    s.match_short = MatchModel::bucket(cursor.match[1]);
     s.expected_bit = -1;
-    if (lane.match[0].expected >= 0) {
-      s.expected_bit = lane.match[0].expected >> (8 - std::bit_width(lane.partial)) & 1;
+    if (cursor.match[0].expected >= 0) {
+      s.expected_bit = cursor.match[0].expected >> (8 - std::bit_width(cursor.partial)) & 1;
     }
-    s.seen = lane.cursor.seen;
+    s.seen = cursor.contexts.seen;
     s.depth = h.depth;
     // Where lines are broken is what a language model cannot count.
     s.column = std::min(h.column, 127u) * 2 + (h.byte(0) == ' ' ? 1 : 0);
@@ -183,19 +184,19 @@ class FrameMixer::Impl {
 
   void advance(size_t lane, int bit) {
     network_ = nullptr;
-    Lane& l = lanes_[lane];
+    Cursor& cursor = cursors_[lane];
     if (quick_) {
       quick_->update(lane, bit);
     } else if (bank_) {
-      bank_->update(l.cursor, l.partial, bit);
+      bank_->update(cursor.contexts, cursor.partial, bit);
       for (size_t m = 0; m < matches_.size(); ++m) {
-        matches_[m].update(l.match[m], l.partial, bit);
+        matches_[m].update(cursor.match[m], cursor.partial, bit);
       }
     }
-    l.partial = l.partial << 1 | static_cast<uint32_t>(bit);
-    if (l.partial < 256) return;
-    const auto byte = static_cast<uint8_t>(l.partial);
-    l.partial = 1;
+    cursor.partial = cursor.partial << 1 | static_cast<uint32_t>(bit);
+    if (cursor.partial < 256) return;
+    const auto byte = static_cast<uint8_t>(cursor.partial);
+    cursor.partial = 1;
     LaneBytes& place = places_[lane];
     bytes_[place.known++] = byte;
     if (quick_) {
@@ -206,26 +207,26 @@ class FrameMixer::Impl {
   }
 
   void end_byte(size_t lane, uint8_t byte) {
-    Lane& l = lanes_[lane];
+    Cursor& cursor = cursors_[lane];
     const LaneBytes& place = places_[lane];
     const std::span<const uint8_t> all(bytes_);
-    followers_->advance(l.history, byte, all.subspan(place.begin, place.known - place.begin));
-    l.history.expected = 0;
+    followers_->advance(cursor.history, byte, all.subspan(place.begin, place.known - place.begin));
+    cursor.history.expected = 0;
     for (size_t m = 0; m < matches_.size(); ++m) {
-      matches_[m].advance(l.match[m], bytes_, places_, lane);
-      if (l.match[m].expected >= 0 && l.history.expected == 0) {
-        l.history.expected =
-            static_cast<uint32_t>(l.match[m].expected + 1) | MatchModel::bucket(l.match[m]) << 9;
+      matches_[m].advance(cursor.match[m], bytes_, places_, lane);
+      if (cursor.match[m].expected >= 0 && cursor.history.expected == 0) {
+        cursor.history.expected = static_cast<uint32_t>(cursor.match[m].expected + 1) |
+                                  MatchModel::bucket(cursor.match[m]) << 9;
       }
     }
-    bank_->start_byte(l.cursor, l.history);
+    bank_->start_byte(cursor.contexts, cursor.history);
   }
 
   Sources experts_;
   uint64_t leave_out_ = 0;  // bits of what is not a context
   std::vector<uint8_t> bytes_;
   std::vector<LaneBytes> places_;
-  std::vector<Lane> lanes_;
+  std::vector<Cursor> cursors_;
   std::vector<bool> token_starts_;
   std::optional<ContextBank> bank_;
   std::vector<MatchModel> matches_;

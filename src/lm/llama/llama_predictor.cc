@@ -5,6 +5,9 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <atomic>
+#include <thread>
+#include <vector>
 
 #include "base/fp_env.h"
 #include "base/start_threads.h"
@@ -19,10 +22,14 @@ int thread_count(int threads) { return std::min(smll::thread_count(threads), GGM
 
 // llama.cpp ends the process when it cannot start a thread, and its results depend on their number.
 void require_threads(int count) {
-  int started = 0;
-  run_together(
-      static_cast<std::size_t>(count),
-      [&](std::size_t threads) { started = static_cast<int>(threads); }, [](std::size_t) {});
+  std::atomic<bool> all_there = false;
+  std::vector<std::thread> threads;
+  start_threads(
+      static_cast<std::size_t>(count - 1), [&](std::size_t) { all_there.wait(false); }, threads);
+  const int started = static_cast<int>(threads.size()) + 1;
+  all_there = true;
+  all_there.notify_all();
+  for (std::thread& thread : threads) thread.join();
   if (started < count) {
     throw Error(
         ErrorKind::kMemory,

@@ -1,0 +1,79 @@
+// Frames that a Writer has on their way at once.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "api/model_source.h"
+#include "codec/loaded_model.h"
+#include "codec/scheduler.h"
+#include "smll/smll.h"
+
+namespace smll {
+namespace {
+
+std::string test_model() {
+  const char* path = std::getenv("SMLL_TEST_MODEL");
+  return path ? path : "test_model.gguf";
+}
+
+Model learning_model(int threads) {
+  ModelOptions options;
+  options.model = test_model();
+  options.threads = threads;
+  options.window = 64;
+  options.learns = true;
+  return Model(options);
+}
+
+Bytes text(std::size_t size) {
+  Bytes data;
+  for (int line = 0; data.size() < size; ++line) {
+    const std::string words = "line " + std::to_string(line * 7919 % 1000) + " of a text\n";
+    data.insert(data.end(), words.begin(), words.end());
+  }
+  data.resize(size);
+  return data;
+}
+
+Bytes written(const Model& model, const WriteOptions& options, const Bytes& data) {
+  MemorySink sink;
+  Writer writer(model, options, sink);
+  writer.write(data);
+  writer.finish();
+  return sink.take();
+}
+
+class WriterThreads : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!std::filesystem::exists(test_model())) {
+      GTEST_SKIP() << test_model() << " is missing: run `make unit`, which generates it";
+    }
+    options_.frame_size = 200;
+  }
+  WriteOptions options_;
+};
+
+TEST_F(WriterThreads, FramesOfAModelThatLearnsAreTheSameOneByOne) {
+  const Bytes data = text(900);
+  options_.experts = Experts::kLlm;
+  const Bytes archive = written(learning_model(1), options_, data);
+  EXPECT_EQ(written(learning_model(3), options_, data), archive);
+}
+
+// One after another, they need one predictor.
+TEST_F(WriterThreads, FramesOfAModelThatLearnsAreCodedTogether) {
+  options_.experts = Experts::kLlm;
+  const Model model = learning_model(2);
+  const codec::Scheduler& scheduler = model.source()->for_writing()->scheduler();
+  ASSERT_EQ(scheduler.lanes(), 2U) << "too little memory is free";
+  options_.progress = [&](const Stats&) {
+    if (scheduler.predictors() == 2) throw Error(ErrorKind::kIo, "enough");
+  };
+  EXPECT_THROW(written(model, options_, text(5000)), Error);
+}
+
+}  // namespace
+}  // namespace smll

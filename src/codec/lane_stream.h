@@ -1,0 +1,50 @@
+// A stream whose lanes are run in parts: it knows the lanes of each part, and opens and closes the
+// predictor's for them.
+#pragma once
+
+#include <cstddef>
+#include <ranges>
+#include <vector>
+
+#include "codec/stream.h"
+#include "lm/predictor.h"
+
+namespace smll::codec {
+
+class LaneStream : public Stream {
+ public:
+  bool close(std::size_t part, lm::Predictor& predictor) final;
+  void close_all(std::size_t part, lm::Predictor& predictor) final;
+  void add_model_seconds(std::size_t part, double seconds) final;
+  double model_seconds() const final;
+
+ protected:
+  // Whether the model has nothing more to do for a lane.
+  virtual bool is_done(std::size_t lane) const = 0;
+
+  // share_lanes() is to call it first, once.
+  void divide(std::size_t lanes, std::size_t parts);
+  std::size_t parts() const { return parts_.size(); }
+  std::ranges::iota_view<std::size_t, std::size_t> lanes_of(std::size_t part) const {
+    return {parts_[part].begin, parts_[part].end};
+  }
+
+  void open_lane(std::size_t lane, lm::Predictor& predictor);
+  bool is_open(std::size_t lane) const { return numbers_[lane] != kClosed; }
+  // The predictor's, of one that is open.
+  int number(std::size_t lane) const { return numbers_[lane]; }
+
+ private:
+  static constexpr int kClosed = -1;
+  struct Part {
+    std::size_t begin = 0, end = 0;  // lanes
+    double model_seconds = 0;
+  };
+
+  void close_lane(std::size_t lane, lm::Predictor& predictor);
+
+  std::vector<int> numbers_;  // by lane
+  std::vector<Part> parts_;
+};
+
+}  // namespace smll::codec
