@@ -6,11 +6,11 @@
 #include <barrier>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <thread>
 #include <vector>
 
 #include "base/allocated_bytes.h"
+#include "base/bytes_read.h"
 
 namespace smll::codec {
 namespace {
@@ -63,25 +63,17 @@ TEST_F(LoadedModelTest, AFingerprintIsOfWeightsAndVocabularyAlone) {
   EXPECT_NE(first->archive_fingerprint(), other->archive_fingerprint());
 }
 
-// Bytes that the process has read from files; 0 where the system does not say.
-std::uint64_t bytes_read() {
-  std::ifstream io("/proc/self/io");
-  std::string key;
-  std::uint64_t value = 0;
-  return io >> key >> value && key == "rchar:" ? value : 0;
-}
-
 TEST_F(LoadedModelTest, ThreadsThatLoadAtOnceReadTheFileOnce) {
-  if (bytes_read() == 0) GTEST_SKIP() << "the system does not say how much was read";
-  std::uint64_t before = bytes_read();
+  if (!bytes_read()) GTEST_SKIP() << "the system does not say how much was read";
+  std::uint64_t before = *bytes_read();
   LoadedModel::load(path_, with(2048, false));
-  const std::uint64_t once = bytes_read() - before;
+  const std::uint64_t once = *bytes_read() - before;
   ASSERT_GE(once, fs::file_size(path_) / 2);
   constexpr int kThreads = 4;
   std::barrier start(kThreads);
   std::vector<std::shared_ptr<const LoadedModel>> models(kThreads);
   std::vector<std::thread> threads;
-  before = bytes_read();
+  before = *bytes_read();
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&, i] {
       start.arrive_and_wait();
@@ -89,7 +81,7 @@ TEST_F(LoadedModelTest, ThreadsThatLoadAtOnceReadTheFileOnce) {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_LT(bytes_read() - before, once + once / 2);
+  EXPECT_LT(*bytes_read() - before, once + once / 2);
   for (const auto& model : models) EXPECT_EQ(&model->vocabulary(), &models[0]->vocabulary());
 }
 
