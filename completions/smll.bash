@@ -7,7 +7,7 @@ _smll() {
     --experts) COMPREPLY=($(compgen -W "all llm cm cm-fast" -- "$current")); return ;;
     --isa) COMPREPLY=($(compgen -W "scalar avx2 avx512 amx neon" -- "$current")); return ;;
     models) COMPREPLY=($(compgen -W "list pull info" -- "$current")); return ;;
-    --model) COMPREPLY=($(compgen -W "$(smll models list 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$current")
+    --model) COMPREPLY=($(compgen -W "$(smll models list 2>/dev/null | awk 'NR > 1 && /^[^ ]/ { print $1 }')" -- "$current")
                         $(compgen -f -- "$current")); return ;;
   esac
   if [[ $current == -* ]]; then

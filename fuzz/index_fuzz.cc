@@ -20,16 +20,22 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }();
   std::ofstream(index, std::ios::binary)
       .write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(size));
-  for (const hub::SeenModel& seen : hub::seen_models()) hub::find_seen(seen.fingerprint);
+  for (const hub::SeenModel& seen : hub::seen_models()) {
+    hub::find_seen(seen.identity.archive_fingerprint(2048), seen.backend, 2048);
+  }
   list_models();
   try {
     find_model("a name of no model");
   } catch (const Error&) {
   }
   // What is added comes back, whatever was there.
-  hub::remember({.fingerprint = 0x1234, .name = "name", .path = "/no/such/file", .size = 99});
+  hub::remember({.identity = {.weights = 0x1234, .vocabulary = 0x56},
+                 .name = "name",
+                 .path = "/no/such/file",
+                 .size = 99});
   for (const hub::SeenModel& seen : hub::seen_models()) {
-    if (seen.fingerprint == 0x1234 && seen.path == "/no/such/file" && seen.size == 99) return 0;
+    if (seen.identity.weights == 0x1234 && seen.path == "/no/such/file" && seen.size == 99)
+      return 0;
   }
   std::abort();
 }

@@ -59,10 +59,10 @@ void make_index_seeds(const fs::path& directory) {
   save(directory / "index", "empty", {});
   save(directory / "index", "none", bytes_of(R"({"models": []})"));
   save(directory / "index", "two", bytes_of(R"({"models": [
-    {"fingerprint": "0123456789abcdef", "name": "a", "path": "/dev/null", "size": 0,
-     "backend": "exact", "window": 2048},
-    {"fingerprint": "1", "name": "", "path": "x.gguf", "size": 18446744073709551615,
-     "backend": "llama", "window": 16}]})"));
+    {"weights": "0123456789abcdef", "vocabulary": "fedcba9876543210", "name": "a",
+     "path": "/dev/null", "size": 0, "backend": "exact"},
+    {"weights": "1", "vocabulary": "2", "name": "", "path": "x.gguf",
+     "size": 18446744073709551615, "backend": "llama"}]})"));
 }
 
 // What frame_fuzz takes: method, raw size, payload.

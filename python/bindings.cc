@@ -281,6 +281,17 @@ py::dict describe(const smll::Model& model) {
   result["backend"] = smll::to_string(info.backend);
   result["isa"] = info.isa;
   result["arithmetic"] = info.arithmetic;
+  result["window"] = info.window;
+  result["can_learn"] = info.no_learning.empty();
+  result["architecture"] = smll::printable(info.facts.architecture);
+  result["type"] = smll::printable(info.facts.type);
+  result["licence"] = smll::printable(info.facts.licence);
+  result["terms"] = smll::printable(info.facts.terms);
+  result["source"] = smll::printable(info.facts.source);
+  result["size"] = info.facts.size;
+  result["parameters"] = info.facts.parameters;
+  result["vocabulary"] = info.facts.vocabulary;
+  result["trained_context"] = info.facts.trained_context;
   return result;
 }
 

@@ -3,27 +3,29 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "smll/error.h"
 #include "smll/options.h"
+#include "smll/smll.h"
 
 namespace smll {
 
-// What archives name a model by. It covers the window: a file gives one for each backend and
-// window.
+// Which weights and vocabulary a file has, as a backend sees them.
 struct ModelFingerprint {
   std::uint64_t fingerprint = 0;
   Backend backend = Backend::kExact;
-  int window = 0;  // tokens
 };
 
 // A model that smll knows how to get, or one that it has used before. Names and paths are as they
 // stand in files: printable() shows them.
 struct ModelEntry {
   std::string name;
-  std::string description;
+  std::string description;  // of a known model, as the next two
+  std::string licence;
+  std::string terms;       // where terms stand that are the model's own; "" for a common licence
   std::string path;        // "" when the file is not on this machine
   std::uint64_t size = 0;  // bytes; 0 when unknown
   bool known = false;      // `smll models pull NAME` gets it
@@ -49,7 +51,26 @@ std::vector<ModelEntry> list_models();
 std::string find_model(const std::string& spec);
 
 // The same, but gets a known model or a hub's file first when it is missing. What arrives is
-// verified before it appears in the cache. Throws Error(kModel).
-std::string pull_model(const std::string& spec, const DownloadProgress& progress = {});
+// verified before it appears in the cache. `notice` is told, before anything is fetched, whose
+// terms come with a model that has its own. Throws Error(kModel).
+std::string pull_model(const std::string& spec, const DownloadProgress& progress = {},
+                       const std::function<void(const std::string&)>& notice = {});
+
+// The fingerprint of the model that an archive needs, where a model used before on this machine
+// tells it.
+std::optional<std::uint64_t> find_fingerprint(const ArchiveInfo& archive);
+
+// How one backend gets on with a model.
+struct BackendReport {
+  Backend backend = Backend::kExact;
+  std::optional<ModelInfo> info;
+  std::string problem;  // why it cannot run the model, where there is no `info`
+};
+
+// Loads the model that `spec` means with each of the backends, one after another. Throws
+// Error(kModel) when it is not here, or none of them can run it.
+std::vector<BackendReport> describe_model(const std::string& spec,
+                                          const std::vector<Backend>& backends = {Backend::kExact,
+                                                                                  Backend::kLlama});
 
 }  // namespace smll

@@ -26,16 +26,35 @@ namespace api {
 class ModelSource;
 }
 
+// What a model's file, or where smll got it, says about it. Texts are as they stand in the file:
+// printable() shows them. "" or 0: nothing says it.
+struct ModelFacts {
+  std::string architecture;           // "llama", "gemma3", ...
+  std::string type;                   // of most weights: "Q4_1", "Q4_K - Medium", ...
+  std::string licence;                // its name
+  std::string terms;                  // where the licence stands, where the model has its own
+  std::string source;                 // where the model comes from
+  std::uint64_t size = 0;             // of the file, bytes
+  std::uint64_t parameters = 0;       // weights
+  std::uint64_t vocabulary = 0;       // tokens
+  std::uint64_t trained_context = 0;  // tokens
+};
+
 // What a loaded model says about itself. Names are as they stand in files: printable() shows them.
 struct ModelInfo {
   std::string name;
   std::string path;
   std::string isa;     // instruction set in use
   std::string set_up;  // what the results depend on besides the model; "" with Backend::kExact
+  // Of weights and vocabulary, as the backend sees them: models with the same one are the same.
   std::uint64_t fingerprint = 0;
+  // What archives store of the model. It covers the window too.
+  std::uint64_t archive_fingerprint = 0;
   std::uint32_t arithmetic = 0;  // version of the exact arithmetic
   int window = 0;                // tokens
   Backend backend = Backend::kExact;
+  std::string no_learning;  // why it cannot learn from what it codes; "" when it can
+  ModelFacts facts;
 };
 
 // A handle on a model. Copies share it. The file is found and loaded only when some data needs it,
@@ -168,7 +187,8 @@ struct ArchiveInfo {
   std::uint64_t padding = 0;  // bytes of the size that are zeros behind archives
   bool needs_model = false;
   std::string model_name;  // of the last model record; these five are set when needs_model
-  std::uint64_t fingerprint = 0;
+  // Of the model and the window; find_fingerprint() (models.h) says which model it is.
+  std::uint64_t archive_fingerprint = 0;
   int window = 0;  // tokens
   std::uint32_t arithmetic = 0;
   Backend backend = Backend::kExact;

@@ -313,7 +313,9 @@ class Compressor:
 
     @property
     def model(self) -> Dict[str, Any]:
-        """What the model says about itself: name, path, fingerprint, backend, isa, arithmetic. Loads it."""
+        """What is known of the model: name, path, fingerprint, backend, isa, arithmetic, window, can_learn; architecture,
+        type, licence, terms, source, size in bytes, parameters, vocabulary and trained_context in tokens ("" or 0 where
+        its file does not say). Loads it."""
         return self._open_engine().model.describe()
 
     @property

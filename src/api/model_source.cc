@@ -28,9 +28,12 @@ std::string environment_model() {
 // What a person calls the model of a record.
 std::string title(const format::ModelRecord& record) {
   const std::string name = ModelSource::name_of(record);
-  const std::string fingerprint = "fingerprint " + hex(record.fingerprint);
-  return name.empty() ? "the model with " + fingerprint
-                      : "the model " + name + " (" + fingerprint + ")";
+  const std::optional<std::uint64_t> fingerprint = ModelSource::fingerprint_of(record);
+  if (name.empty()) {
+    return fingerprint ? "the model with fingerprint " + hex(*fingerprint)
+                       : "the model with archive fingerprint " + hex(record.fingerprint);
+  }
+  return "the model " + name + (fingerprint ? " (fingerprint " + hex(*fingerprint) + ")" : "");
 }
 
 std::string how_to_get(const format::ModelRecord& record) {
@@ -61,7 +64,7 @@ LoadedModelPtr ModelSource::own(bool may_download) {
   const hub::KnownModel& standard = hub::known_models().front();
   if (may_download && is_default() && !hub::is_present(standard) && hub::cache_problem().empty()) {
     notice(std::string("getting the default model ") + standard.name + " (" +
-           std::to_string(standard.package_size / 1000000) + " MB, once), into " +
+           std::to_string(hub::download_size(standard) / 1000000) + " MB, once), into " +
            hub::models_directory().string());
   }
   const std::lock_guard lock(mutex_);
@@ -94,7 +97,8 @@ LoadedModelPtr ModelSource::loaded_for(const format::ModelRecord& record) {
   options.learns =
       record.backend == Backend::kExact && record.arithmetic == exact::kLearningVersion;
   for (const LoadedModelPtr& model : loaded_) {
-    if (model->fingerprint() == record.fingerprint && same_set_up(model->options(), options)) {
+    if (model->archive_fingerprint() == record.fingerprint &&
+        same_set_up(model->options(), options)) {
       return model;
     }
   }
@@ -108,7 +112,7 @@ format::ModelRecord ModelSource::record_of(const codec::LoadedModel& model) {
   format::ModelRecord record;
   record.backend = model.options().backend;
   record.arithmetic = model.arithmetic_version();
-  record.fingerprint = model.fingerprint();
+  record.fingerprint = model.archive_fingerprint();
   record.window = static_cast<std::uint32_t>(model.options().window);
   record.set_up = model.set_up().substr(0, format::kMaxSetUp);
   if (const hub::KnownModel* known = hub::known_at(model.path())) {
@@ -124,8 +128,15 @@ std::string ModelSource::name_of(const format::ModelRecord& record) {
   return known ? known->name : record.name;
 }
 
+std::optional<std::uint64_t> ModelSource::fingerprint_of(const format::ModelRecord& record) {
+  const auto seen =
+      hub::find_seen(record.fingerprint, record.backend, static_cast<int>(record.window));
+  if (!seen) return std::nullopt;
+  return seen->identity.fingerprint();
+}
+
 std::uint64_t ModelSource::identity_of(const codec::LoadedModel& model) {
-  return model.fingerprint() + model.arithmetic_version();
+  return model.archive_fingerprint() + model.arithmetic_version();
 }
 
 std::optional<ModelInfo> ModelSource::info() {
@@ -138,9 +149,18 @@ std::optional<ModelInfo> ModelSource::info() {
   info.isa = model.isa();
   info.set_up = model.set_up();
   info.fingerprint = model.fingerprint();
+  info.archive_fingerprint = model.archive_fingerprint();
   info.arithmetic = model.arithmetic_version();
   info.window = model.options().window;
   info.backend = model.options().backend;
+  info.no_learning = model.no_learning();
+  info.facts = model.facts();
+  // What smll itself knows goes before what a file may say.
+  if (const hub::KnownModel* known = hub::known_at(model.path())) {
+    info.facts.licence = known->licence;
+    info.facts.terms = known->terms ? known->terms : "";
+    info.facts.source = known->source;
+  }
   return info;
 }
 
@@ -166,9 +186,8 @@ void ModelSource::keep(const LoadedModelPtr& model) {
   loaded_.push_back(model);
   std::error_code error;
   const std::filesystem::path full = std::filesystem::absolute(model->path(), error);
-  hub::remember({model->fingerprint(), model->name(), full.string(),
-                 std::filesystem::file_size(full, error), model->options().backend,
-                 model->options().window});
+  hub::remember({model->identity(), model->name(), full.string(), model->facts().size,
+                 model->options().backend});
 }
 
 bool ModelSource::is_default() const {
@@ -189,10 +208,12 @@ std::string ModelSource::path_for_writing(bool may_download) {
 
 std::string ModelSource::path_for_reading(const format::ModelRecord& record) {
   if (!options_.model.empty()) return find(options_.model);
-  if (const auto seen = hub::find_seen(record.fingerprint)) return seen->path;
+  const auto same =
+      hub::find_seen(record.fingerprint, record.backend, static_cast<int>(record.window));
+  if (same && hub::is_present(*same)) return same->path;
   const hub::KnownModel* known = hub::find_known(record.number);
   if (known && hub::is_present(*known)) return hub::known_path(*known).string();
-  // A fingerprint includes the window, so a model may be here and not have been seen with this one.
+  // A model may be here and not have been seen with this backend.
   for (const hub::SeenModel& seen : hub::seen_models()) {
     std::error_code error;
     if (!record.name.empty() && seen.name == record.name &&
@@ -214,10 +235,10 @@ void ModelSource::check_fits(const codec::LoadedModel& model, const format::Mode
                     " of the " + to_string(record.backend) + " arithmetic; this smll has version " +
                     std::to_string(model.arithmetic_version()) + ": use the smll that wrote it");
   }
-  if (model.fingerprint() != record.fingerprint) {
-    throw Error(ErrorKind::kModel, "the archive needs " + title(record) + ", but " + model.path() +
-                                       " has fingerprint " + hex(model.fingerprint()) + "; " +
-                                       how_to_get(record));
+  if (model.archive_fingerprint() != record.fingerprint) {
+    throw Error(ErrorKind::kModel, "the archive needs " + title(record) + ", and " + model.path() +
+                                       " (fingerprint " + hex(model.fingerprint()) +
+                                       ") is another model; " + how_to_get(record));
   }
 }
 

@@ -33,6 +33,8 @@ class ModelSource {
   static format::ModelRecord record_of(const codec::LoadedModel& model);
   // What a person calls the model of a record; may be "".
   static std::string name_of(const format::ModelRecord& record);
+  // Its fingerprint, where a model used before tells it: a record's own covers the window.
+  static std::optional<std::uint64_t> fingerprint_of(const format::ModelRecord& record);
   // One number for everything that makes two models' codes differ.
   static std::uint64_t identity_of(const codec::LoadedModel& model);
 

@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <future>
 
+#include "base/bytes_read.h"
+
 namespace smll::api {
 namespace {
 
@@ -74,6 +76,40 @@ TEST_F(ModelSourceTest, WhatWasLoadedIsKeptWhateverBecomesOfTheFile) {
   EXPECT_EQ(source.for_writing(), model);
   EXPECT_EQ(source.for_reading_compact(), model);
   EXPECT_EQ(source.for_reading(ModelSource::record_of(*model)), model);
+}
+
+// Windows, learning, texts and archives: one process reads a model's file once.
+TEST_F(ModelSourceTest, AProcessReadsAFileOnce) {
+  if (!bytes_read()) GTEST_SKIP() << "the system does not say how much was read";
+  const std::filesystem::path copy = cache_ / "copy.gguf";
+  std::filesystem::copy_file(options_.model, copy);
+  options_.model = copy.string();
+  std::uint64_t before = *bytes_read();
+  const Model first(options_);
+  first.load();
+  const std::uint64_t once = *bytes_read() - before;
+  ASSERT_GE(once, std::filesystem::file_size(copy) / 2);
+  before = *bytes_read();
+  ModelOptions reading;
+  reading.model = copy.string();
+  const std::string text(300, 'x');
+  WriteOptions write;
+  write.experts = Experts::kLlm;
+  for (const bool learns : {false, true}) {
+    for (const int window : {2048, 4096}) {
+      options_.window = window;
+      options_.learns = learns;
+      MemorySink sink;
+      Writer writer(Model(options_), write, sink);
+      writer.write({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+      writer.finish();
+      MemorySource source(sink.bytes());
+      Reader reader(Model(reading), {}, source);
+      Bytes back(text.size() + 1);
+      ASSERT_EQ(reader.read(back), text.size());
+    }
+  }
+  EXPECT_LT(*bytes_read() - before, once / 2);
 }
 
 }  // namespace

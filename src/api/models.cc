@@ -43,6 +43,8 @@ std::vector<ModelEntry> list_models() {
     ModelEntry entry;
     entry.name = known.name;
     entry.description = known.description;
+    entry.licence = known.licence;
+    entry.terms = known.terms ? known.terms : "";
     entry.size = known.size;
     entry.known = true;
     entry.is_default = entries.empty();
@@ -50,9 +52,8 @@ std::vector<ModelEntry> list_models() {
     entries.push_back(std::move(entry));
   }
   for (const hub::SeenModel& seen : hub::seen_models()) {
-    std::error_code gone;
     // Another content would give another fingerprint.
-    if (fs::file_size(seen.path, gone) != seen.size || gone) continue;
+    if (!hub::is_present(seen)) continue;
     auto entry = std::find_if(entries.begin(), entries.end(),
                               [&](const ModelEntry& other) { return other.path == seen.path; });
     if (entry == entries.end()) {
@@ -62,7 +63,7 @@ std::vector<ModelEntry> list_models() {
       added.size = seen.size;
       entry = entries.insert(entries.end(), std::move(added));
     }
-    entry->fingerprints.push_back({seen.fingerprint, seen.backend, seen.window});
+    entry->fingerprints.push_back({seen.identity.fingerprint(), seen.backend});
   }
   return entries;
 }
@@ -83,15 +84,55 @@ std::string find_model(const std::string& given) {
   return spec;
 }
 
-std::string pull_model(const std::string& given, const DownloadProgress& progress) {
+std::string pull_model(const std::string& given, const DownloadProgress& progress,
+                       const std::function<void(const std::string&)>& notice) {
   const std::string spec = spec_or_default(given);
   if (const auto hub = hub::parse_hub_spec(spec)) return hub::download_from_hub(*hub).string();
   if (const hub::KnownModel* known = hub::find_known(spec)) {
+    if (known->terms && notice && !hub::is_present(*known)) {
+      notice(std::string(known->name) + " comes under the " + known->licence + " (" + known->terms +
+             "): using it means agreeing to them");
+    }
     return hub::download_known(*known, progress).string();
   }
   std::error_code error;
   if (!fs::is_regular_file(spec, error)) throw_not_found(spec);
   return spec;
+}
+
+std::optional<std::uint64_t> find_fingerprint(const ArchiveInfo& archive) {
+  if (!archive.needs_model) return std::nullopt;
+  const auto seen = hub::find_seen(archive.archive_fingerprint, archive.backend, archive.window);
+  if (!seen) return std::nullopt;
+  return seen->identity.fingerprint();
+}
+
+std::vector<BackendReport> describe_model(const std::string& spec,
+                                          const std::vector<Backend>& backends) {
+  const std::string path = find_model(spec);
+  std::vector<BackendReport> reports;
+  std::optional<Error> last;
+  bool any = false;
+  for (const Backend backend : backends) {
+    BackendReport& report = reports.emplace_back();
+    report.backend = backend;
+    try {
+      ModelOptions options;
+      options.model = path;
+      options.backend = backend;
+      options.download = false;
+      const Model model(options);
+      model.load();
+      report.info = model.info();
+      any = true;
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kModel) throw;
+      report.problem = error.what();
+      last = error;
+    }
+  }
+  if (!any && last) throw *last;
+  return reports;
 }
 
 }  // namespace smll

@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/progress.h"
 #include "cli/report.h"
@@ -23,9 +25,10 @@ int list_all() {
         entry.path.empty() ? "not here; get it with: smll models pull " + entry.name : entry.path;
     print(fmt::format("{:<16} {:>10}  {}\n", printable(entry.name), human_bytes(entry.size),
                       printable(where)));
+    if (entry.known) print(fmt::format("  {} ({})\n", entry.description, entry.licence));
     for (const ModelFingerprint& seen : entry.fingerprints) {
-      print(fmt::format("  fingerprint {} with backend {}, window {}\n",
-                        hex_fingerprint(seen.fingerprint), to_string(seen.backend), seen.window));
+      print(fmt::format("  fingerprint {} with backend {}\n", hex_fingerprint(seen.fingerprint),
+                        to_string(seen.backend)));
     }
   }
   return 0;
@@ -33,31 +36,66 @@ int list_all() {
 
 int pull(const std::string& spec, bool quiet) {
   std::optional<ProgressBar> sized;
-  const std::string path = pull_model(spec, [&](std::uint64_t done, std::uint64_t total) {
+  const auto progress = [&](std::uint64_t done, std::uint64_t total) {
     if (!sized) sized.emplace(!quiet && ::isatty(STDERR_FILENO), "getting the model", total);
     sized->update(done);
-  });
+  };
+  const std::string path = pull_model(spec, progress, say);
   if (sized) sized->clear();
   // Whoever opens the path needs its bytes.
   print(fmt::format("{}\n", ::isatty(STDOUT_FILENO) ? printable(path) : path));
   return 0;
 }
 
+// A line of what `info` prints; none where nothing is known.
+void print_fact(const char* what, const std::string& value) {
+  if (!value.empty()) print(fmt::format("{:<13} {}\n", what + std::string(":"), printable(value)));
+}
+
+std::string counted(std::uint64_t count, const char* what) {
+  return count ? fmt::format("{} {}", count, what) : "";
+}
+
+// What holds with each backend.
+void print_facts(const ModelInfo& info) {
+  const ModelFacts& facts = info.facts;
+  print_fact("name", info.name);
+  print_fact("file", info.path);
+  print_fact("source", facts.source);
+  print_fact("licence", facts.terms.empty() ? facts.licence : facts.licence + ", " + facts.terms);
+  print_fact("size", fmt::format("{} bytes ({})", facts.size, human_bytes(facts.size)));
+  print_fact("type", facts.type);
+  print_fact("architecture", facts.architecture);
+  print_fact("parameters", counted(facts.parameters, "weights"));
+  print_fact("vocabulary", counted(facts.vocabulary, "tokens"));
+  print_fact("context", counted(facts.trained_context, "tokens in training"));
+  print_fact("window", fmt::format("{} tokens unless told otherwise", info.window));
+}
+
+std::string summary(const BackendReport& report) {
+  if (!report.info) return "no: " + report.problem;
+  const ModelInfo& info = *report.info;
+  if (info.backend == Backend::kLlama) return "yes, set-up " + info.set_up;
+  return fmt::format("yes, arithmetic {}, {}", info.arithmetic, info.isa);
+}
+
 int info(const std::string& spec, const std::string& backend) {
-  ModelOptions options;
-  options.model = spec;
-  options.download = false;
-  if (!backend.empty()) options.backend = parse_backend(backend);
-  const Model model(options);
-  model.load();
-  const ModelInfo info = *model.info();
-  print(fmt::format(
-      "name:        {}\nfile:        {}\nfingerprint: {}\nbackend:     {}\nwindow:      {}\n"
-      "arithmetic:  {}\n",
-      printable(info.name), printable(info.path), hex_fingerprint(info.fingerprint),
-      to_string(info.backend), info.window, info.arithmetic));
-  if (!info.isa.empty()) print(fmt::format("isa:         {}\n", info.isa));
-  if (!info.set_up.empty()) print(fmt::format("set-up:      {}\n", printable(info.set_up)));
+  const std::vector<BackendReport> reports =
+      backend.empty() ? describe_model(spec) : describe_model(spec, {parse_backend(backend)});
+  const auto runs =
+      std::find_if(reports.begin(), reports.end(), [](const auto& each) { return each.info; });
+  print_facts(*runs->info);
+  for (const BackendReport& report : reports) {
+    if (!report.info) continue;
+    print_fact("fingerprint",
+               fmt::format("{} with backend {}", hex_fingerprint(report.info->fingerprint),
+                           to_string(report.backend)));
+  }
+  for (const BackendReport& report : reports) {
+    print_fact(to_string(report.backend).c_str(), summary(report));
+  }
+  const std::string& problem = runs->info->no_learning;
+  print_fact("learns", problem.empty() ? "yes (-9)" : "no: " + problem);
   return 0;
 }
 

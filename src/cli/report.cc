@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "cli/files.h"
+#include "smll/models.h"
 
 namespace smll::cli {
 namespace {
@@ -22,6 +23,13 @@ std::string methods_of(const ArchiveInfo& info) {
   std::set<std::string> names;
   for (const FrameInfo& frame : info.frames) names.insert(frame.method);
   return fmt::format("{}", fmt::join(names, ","));
+}
+
+// The model's own, or the one with the window where no model that was used before has it.
+std::string fingerprint_of(const ArchiveInfo& info) {
+  const auto fingerprint = find_fingerprint(info);
+  return fingerprint ? "fingerprint " + hex_fingerprint(*fingerprint)
+                     : "archive-fingerprint " + hex_fingerprint(info.archive_fingerprint);
 }
 
 }  // namespace
@@ -102,8 +110,9 @@ void print_list_heading() {
 void print_list_line(const std::string& name, const ArchiveInfo& info) {
   std::string model = "-";
   if (info.needs_model) {
-    model =
-        info.model_name.empty() ? hex_fingerprint(info.fingerprint) : printable(info.model_name);
+    model = info.model_name.empty()
+                ? hex_fingerprint(find_fingerprint(info).value_or(info.archive_fingerprint))
+                : printable(info.model_name);
   }
   print(fmt::format("{:>12} {:>12} {:>8} {:>6}  {:<12} {:<14} {}\n", info.archive_size,
                     info.raw_size, ratio(info.archive_size, info.raw_size), info.frames.size(),
@@ -112,10 +121,9 @@ void print_list_line(const std::string& name, const ArchiveInfo& info) {
 
 void print_list_frames(const ArchiveInfo& info) {
   if (info.needs_model) {
-    print(fmt::format("  model {} fingerprint {} backend {} window {} arithmetic {}\n",
+    print(fmt::format("  model {} {} backend {} window {} arithmetic {}\n",
                       info.model_name.empty() ? "-" : printable(info.model_name),
-                      hex_fingerprint(info.fingerprint), to_string(info.backend), info.window,
-                      info.arithmetic));
+                      fingerprint_of(info), to_string(info.backend), info.window, info.arithmetic));
   }
   std::uint64_t start = 0;
   for (std::size_t i = 0; i < info.frames.size(); ++i) {

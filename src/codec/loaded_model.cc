@@ -3,6 +3,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -23,6 +24,7 @@
 #include "lm/exact/learner.h"
 #include "lm/llama/llama_predictor.h"
 #include "lm/llama/llama_vocabulary.h"
+#include "lm/llama/model_facts.h"
 #include "smll/error.h"
 
 namespace smll::codec {
@@ -32,6 +34,7 @@ namespace smll::codec {
 struct ModelFile {
   llama::ModelHandle handle;  // kExact: the vocabulary alone
   std::string name;           // general.name; may be ""
+  ModelFacts facts;
   text::Vocabulary vocabulary;
   text::Tokenizer tokenizer;
   std::shared_ptr<const weights::Weights> weights;  // kExact
@@ -39,13 +42,10 @@ struct ModelFile {
 
   explicit ModelFile(llama::ModelHandle handle_in)
       : handle(std::move(handle_in)),
+        name(llama::read_name(*handle)),
+        facts(llama::read_facts(*handle)),
         vocabulary(llama::read_vocabulary(*handle)),
-        tokenizer(vocabulary, llama::raw_tokenizer(*handle)) {
-    char value[256];
-    if (llama_model_meta_val_str(handle.get(), "general.name", value, sizeof value) > 0) {
-      name = value;
-    }
-  }
+        tokenizer(vocabulary, llama::raw_tokenizer(*handle)) {}
 };
 
 namespace {
@@ -70,15 +70,13 @@ std::uint64_t free_memory() {
   return pages < 0 ? 0 : static_cast<std::uint64_t>(pages) * ::sysconf(_SC_PAGESIZE);
 }
 
-std::uint64_t combine(std::initializer_list<std::uint64_t> parts) {
-  return XXH3_64bits(parts.begin(), parts.size() * sizeof(std::uint64_t));
-}
-
 std::shared_ptr<ModelFile> read_vocabulary(const std::string& path, bool alone) {
   auto file = std::make_shared<ModelFile>(llama::load_model(path, /*vocab_only=*/alone));
   if (file->vocabulary.rows() == 0) {
     throw Error(ErrorKind::kModel, path + ": no token stands for text");
   }
+  std::error_code gone;  // shows at the next step
+  file->facts.size = std::filesystem::file_size(path, gone);
   return file;
 }
 
@@ -119,39 +117,68 @@ std::shared_ptr<const ModelFile> read_file(const std::string& path, const LoadOp
   return file;
 }
 
-// Files in use, in the whole process: each is read once.
+// What the file at `path` holds, where it is the one of `identity` and stays so.
+std::shared_ptr<const ModelFile> read_unchanged(const std::string& path,
+                                                const FileIdentity& identity,
+                                                const LoadOptions& options) {
+  std::shared_ptr<const ModelFile> file = read_file(path, options);
+  // The file is opened and read several times, and all must have seen the same.
+  if (file_identity_of(path) != identity) {
+    throw Error(ErrorKind::kModel,
+                path + ": the model's file was changed while it was read; try again");
+  }
+  return file;
+}
+
+// Files in use, in the whole process: each is read once, by one thread; others wait for it.
 class FileTable {
  public:
-  std::shared_ptr<const ModelFile> get(const std::string& path, const LoadOptions& options) {
+  using FilePtr = std::shared_ptr<const ModelFile>;
+
+  FilePtr get(const std::string& path, const LoadOptions& options) {
     const Key key{file_identity_of(path), options.backend};
-    if (auto file = find(key)) return file;
+    std::promise<FilePtr> promise;
+    {
+      std::unique_lock lock(mutex_);
+      if (const auto found = files_.find(key); found != files_.end()) {
+        if (FilePtr file = found->second.lock()) return file;
+      }
+      const auto [reading, first] =
+          reading_.try_emplace({key, ::getpid()}, promise.get_future().share());
+      if (!first) {
+        const std::shared_future<FilePtr> other = reading->second;
+        lock.unlock();
+        return other.get();
+      }
+    }
     // Not under the lock: it may take long, and a process that forks meanwhile must not inherit it
     // locked.
-    std::shared_ptr<const ModelFile> file = read_file(path, options);
-    // The file is opened and read several times, and all must have seen the same.
-    if (file_identity_of(path) != key.first) {
-      throw Error(ErrorKind::kModel,
-                  path + ": the model's file was changed while it was read; try again");
+    try {
+      FilePtr file = read_unchanged(path, key.first, options);
+      finish(key, file);
+      promise.set_value(file);
+      return file;
+    } catch (...) {
+      finish(key, nullptr);
+      promise.set_exception(std::current_exception());
+      throw;
     }
-    const std::lock_guard lock(mutex_);
-    std::erase_if(files_, [](const auto& entry) { return entry.second.expired(); });
-    std::weak_ptr<const ModelFile>& kept = files_[key];
-    if (auto first = kept.lock()) return first;  // another thread was faster
-    kept = file;
-    return file;
   }
 
  private:
   using Key = std::pair<FileIdentity, Backend>;
 
-  std::shared_ptr<const ModelFile> find(const Key& key) {
+  void finish(const Key& key, const FilePtr& file) {
     const std::lock_guard lock(mutex_);
-    const auto found = files_.find(key);
-    return found == files_.end() ? nullptr : found->second.lock();
+    reading_.erase({key, ::getpid()});
+    std::erase_if(files_, [](const auto& entry) { return entry.second.expired(); });
+    if (file) files_[key] = file;
   }
 
   std::mutex mutex_;
   std::map<Key, std::weak_ptr<const ModelFile>> files_;
+  // By process too: a forked one has none of its parent's threads, which would end the wait.
+  std::map<std::pair<Key, pid_t>, std::shared_future<FilePtr>> reading_;
 };
 
 std::shared_ptr<const ModelFile> shared_file(const std::string& path, const LoadOptions& options) {
@@ -165,9 +192,8 @@ class LlamaModel : public LoadedModel {
              std::shared_ptr<const ModelFile> file)
       : LoadedModel(path, options, std::move(file)) {}
 
-  std::uint64_t fingerprint() const override {
-    return combine({file_->hash, vocabulary().hash(), static_cast<std::uint64_t>(options_.window)});
-  }
+  format::ModelIdentity identity() const override { return {file_->hash, vocabulary().hash()}; }
+  std::string no_learning() const override { return "only the exact backend's models learn"; }
   std::uint32_t arithmetic_version() const override { return 0; }
   std::string isa() const override { return "llama.cpp"; }
   std::string set_up() const override { return llama::set_up(options_.threads); }
@@ -197,10 +223,10 @@ class ExactModel : public LoadedModel {
     engine_options_.pool = pool_;
   }
 
-  std::uint64_t fingerprint() const override {
-    return combine({file_->weights->fingerprint(), vocabulary().hash(),
-                    static_cast<std::uint64_t>(options_.window)});
+  format::ModelIdentity identity() const override {
+    return {file_->weights->fingerprint(), vocabulary().hash()};
   }
+  std::string no_learning() const override { return ""; }
   std::uint32_t arithmetic_version() const override {
     return options_.learns ? exact::kLearningVersion : exact::kArithmeticVersion;
   }
@@ -284,6 +310,7 @@ int LoadedModel::max_lanes() const {
   return options_.backend == Backend::kLlama || options_.learns ? 1 : format::kMaxLanes;
 }
 
+const ModelFacts& LoadedModel::facts() const { return file_->facts; }
 const text::Vocabulary& LoadedModel::vocabulary() const { return file_->vocabulary; }
 const text::Tokenizer& LoadedModel::tokenizer() const { return file_->tokenizer; }
 

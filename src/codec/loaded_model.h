@@ -8,9 +8,11 @@
 #include <string>
 
 #include "base/thread_pool.h"
+#include "format/model_identity.h"
 #include "lm/exact/isa.h"
 #include "lm/predictor.h"
 #include "smll/options.h"
+#include "smll/smll.h"
 #include "text/tokenizer.h"
 #include "text/vocabulary.h"
 
@@ -38,9 +40,13 @@ class LoadedModel {
                                                  const LoadOptions& options);
   virtual ~LoadedModel();
 
-  // Identifies weights, hyper-parameters, vocabulary and, with the llama backend, the backend's own
-  // set-up; archives of one fingerprint can be read by every model with the same one.
-  virtual std::uint64_t fingerprint() const = 0;
+  // Of weights, hyper-parameters and vocabulary.
+  virtual format::ModelIdentity identity() const = 0;
+  std::uint64_t fingerprint() const { return identity().fingerprint(); }
+  // Of them and the window; archives of one can be read by every model with the same one.
+  std::uint64_t archive_fingerprint() const {
+    return identity().archive_fingerprint(options_.window);
+  }
   virtual std::uint32_t arithmetic_version() const = 0;
   virtual std::string isa() const = 0;  // the instruction set in use, for statistics
   // Of the kernels that smll's own arithmetic uses, with either backend.
@@ -64,6 +70,9 @@ class LoadedModel {
 
   const std::string& path() const { return path_; }
   const std::string& name() const { return name_; }  // general.name of the GGUF, or the file's name
+  const ModelFacts& facts() const;                   // as the file says them
+  // Why it cannot learn from what it codes, whatever the options say; "" when it can.
+  virtual std::string no_learning() const = 0;
   const LoadOptions& options() const { return options_; }
   const text::Vocabulary& vocabulary() const;
   const text::Tokenizer& tokenizer() const;

