@@ -90,11 +90,7 @@ class JobQueue {
         lock.lock();
       }
     }
-    const std::unique_ptr<Job> job = std::move(jobs_.front());
-    {
-      const std::lock_guard lock(mutex_);
-      jobs_.pop_front();
-    }
+    const std::unique_ptr<Job> job = take_first();
     bytes_ -= job->bytes;
     if (job->error) std::rethrow_exception(job->error);
     return std::move(*job->result);
@@ -117,6 +113,13 @@ class JobQueue {
     std::optional<Result> result;
     std::exception_ptr error;
   };
+
+  std::unique_ptr<Job> take_first() {
+    const std::lock_guard lock(mutex_);
+    std::unique_ptr<Job> job = std::move(jobs_.front());
+    jobs_.pop_front();
+    return job;
+  }
 
   // Takes the first job that waits, if there is one; the lock is held.
   Job* next() {
