@@ -21,7 +21,6 @@
 #include "codec/scheduler.h"
 #include "lm/exact/engine.h"
 #include "lm/exact/exact_predictor.h"
-#include "lm/exact/learner.h"
 #include "lm/llama/llama_predictor.h"
 #include "lm/llama/llama_vocabulary.h"
 #include "lm/llama/model_facts.h"
@@ -216,7 +215,6 @@ class ExactModel : public LoadedModel {
   ExactModel(const std::string& path, const LoadOptions& options,
              std::shared_ptr<const ModelFile> file)
       : LoadedModel(path, options, std::move(file)) {
-    if (options.learns) refuse_what_cannot_learn();
     engine_options_.isa = instruction_set_;
     engine_options_.threads = options.threads;
     engine_options_.window = options.window;
@@ -262,13 +260,6 @@ class ExactModel : public LoadedModel {
   }
 
  private:
-  void refuse_what_cannot_learn() const {
-    const std::string obstacle = exact::Learner::obstacle(file_->weights->spec());
-    if (obstacle.empty()) return;
-    throw Error(ErrorKind::kModel,
-                path() + ": " + obstacle + " (-9, --learn); use a level up to -8");
-  }
-
   exact::EngineOptions engine_options(bool may_learn) const {
     exact::EngineOptions options = engine_options_;
     options.learns = options_.learns && may_learn;

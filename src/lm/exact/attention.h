@@ -8,6 +8,7 @@
 #include "lm/exact/activations.h"
 #include "lm/exact/cpu/kernels.h"
 #include "lm/exact/kv_cache.h"
+#include "lm/weights/model_spec.h"
 
 namespace smll::exact {
 
@@ -31,6 +32,12 @@ struct Window {
     return keeps_first || n < static_cast<std::uint64_t>(size);
   }
 };
+
+// A layer's, in an engine that lets queries see `size` positions at most.
+inline Window window_of(const weights::LayerSpec& layer, int size) {
+  if (layer.local_window == 0 || layer.local_window >= size) return {size, true};
+  return {layer.local_window, false};
+}
 
 // The keys and values of a query.
 struct KvPlace {

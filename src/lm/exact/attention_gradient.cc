@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cfloat>
 
-#include "lm/exact/attention.h"
-
 namespace smll::exact {
 
 Rotations::Rotations(int head_dim)
@@ -37,13 +35,14 @@ void AttentionGradient::run(const AttentionGradientTask& task) {
   load_first(task);
   score(first_);
   for (int t = 0; t < kStepRows; ++t) {
-    std::fill_n(weights_.data() + t * columns_ + 1, columns_ - 1, -FLT_MAX);
+    const int seen = task.window.sees_first(task.first_position + t) ? 1 : 0;
+    std::fill_n(weights_.data() + t * columns_ + seen, columns_ - seen, -FLT_MAX);
   }
   differentiate(task);
   add_query_gradient(first_);
   const std::uint64_t own = task.first_position / kStepRows;
-  for (std::uint64_t block = window_begin(task.first_position, task.window) / kStepRows;
-       block <= own; ++block) {
+  for (std::uint64_t block = task.window.begin(task.first_position) / kStepRows; block <= own;
+       ++block) {
     load_block(task, block);
     score(here_);
     mask(task, block);
@@ -117,7 +116,7 @@ void AttentionGradient::mask(const AttentionGradientTask& task, std::uint64_t bl
   const std::uint64_t start = block * kStepRows, end = start + kStepRows;
   for (int t = 0; t < kStepRows; ++t) {
     const std::uint64_t position = task.first_position + t;
-    const std::uint64_t from = std::clamp(window_begin(position, task.window), start, end);
+    const std::uint64_t from = std::clamp(task.window.begin(position), start, end);
     const std::uint64_t to = std::clamp(position + 1, from, end);
     float* scores = weights_.data() + t * columns_;
     std::fill(scores, scores + (from - start), -FLT_MAX);

@@ -2,12 +2,13 @@
 // (lm/exact/learner.h).
 //
 // Keys and values are taken as the cache has them, and those before the step as constants. So are
-// position 0's, which every query sees.
+// position 0's.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
+#include "lm/exact/attention.h"
 #include "lm/exact/cpu/kernels.h"
 #include "lm/exact/kv_cache.h"
 #include "lm/exact/rope.h"
@@ -35,7 +36,7 @@ struct AttentionGradientTask {
   const KvCache* cache;
   int part;  // layer and key head
   std::uint64_t first_position;
-  int window;
+  Window window;
   float scale;  // of scores
   const Rotations* here;
   const Rotations* from_first;  // to the place where a query sees position 0

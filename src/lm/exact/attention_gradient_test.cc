@@ -119,9 +119,21 @@ TEST_P(AttentionGradientTest, IsThatOfAttention) {
   }
   std::vector<float> query(query_.size()), key(query), value(query);
   AttentionGradient(kernels_, kDim)
-      .run({&cache_, 0, static_cast<std::uint64_t>(first_), window_,
-            1.0f / std::sqrt(static_cast<float>(kDim)), &here_, &from_first_, query_.data(),
-            attended.data(), gradient_.data(), kDim, softmax.data(), 2, query.data(), key.data(),
+      .run({&cache_,
+            0,
+            static_cast<std::uint64_t>(first_),
+            {window_, true},
+            1.0f / std::sqrt(static_cast<float>(kDim)),
+            &here_,
+            &from_first_,
+            query_.data(),
+            attended.data(),
+            gradient_.data(),
+            kDim,
+            softmax.data(),
+            2,
+            query.data(),
+            key.data(),
             value.data()});
   const double scale = 1 / std::sqrt(double{kDim});
   for (const int t : {0, 1, 17, kStepRows - 1}) {

@@ -250,6 +250,11 @@ void CpuOps::store_row(int layer, std::size_t r, int thread) {
   float* query = work_->qkv.data() + r * work_->qkv_width;
   if (!weights.qkv_bias.empty()) add(weights.qkv_bias.data(), weights.qkv_bias.size(), query);
   if (!weights.query_norm.empty()) {
+    if (learns(layer)) {
+      const Learner::Trace trace = learner_->trace(layer, rows_[r].position);
+      std::copy_n(query, spec_.query_width(), trace.raw_query);
+      std::copy_n(query + spec_.query_width(), spec_.key_width(), trace.raw_key);
+    }
     norm_heads(query, spec_.heads, weights.query_norm);
     norm_heads(query + spec_.query_width(), spec_.kv_heads, weights.key_norm);
   }
@@ -273,7 +278,7 @@ void CpuOps::store_queries(int layer, std::size_t r, int thread) {
   float* query = w.qkv.data() + r * w.qkv_width;
   kernels_.scale(query, spec_.attention_scale, width);
   if (learns(layer)) std::copy_n(query, width, learner_->trace(layer, rows_[r].position).query);
-  const bool looks_back = past_window_ && window(layer).keeps_first;
+  const bool looks_back = past_window_ && window_of(spec_.layers[layer], window_).keeps_first;
   float* first = w.threads[thread].query.data();
   if (looks_back) std::memcpy(first, query, width * sizeof(float));
   if (rotation != LayerSpec::kNotRotated) {
@@ -311,17 +316,11 @@ void CpuOps::store_keys(int layer, std::size_t r, int thread) {
   }
 }
 
-Window CpuOps::window(int layer) const {
-  const int local = spec_.layers[layer].local_window;
-  if (local == 0 || local >= window_) return {window_, true};
-  return {local, false};
-}
-
 void CpuOps::attend(int layer) {
   Workspace& w = *work_;
   const int group = spec_.heads / spec_.kv_heads;
   const std::size_t tasks = blocks_.size() * spec_.kv_heads;
-  const Window window = this->window(layer);
+  const Window window = window_of(spec_.layers[layer], window_);
   const auto place = [&](std::size_t task) -> KvPlace {
     const Row& row = rows_[blocks_[task / spec_.kv_heads].row];
     const int head = static_cast<int>(task % spec_.kv_heads);
@@ -359,15 +358,17 @@ void CpuOps::add_attention(int layer) {
   }
   const Layer& weights = model_->layers()[layer];
   add_to_stream(matrices(layer).output, work_->attended.view(), weights.output_bias,
-                weights.attention_post_norm);
+                weights.attention_post_norm, layer, &Learner::Trace::attention_branch);
 }
 
 void CpuOps::add_feed_forward(int layer) {
-  add_to_stream(matrices(layer).down, work_->ffn.view(), {}, model_->layers()[layer].ffn_post_norm);
+  add_to_stream(matrices(layer).down, work_->ffn.view(), {}, model_->layers()[layer].ffn_post_norm,
+                layer, &Learner::Trace::ffn_branch);
 }
 
 void CpuOps::add_to_stream(const PackedMatrix& matrix, const Activations& input,
-                           const std::vector<float>& bias, const std::vector<float>& post_norm) {
+                           const std::vector<float>& bias, const std::vector<float>& post_norm,
+                           int layer, float* Learner::Trace::*note) {
   Workspace& w = *work_;
   const Part parts[] = {{&matrix, 0}};
   const std::size_t width = spec_.width;
@@ -379,6 +380,9 @@ void CpuOps::add_to_stream(const PackedMatrix& matrix, const Activations& input,
   pool_.run(rows_.size(), [&](std::size_t r, int) {
     float* x = w.normed.data() + r * width;
     if (!bias.empty()) add(bias.data(), width, x);
+    if (!post_norm.empty() && learns(layer)) {
+      std::copy_n(x, width, learner_->trace(layer, rows_[r].position).*note);
+    }
     if (!post_norm.empty()) kernels_.rms_norm(x, post_norm.data(), spec_.rms_epsilon, width, x);
     if (scale != 1.0f) kernels_.scale(x, scale, width);
     add(x, width, w.stream.data() + r * width);

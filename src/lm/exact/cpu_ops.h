@@ -69,12 +69,12 @@ class CpuOps : public Ops {
   void norm_heads(float* heads, int count, const std::vector<float>& weight) const;
   void store_queries(int layer, std::size_t r, int thread);
   void store_keys(int layer, std::size_t r, int thread);
-  Window window(int layer) const;
   bool learns(int layer) const;
   void note_stream(int layer, float* Learner::Trace::*to);
   const weights::LayerMatrices& matrices(int layer) const;
   void add_to_stream(const weights::PackedMatrix& matrix, const Activations& input,
-                     const std::vector<float>& bias, const std::vector<float>& post_norm);
+                     const std::vector<float>& bias, const std::vector<float>& post_norm, int layer,
+                     float* Learner::Trace::*note);
   void matmul(std::span<const Part> parts, const Activations& input, std::size_t rows, float* out,
               std::size_t stride, bool add);
   void gemm(const GemmArgs& args, const weights::PackedMatrix& matrix) const;

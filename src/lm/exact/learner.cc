@@ -59,6 +59,7 @@ struct Learner::Layer {
   std::unique_ptr<Learning> learning;  // from the first step on
   // [kStep] rows each, of a Trace.
   std::vector<float> attention_input, query, softmax, attended, ffn_input, gate, up;
+  std::vector<float> raw_query, raw_key, attention_branch, ffn_branch;  // where there are norms
 
   Layer(const weights::Layer& from, const weights::ModelSpec& h)
       : original(from),
@@ -68,7 +69,11 @@ struct Learner::Layer {
         attended(query.size()),
         ffn_input(kStep * h.width),
         gate(kStep * h.ffn_width),
-        up(gate.size()) {}
+        up(gate.size()),
+        raw_query(h.query_key_norms ? query.size() : 0),
+        raw_key(h.query_key_norms ? kStep * h.key_width() : 0),
+        attention_branch(h.post_norms ? attention_input.size() : 0),
+        ffn_branch(attention_branch.size()) {}
 };
 
 struct Learner::Scratch {
@@ -79,14 +84,6 @@ struct Learner::Scratch {
   std::vector<weights::S8Block> blocks;
   AttentionGradient attention;
 };
-
-std::string Learner::obstacle(const weights::ModelSpec& spec) {
-  const bool local = std::ranges::any_of(
-      spec.layers, [](const weights::LayerSpec& layer) { return layer.local_window != 0; });
-  const bool can = spec.activation == weights::Activation::kSilu && !spec.query_key_norms &&
-                   !spec.post_norms && spec.logit_cap == 0.0f && !local;
-  return can ? "" : "models of the family " + spec.architecture + " do not learn while they code";
-}
 
 Learner::Learner(std::shared_ptr<const weights::Weights> model, const Context& context)
     : model_(std::move(model)),
@@ -103,7 +100,8 @@ Learner::Learner(std::shared_ptr<const weights::Weights> model, const Context& c
       logits_(kStep * logit_stride_),
       targets_(kStep),
       stream_gradient_(kStep * width_),
-      scaled_gradient_(kStep * width_),
+      branch_gradient_(kStep * width_),
+      branch_scratch_(kStep * width_),
       normed_(kStep * width_),
       normed_gradient_(kStep * width_),
       product_(kStep * ffn_width_),
@@ -180,13 +178,20 @@ const LayerMatrices& Learner::matrices(int layer) const {
 Learner::Trace Learner::trace(int layer, std::uint64_t position) {
   Layer& to = *layers_[layer - first_layer_];
   const std::size_t row = position % kStep;
-  return {to.attention_input.data() + row * width_,
-          to.query.data() + row * query_width_,
-          to.softmax.data() + row * 2 * spec_.heads,
-          to.attended.data() + row * query_width_,
-          to.ffn_input.data() + row * width_,
-          to.gate.data() + row * ffn_width_,
-          to.up.data() + row * ffn_width_};
+  const auto in = [row](std::vector<float>& rows, std::size_t width) {
+    return rows.empty() ? nullptr : rows.data() + row * width;
+  };
+  return {in(to.attention_input, width_),
+          in(to.query, query_width_),
+          in(to.raw_query, query_width_),
+          in(to.raw_key, key_width_),
+          in(to.softmax, 2 * static_cast<std::size_t>(spec_.heads)),
+          in(to.attended, query_width_),
+          in(to.ffn_input, width_),
+          in(to.gate, ffn_width_),
+          in(to.up, ffn_width_),
+          in(to.attention_branch, width_),
+          in(to.ffn_branch, width_)};
 }
 
 float* Learner::output(std::uint64_t position) {
@@ -239,8 +244,14 @@ void Learner::logit_gradients() {
     for (std::size_t i = 0; i < rows; ++i) total += frequencies[i];
     constexpr float kShare = 1.0f / kStep;
     const float factor = kShare / static_cast<float>(total);
-    for (std::size_t i = 0; i < rows; ++i) logits[i] = static_cast<float>(frequencies[i]) * factor;
-    if (targets_[t] >= 0) logits[targets_[t]] -= kShare;
+    const std::int32_t target = targets_[t];
+    const float cap = spec_.logit_cap;
+    for (std::size_t i = 0; i < rows; ++i) {
+      float gradient = static_cast<float>(frequencies[i]) * factor;
+      if (static_cast<std::int32_t>(i) == target) gradient -= kShare;
+      const float bend = cap == 0.0f ? 0.0f : logits[i] / cap;
+      logits[i] = gradient * (1.0f - bend * bend);
+    }
     if (spec_.logit_scale != 1.0f) context_.kernels.scale(logits, spec_.logit_scale, logit_stride_);
   });
 }
@@ -275,12 +286,42 @@ void Learner::head_gradient() {
   });
 }
 
-// Of what a part of a layer adds to the stream, before it is scaled.
-const float* Learner::branch_gradient() {
-  if (spec_.residual_scale == 1.0f) return stream_gradient_.data();
-  scaled_gradient_ = stream_gradient_;
-  context_.kernels.scale(scaled_gradient_.data(), spec_.residual_scale, scaled_gradient_.size());
-  return scaled_gradient_.data();
+// Of a part's product, which is normed and scaled as it is added to the stream.
+const float* Learner::branch_gradient(const float* branch, const std::vector<float>& post_norm) {
+  const bool scaled = spec_.residual_scale != 1.0f;
+  if (!scaled && post_norm.empty()) return stream_gradient_.data();
+  branch_gradient_ = stream_gradient_;
+  context_.pool.run(kStep, [&](std::size_t t, int) {
+    const std::size_t row = t * width_;
+    float* gradient = branch_gradient_.data() + row;
+    if (scaled) context_.kernels.scale(gradient, spec_.residual_scale, width_);
+    if (post_norm.empty()) return;
+    float* before = branch_scratch_.data() + row;
+    std::fill_n(before, width_, 0.0f);
+    context_.kernels.rms_norm_gradient(
+        {branch + row, post_norm.data(), gradient, spec_.rms_epsilon, width_, before});
+    std::copy_n(before, width_, gradient);
+  });
+  return branch_gradient_.data();
+}
+
+// From the gradients of queries and keys to those of what was normed to them.
+void Learner::pass_head_norms(const Layer& layer) {
+  if (!spec_.query_key_norms) return;
+  pass_head_norm(layer.raw_query, layer.original.query_norm, query_gradient_);
+  pass_head_norm(layer.raw_key, layer.original.key_norm, key_gradient_);
+}
+
+void Learner::pass_head_norm(const std::vector<float>& raw, const std::vector<float>& weight,
+                             std::vector<float>& gradient) {
+  const auto d = static_cast<std::size_t>(spec_.head_dim);
+  context_.pool.run(raw.size() / d, [&](std::size_t head, int) {
+    float before[512] = {};  // the largest head
+    float* of_head = gradient.data() + head * d;
+    context_.kernels.rms_norm_gradient(
+        {raw.data() + head * d, weight.data(), of_head, spec_.rms_epsilon, d, before});
+    std::copy_n(before, d, of_head);
+  });
 }
 
 void Learner::norm(const float* x, const std::vector<float>& weight) {
@@ -305,22 +346,24 @@ void Learner::learn_ffn(Layer& layer) {
   const std::vector<float>& weight = layer.original.ffn_norm;
   float* gates = layer.gate.data();
   float* ups = layer.up.data();
+  const Kernels& kernels = context_.kernels;
+  const bool gelu = spec_.activation == weights::Activation::kGelu;
   norm(layer.ffn_input.data(), weight);
   context_.pool.run(kStep, [&](std::size_t t, int) {
     float* product = product_.data() + t * ffn_width_;
     std::copy_n(gates + t * ffn_width_, ffn_width_, product);
-    context_.kernels.silu_mul(product, ups + t * ffn_width_, ffn_width_);
+    (gelu ? kernels.gelu_mul : kernels.silu_mul)(product, ups + t * ffn_width_, ffn_width_);
   });
   const int width = static_cast<int>(width_);
   const int ffn_width = static_cast<int>(ffn_width_);
-  const float* gradient = branch_gradient();
+  const float* gradient = branch_gradient(layer.ffn_branch.data(), layer.original.ffn_post_norm);
   multiply({gradient, width_, 1, learning.down.weights.data(), ffn_width_, product_gradient_.data(),
             ffn_width_, kStep, width, ffn_width, false});
   step(learning.down, gradient, width_, product_.data());
   context_.pool.run(kStep, [&](std::size_t t, int) {
     const std::size_t row = t * ffn_width_;
-    context_.kernels.silu_gradient(gates + row, ups + row, product_gradient_.data() + row,
-                                   ffn_width_);
+    (gelu ? kernels.gelu_gradient : kernels.silu_gradient)(
+        gates + row, ups + row, product_gradient_.data() + row, ffn_width_);
   });
   multiply({gates, ffn_width_, 1, learning.gate.weights.data(), width_, normed_gradient_.data(),
             width_, kStep, ffn_width, width, false});
@@ -339,11 +382,13 @@ void Learner::learn_attention(std::size_t index, std::uint64_t first_position) {
   const int query_width = static_cast<int>(query_width_);
   const int key_width = static_cast<int>(key_width_);
   norm(layer.attention_input.data(), weight);
-  const float* gradient = branch_gradient();
+  const float* gradient =
+      branch_gradient(layer.attention_branch.data(), layer.original.attention_post_norm);
   multiply({gradient, width_, 1, learning.output.weights.data(), query_width_,
             attended_gradient_.data(), query_width_, kStep, width, query_width, false});
   step(learning.output, gradient, width_, layer.attended.data());
   attention_gradients(layer, first_layer_ + static_cast<int>(index), first_position);
+  pass_head_norms(layer);
   multiply({query_gradient_.data(), query_width_, 1, learning.query.weights.data(), width_,
             normed_gradient_.data(), width_, kStep, query_width, width, false});
   multiply({key_gradient_.data(), key_width_, 1, learning.key.weights.data(), width_,
@@ -368,10 +413,11 @@ void Learner::attention_gradients(const Layer& layer, int index, std::uint64_t f
     const std::size_t at = head * d;
     scratch_[thread].attention.run(
         {&context_.cache, index * spec_.kv_heads + static_cast<int>(head / group), first_position,
-         context_.window, spec_.attention_scale, &turns.here, &turns.from_first,
-         layer.query.data() + at, layer.attended.data() + at, attended_gradient_.data() + at,
-         query_width_, layer.softmax.data() + 2 * head, 2 * heads, query_gradient_.data() + at,
-         head_key_gradients_.data() + at * kStep, head_value_gradients_.data() + at * kStep});
+         window_of(spec_.layers[index], context_.window), spec_.attention_scale, &turns.here,
+         &turns.from_first, layer.query.data() + at, layer.attended.data() + at,
+         attended_gradient_.data() + at, query_width_, layer.softmax.data() + 2 * head, 2 * heads,
+         query_gradient_.data() + at, head_key_gradients_.data() + at * kStep,
+         head_value_gradients_.data() + at * kStep});
   });
   // A key's is the sum over the heads that share it.
   const auto add_up = [&](const std::vector<float>& by_head, std::size_t t, float* out) {

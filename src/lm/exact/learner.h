@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "base/thread_pool.h"
@@ -35,11 +34,8 @@ class Learner {
     ThreadPool::Client& pool;
     const KvCache& cache;
     const std::vector<RotaryTable>& rotary;  // one for each of the specification's
-    int window;
+    int window;                              // of layers that have none of their own
   };
-
-  // Why a model cannot learn; "" when it can.
-  static std::string obstacle(const weights::ModelSpec& spec);
 
   // Takes 9 bytes of memory for each weight that learns, from the first step on.
   Learner(std::shared_ptr<const weights::Weights> model, const Context& context);
@@ -57,11 +53,16 @@ class Learner {
   struct Trace {
     float* attention_input;  // the residual stream before attention [width]
     float* query;            // scaled, not rotated [heads * head_dim]
+    float* raw_query;        // before its norm [heads * head_dim]; null where there is none
+    float* raw_key;          // before its norm [kv_heads * head_dim]; null where there is none
     float* softmax;          // AttentionTask::softmax [heads][2]
     float* attended;         // input of the output matrix [heads * head_dim]
     float* ffn_input;        // the residual stream before the feed-forward part [width]
     float* gate;             // before its activation [ffn_width]
     float* up;               // [ffn_width]
+    // Before their norms [width]; null where there are none.
+    float* attention_branch;  // product of the output matrix
+    float* ffn_branch;        // product of the down matrix
   };
   Trace trace(int layer, std::uint64_t position);
   float* output(std::uint64_t position);  // the residual stream at the end [width]
@@ -82,7 +83,10 @@ class Learner {
   void learn(std::uint64_t first_position);
   void fill_turns(std::uint64_t first_position);
   void logit_gradients();
-  const float* branch_gradient();
+  const float* branch_gradient(const float* branch, const std::vector<float>& post_norm);
+  void pass_head_norms(const Layer& layer);
+  void pass_head_norm(const std::vector<float>& raw, const std::vector<float>& weight,
+                      std::vector<float>& gradient);
   void head_gradient();
   void start(Layer& layer);
   void learn_ffn(Layer& layer);
@@ -110,7 +114,7 @@ class Learner {
   std::vector<float> output_, logits_;
   std::vector<std::int32_t> targets_;                             // rows of the head; -1: none
   std::vector<float> stream_gradient_;                            // [width]
-  std::vector<float> scaled_gradient_;                            // [width]
+  std::vector<float> branch_gradient_, branch_scratch_;           // [width]
   std::vector<float> normed_, normed_gradient_;                   // [width]
   std::vector<float> product_, product_gradient_;                 // [ffn_width]
   std::vector<float> attended_gradient_, query_gradient_;         // [heads * head_dim]

@@ -144,9 +144,10 @@ struct Kernels {
   void (*frequencies)(const float* logits, std::size_t n, std::uint32_t* freq);
 
   void (*multiply)(const MultiplyArgs& args);
-  // Given the gradient of silu(gate) * up, makes gate and up their own gradients. n a multiple of
-  // 16.
+  // Given the gradient of silu(gate) * up, or gelu(gate) * up, makes gate and up their own
+  // gradients. n a multiple of 16.
   void (*silu_gradient)(float* gate, float* up, const float* gradient, std::size_t n);
+  void (*gelu_gradient)(float* gate, float* up, const float* gradient, std::size_t n);
   void (*softmax_gradient)(const SoftmaxGradientArgs& args);
   void (*rms_norm_gradient)(const NormGradientArgs& args);
   void (*rms_step)(const RmsStepArgs& args);

@@ -331,6 +331,12 @@ TEST(Kernels, GradientsEqualTheScalarOnes) {
       kernels->silu_gradient(gate_too.data(), up_too.data(), gradient.data(), kCount);
       EXPECT_TRUE(same(gate, gate_too)) << kernels->name;
       EXPECT_TRUE(same(up, up_too)) << kernels->name;
+      gate = gate_too = values(1);
+      up = up_too = values(2);
+      scalar_kernels().gelu_gradient(gate.data(), up.data(), gradient.data(), kCount);
+      kernels->gelu_gradient(gate_too.data(), up_too.data(), gradient.data(), kCount);
+      EXPECT_TRUE(same(gate, gate_too)) << kernels->name;
+      EXPECT_TRUE(same(up, up_too)) << kernels->name;
 
       auto scores = values(9), scores_too = scores, slopes = values(10), slopes_too = slopes;
       scalar_kernels().softmax_gradient(
@@ -406,10 +412,16 @@ TEST(Kernels, GradientsAreThoseOfTheFunctions) {
     k.silu_mul(gate.data(), up.data(), kCount);
     return along(gate);
   };
+  const auto gelu = [&](std::vector<float> gate, const std::vector<float>& up) {
+    k.gelu_mul(gate.data(), up.data(), kCount);
+    return along(gate);
+  };
   const auto x = random_floats(kCount, 3, 1.0f), gate = random_floats(kCount, 4, 1.0f);
   std::vector<float> of_x(kCount), of_gate = gate, of_up = x;
   k.rms_norm_gradient({x.data(), weight.data(), gradient.data(), 1e-5f, kCount, of_x.data()});
+  std::vector<float> of_gelu_gate = gate, of_gelu_up = x;
   k.silu_gradient(of_gate.data(), of_up.data(), gradient.data(), kCount);
+  k.gelu_gradient(of_gelu_gate.data(), of_gelu_up.data(), gradient.data(), kCount);
   for (std::size_t i = 0; i < kCount; ++i) {
     const auto moved = [&](std::vector<float> v, float by) {
       v[i] += by;
@@ -419,6 +431,8 @@ TEST(Kernels, GradientsAreThoseOfTheFunctions) {
     EXPECT_NEAR(slope([&](float by) { return norm(moved(x, by)); }), of_x[i], 2e-3);
     EXPECT_NEAR(slope([&](float by) { return silu(moved(gate, by), x); }), of_gate[i], 2e-3);
     EXPECT_NEAR(slope([&](float by) { return silu(gate, moved(x, by)); }), of_up[i], 2e-3);
+    EXPECT_NEAR(slope([&](float by) { return gelu(moved(gate, by), x); }), of_gelu_gate[i], 2e-3);
+    EXPECT_NEAR(slope([&](float by) { return gelu(gate, moved(x, by)); }), of_gelu_up[i], 2e-3);
   }
 }
 
