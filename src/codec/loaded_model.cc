@@ -186,7 +186,7 @@ std::shared_ptr<const ModelFile> shared_file(const std::string& path, const Load
   return table.get(path, options);
 }
 
-class LlamaModel : public LoadedModel {
+class LlamaModel final : public LoadedModel {
  public:
   LlamaModel(const std::string& path, const LoadOptions& options,
              std::shared_ptr<const ModelFile> file)
@@ -211,7 +211,7 @@ class LlamaModel : public LoadedModel {
   std::size_t most_predictors(bool /*may_learn*/) const override { return 1; }
 };
 
-class ExactModel : public LoadedModel {
+class ExactModel final : public LoadedModel {
  public:
   ExactModel(const std::string& path, const LoadOptions& options,
              std::shared_ptr<const ModelFile> file)
@@ -226,7 +226,9 @@ class ExactModel : public LoadedModel {
   format::ModelIdentity identity() const override {
     return {file_->weights->fingerprint(), vocabulary().hash()};
   }
-  std::string no_learning() const override { return ""; }
+  std::string no_learning() const override {
+    return exact::Learner::obstacle(file_->weights->spec());
+  }
   std::uint32_t arithmetic_version() const override {
     return options_.learns ? exact::kLearningVersion : exact::kArithmeticVersion;
   }
@@ -263,7 +265,7 @@ class ExactModel : public LoadedModel {
 
  private:
   void refuse_what_cannot_learn() const {
-    const std::string obstacle = exact::Learner::obstacle(file_->weights->spec());
+    const std::string obstacle = no_learning();
     if (obstacle.empty()) return;
     throw Error(ErrorKind::kModel,
                 path() + ": " + obstacle + " (-9, --learn); use a level up to -8");
