@@ -15,6 +15,8 @@ namespace {
 // n-th by 1 + kHaste / sqrt(n).
 constexpr float kRate = 3e-5f;
 constexpr float kHaste = 6.0f;
+// Where a step is measured by the weights: kRate for matrices whose root mean square is so much.
+constexpr float kUsualSize = 0.19f;
 constexpr float kKeep = 0.99f;
 constexpr float kEpsilon = 1e-6f;
 // Outputs of the head whose weights are unpacked at once: they stay in the second-level cache.
@@ -28,6 +30,7 @@ constexpr int kTaskColumns = 64;
 struct Learner::Matrix {
   int outputs, inputs;
   std::vector<float> weights, squares;
+  float rate = 1.0f;  // of a step, in the model's
   PackedMatrix& packed;
 
   Matrix(const PackedMatrix& from, PackedMatrix& to)
@@ -150,6 +153,23 @@ std::uint64_t Learner::memory(const weights::Weights& model, int threads) {
   return learned + rows + scratch * static_cast<std::uint64_t>(threads);
 }
 
+// Added up output by output, in their order.
+float Learner::root_mean_square(const Matrix& matrix) {
+  const auto inputs = static_cast<std::size_t>(matrix.inputs);
+  std::vector<double> sums(static_cast<std::size_t>(matrix.outputs));
+  context_.pool.run(sums.size(), [&](std::size_t o, int) {
+    const float* weights = matrix.weights.data() + o * inputs;
+    double sum = 0.0;
+    for (std::size_t i = 0; i < inputs; ++i) {
+      sum += static_cast<double>(weights[i]) * static_cast<double>(weights[i]);
+    }
+    sums[o] = sum;
+  });
+  double sum = 0.0;
+  for (const double of_output : sums) sum += of_output;
+  return static_cast<float>(std::sqrt(sum / static_cast<double>(sums.size() * inputs)));
+}
+
 // Not before it is needed: short texts do without.
 void Learner::start(Layer& layer) {
   const LayerMatrices& from = layer.original.matrices;
@@ -160,6 +180,7 @@ void Learner::start(Layer& layer) {
       weights::unpack(source, static_cast<int>(o), 0, source.blocks,
                       matrix.weights.data() + o * matrix.inputs);
     });
+    if (spec_.rate_by_weights) matrix.rate = root_mean_square(matrix) / kUsualSize;
   };
   unpack(from.query, to.query);
   unpack(from.key, to.key);
@@ -458,8 +479,8 @@ void Learner::step(Matrix& matrix, const float* gradient, std::size_t stride, co
                                inputs, outputs, kStep, matrix.inputs, false});
     const std::size_t at = first * inputs;
     context_.kernels.rms_step({scratch.gradient.data(), matrix.weights.data() + at,
-                               matrix.squares.data() + at, outputs * inputs, kKeep, rate_,
-                               correction, kEpsilon});
+                               matrix.squares.data() + at, outputs * inputs, kKeep,
+                               rate_ * matrix.rate, correction, kEpsilon});
     for (int o = 0; o < outputs; ++o) pack(matrix, first + o, scratch);
   });
 }

@@ -4,6 +4,9 @@
 // length. Encoder and decoder do the same at the same tokens, with kernels that give the same bits
 // everywhere.
 //
+// Steps are as long in all matrices or, for families whose weights differ more in size, as long as
+// the matrix's weights are large (ModelSpec::rate_by_weights).
+//
 // The gradient passes quantization as if it were not there.
 #pragma once
 
@@ -88,6 +91,7 @@ class Learner {
   void pass_head_norm(const std::vector<float>& raw, const std::vector<float>& weight,
                       std::vector<float>& gradient);
   void head_gradient();
+  float root_mean_square(const Matrix& matrix);
   void start(Layer& layer);
   void learn_ffn(Layer& layer);
   void learn_attention(std::size_t index, std::uint64_t first_position);

@@ -199,6 +199,8 @@ ModelSpec read_spec(const GgufFile& file) {
   spec.pairs = family.pairs;
   spec.query_key_norms = family.query_key_norms;
   spec.post_norms = family.post_norms;
+  // Archives that llama models wrote while they learned hold their steps as they are.
+  spec.rate_by_weights = &family != kFamilies;
   const int layers = metadata.integer("block_count");
   spec.width = metadata.integer("embedding_length");
   spec.ffn_width = metadata.integer("feed_forward_length");
