@@ -152,10 +152,21 @@ def test_stats(smll):
     assert stats["bytes_in"] == 5000
     assert stats["bytes_out"] == smll.path("f.smll").stat().st_size
     assert stats["frames"] == 1
-    keys = "tokens seconds model_seconds lanes methods backend isa threads experts fingerprint"
+    keys = "tokens seconds model_seconds lanes guesses guesses_right methods backend isa threads experts fingerprint"
     assert set(keys.split()) <= set(stats) and "arithmetic" in stats
     # Standard output belongs to one of the two.
     assert json.loads(smll("-1", "-f", "f", "--stats", "-").stdout)["bytes_in"] == 5000
+
+
+def test_stats_of_guesses(smll, test_model):
+    """Tokens that a lane alone feeds before they are known: only where it is decoded, and most hold in what repeats."""
+    options = ["--model", test_model, "--window", "64", "--experts", "llm"]
+    smll.write("f", b"the same words in each line\n" * 40)
+    for name, arguments in (("z", ["-k"]), ("d", ["-d", "-c"]), ("lanes", ["-f", "--lanes", "3"]), ("t", ["-t"])):
+        smll(*options, *arguments, "f" if name in ("z", "lanes") else "f.smll", "--stats", f"{name}.json")
+    stats = {name: json.loads(smll.path(f"{name}.json").read_text()) for name in ("z", "d", "lanes", "t")}
+    assert stats["z"]["guesses"] == stats["lanes"]["guesses"] == stats["t"]["guesses"] == 0
+    assert stats["d"]["guesses"] >= stats["d"]["guesses_right"] > stats["d"]["tokens"] // 3
 
 
 def test_usage_errors_are_status_2(smll):

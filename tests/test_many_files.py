@@ -33,6 +33,34 @@ int fsync(int fd) {
   return 0;
 }
 """
+# A thread that is not the main one reads a file whose name holds FIRST only after one whose name holds LATER was read, and
+# makes a file TOGETHER then.
+FIRST_IS_READ_LAST = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static atomic_int later;
+
+ssize_t read(int fd, void* to, size_t size) {
+  ssize_t (*real)(int, void*, size_t) = dlsym(RTLD_NEXT, "read");
+  char link[64], path[4096] = "";
+  snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+  if (getpid() != gettid() && readlink(link, path, sizeof(path) - 1) > 0) {
+    if (strstr(path, getenv("LATER"))) later = 1;
+    if (strstr(path, getenv("FIRST"))) {
+      while (!later) usleep(1000);
+      close(creat(getenv("TOGETHER"), 0600));
+    }
+  }
+  return real(fd, to, size);
+}
+"""
 NOTHING_IS_NAMED = """
 #include <unistd.h>
 int fsync(int fd) { while (1) pause(); }
@@ -304,7 +332,72 @@ def test_one_progress_line_for_all(smll, options, tmp_path_factory):
     assert re.search(rb"5/12 files .* / .*%", shown)
 
 
+def one_by_one_to_standard_output(smll, options, inputs):
+    results = [smll(*options, name, status=None) for name in inputs]
+    status = next((result.returncode for result in results if result.returncode), 0)
+    return b"".join(result.stdout for result in results), b"".join(result.stderr for result in results), status
+
+
+def check_standard_output(smll, options, inputs, **more):
+    result = smll(*options, *inputs, status=None, **more)
+    assert (result.stdout, result.stderr, result.returncode) == one_by_one_to_standard_output(smll, options, inputs)
+    return result
+
+
 def test_standard_output_keeps_its_order(smll, options):
     inputs = archives(smll, options, 20)
     whole = b"".join(smll.path(name[:-5] + ".whole").read_bytes() for name in inputs)
-    assert smll("-dc", *options, *inputs).stdout == whole
+    assert check_standard_output(smll, ["-dcv", *options], inputs).stdout == whole
+    texts = [name[:-5] + ".whole" for name in inputs]
+    assert smll("-d", *options, input=check_standard_output(smll, ["-cv", *options], texts).stdout).stdout == whole
+
+
+def test_standard_output_is_worked_on_at_once(smll, options, tmp_path_factory):
+    """Files were worked on one after the other."""
+    inputs = archives(smll, options, 12)
+    environment = preload(tmp_path_factory.mktemp("library"), FIRST_IS_READ_LAST)
+    together = smll.path("together")
+    environment |= {"FIRST": inputs[0], "LATER": inputs[5], "TOGETHER": str(together)}
+    whole = b"".join(smll.path(name[:-5] + ".whole").read_bytes() for name in inputs)
+    assert smll("-dc", *options, *inputs, env=environment).stdout == whole
+    assert together.exists()
+
+
+def test_damage_among_what_goes_to_standard_output(smll, options):
+    """What can be restored of it comes in its place, as do other files, empty ones and those that are none."""
+    inputs = archives(smll, [*options, "--frame-size", "200"], 20)
+    for name in inputs[5:20:9]:
+        damaged = bytearray(smll.path(name).read_bytes())
+        damaged[-40] ^= 1
+        smll.path(name).write_bytes(bytes(damaged))
+    smll.write("empty", b"")
+    smll.write("none", b"no archive")
+    inputs[3:3] = ["empty", "missing.smll", "none"]
+    for extra in ([], ["-f"], ["--keep-going"], ["-q"]):
+        result = check_standard_output(smll, ["-dc", *extra, *options], inputs)
+        assert result.returncode == 1 and len(result.stdout) > 1000
+
+
+def test_output_that_is_too_large_to_be_kept(smll):
+    """A damaged archive may hold anything: its file is worked on again, alone."""
+    smll.write("large", bytes(9_000_000))
+    smll.write("small", b"small")
+    smll("-1", "large", "small")
+    archive = smll.path("large.smll").read_bytes()
+    smll.write("cut.smll", archive[: len(archive) - 30])
+    inputs = ["small.smll", "cut.smll", "small.smll", "large.smll", "small.smll"]
+    result = check_standard_output(smll, ["-dc"], inputs)
+    assert len(result.stdout) > 9_000_000
+
+
+def test_standard_output_that_is_full(smll, options):
+    """Each file says so, as if it were alone."""
+    inputs = archives(smll, options, 6)
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run(
+            [smll.binary, "-dcv", *options, *inputs], cwd=smll.directory, stdout=full, stderr=subprocess.PIPE
+        )
+    said = result.stderr.decode().splitlines()
+    assert [line.split(":")[1].strip() for line in said[:6]] == inputs and len(said) >= 6
+    assert all("cannot write standard output" in line for line in said)
+    assert result.returncode == 1

@@ -60,6 +60,10 @@ struct Stats {
   std::uint64_t padding = 0;                     // zero bytes passed over behind archives read
   double model_seconds = 0;                      // wall time inside the model
   int lanes = 0;                                 // the most that a frame had
+  // Tokens that were fed to the model before they were known, in frames decoded in one lane, and
+  // those of them that proved right. They change no data; how many there are depends on what is
+  // decoded at the same time.
+  std::uint64_t guesses = 0, guesses_right = 0;
   std::map<std::string, std::uint64_t> methods;  // frames of each method
   std::uint64_t items = 0;                       // of many, with or without error
 };

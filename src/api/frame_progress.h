@@ -27,6 +27,8 @@ inline void count_frame(format::Method method, const codec::FrameStats& frame, S
   stats.frames += 1;
   stats.tokens += frame.tokens;
   stats.model_seconds += frame.model_seconds;
+  stats.guesses += frame.guesses;
+  stats.guesses_right += frame.guesses_right;
   stats.lanes = std::max(stats.lanes, frame.lanes);
   stats.methods[format::method_name(method)] += 1;
 }

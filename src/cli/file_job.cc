@@ -27,6 +27,24 @@ class NullSink : public Sink {
   void write(ByteView) override {}
 };
 
+// Keeps what others come before. Where that is much, the file is one to be worked on alone.
+class KeepingSink : public Sink {
+ public:
+  explicit KeepingSink(Bytes& kept) : kept_(kept) {}
+  void write(ByteView data) override {
+    if (data.size() > kMostKept - kept_.size()) {
+      throw Error(ErrorKind::kMemory, "it is too large to be kept");
+    }
+    kept_.insert(kept_.end(), data.begin(), data.end());
+  }
+
+ private:
+  static constexpr std::size_t kMostKept = std::size_t{2} << 20;
+  Bytes& kept_;
+};
+
+constexpr char kStandardOutput[] = "standard output";
+
 }  // namespace
 
 Error same_file() { return Error(ErrorKind::kUsage, "input and output are the same file"); }
@@ -75,6 +93,8 @@ void FileJob::work_beside_others(unsigned parts) {
 
 void FileJob::work() {
   wants_all_ = false;
+  done_but_output_ = false;
+  kept_.clear();
   const auto fail = [&](const Error& error) {
     wants_all_ = !alone_ && error.kind() == ErrorKind::kMemory;
     outcome_.fail(path_, error);
@@ -107,7 +127,8 @@ void FileJob::process() {
     decompress(source, sink);
     report_done("");
   } else if (args_.to_stdout || (path_ == "-" && args_.output.empty())) {
-    to_descriptor(source, STDOUT_FILENO, "standard output");
+    to_descriptor(source, STDOUT_FILENO, kStandardOutput);
+    if (done_but_output_) return;
   } else if (args_.output.empty()) {
     to_file(source, target_of(args_, path_));
   } else if (std::optional<Descriptor> descriptor = open_in_place(args_.output)) {
@@ -122,9 +143,31 @@ void FileJob::process() {
 void FileJob::to_descriptor(FileSource& source, int fd, const std::string& name) {
   const struct stat status = status_of(fd);
   if (S_ISREG(status.st_mode) && id_of(status) == id_of(source.status())) throw same_file();
+  if (!alone_) {
+    KeepingSink sink(kept_);
+    transform(source, sink);
+    done_but_output_ = true;
+    return;
+  }
   const std::unique_ptr<Sink> sink = sink_for(fd, name);
   transform(source, *sink);
   report_done(name);
+}
+
+// Also of a file that failed: as much as there was before.
+void FileJob::give_output() {
+  if (wants_all_) return;
+  try {
+    DescriptorSink(STDOUT_FILENO, kStandardOutput).write(kept_);
+    if (done_but_output_) {
+      report_done(kStandardOutput);
+      outcome_.done = true;
+    }
+  } catch (const Error& error) {
+    outcome_ = Outcome(args_.verbosity, /*keeps_messages=*/true);
+    outcome_.fail(path_, error);
+  }
+  kept_ = {};
 }
 
 std::unique_ptr<Sink> FileJob::sink_for(int fd, const std::string& name) const {

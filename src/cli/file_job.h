@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -27,8 +28,13 @@ class FileJob {
 
   // Does the work; what went wrong is in outcome(). Messages and a progress line come at once.
   void work_alone();
-  // The same beside others, with one of `parts` parts of the memory. Messages are kept.
+  // The same beside others, with one of `parts` parts of the memory. Messages are kept, and so is
+  // what goes to standard output, until give_output().
   void work_beside_others(unsigned parts);
+  // Its turn has come.
+  void give_output();
+  // Bytes that wait for it. Not while it works.
+  std::size_t kept() const { return kept_.size(); }
   // Whether it failed for want of more memory or time than others left it, and is to work alone.
   bool wants_all() const { return wants_all_; }
 
@@ -57,6 +63,8 @@ class FileJob {
   const std::string path_;
   bool alone_ = true;
   bool wants_all_ = false;
+  bool done_but_output_ = false;
+  Bytes kept_;
   std::uint64_t max_memory_;
   Outcome outcome_;
   std::atomic<std::uint64_t> raw_bytes_ = 0, archive_bytes_ = 0, tokens_ = 0;

@@ -13,6 +13,8 @@ namespace {
 constexpr std::chrono::milliseconds kTick{100};
 // Outcomes that wait for their turn, and jobs, at most.
 constexpr std::size_t kMaxEntries = 256;
+// Of outputs that wait for their turn, of jobs that are done.
+constexpr std::size_t kMaxKept = std::size_t{32} << 20;
 
 void join(std::vector<std::thread>& threads) {
   for (std::thread& thread : threads) thread.join();
@@ -52,6 +54,7 @@ void FileQueue::start(std::unique_ptr<FileJob> job, unsigned parts, const std::s
     work.work_beside_others(std::max(1U, parts_ / entry.parts));
     const std::lock_guard lock(mutex_);
     used_ -= entry.parts;
+    kept_ += work.kept();
     entry.done = true;
     changed_.notify_all();
   };
@@ -75,7 +78,8 @@ void FileQueue::finish() {
 
 bool FileQueue::has_room(unsigned parts) const {
   const bool kept_waiting = !entries_.empty() && entries_.front().done;  // until none works
-  return !kept_waiting && entries_.size() < kMaxEntries && used_ + parts <= parts_;
+  return !kept_waiting && entries_.size() < kMaxEntries && used_ + parts <= parts_ &&
+         kept_ < kMaxKept;
 }
 
 // With the lock. A job that is to work alone waits until nobody else works.
@@ -105,7 +109,14 @@ void FileQueue::wait_until(const std::function<bool()>& reached) {
 void FileQueue::report_first() {
   Entry& entry = entries_.front();
   join(entry.thread);
-  if (entry.job && entry.job->wants_all()) owner_.work_alone(*entry.job);
+  if (entry.job) {
+    {
+      const std::lock_guard lock(mutex_);
+      kept_ -= entry.job->kept();
+    }
+    entry.job->give_output();
+    if (entry.job->wants_all()) owner_.work_alone(*entry.job);
+  }
   owner_.report(entry.job ? entry.job->outcome() : *entry.outcome);
   entries_.pop_front();
 }

@@ -73,7 +73,8 @@ class FileQueue {
   std::deque<Entry> entries_;  // not reported yet; only the caller's
   std::mutex mutex_;           // of what follows, and of entries' `done`
   std::condition_variable changed_;
-  unsigned used_ = 0;  // parts
+  unsigned used_ = 0;     // parts
+  std::size_t kept_ = 0;  // bytes
 };
 
 }  // namespace smll::cli

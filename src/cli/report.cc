@@ -71,6 +71,8 @@ void Totals::add(const Stats& more, bool compressing) {
   stats.frames += more.frames;
   stats.damaged_frames += more.damaged_frames;
   stats.model_seconds += more.model_seconds;
+  stats.guesses += more.guesses;
+  stats.guesses_right += more.guesses_right;
   stats.lanes = std::max(stats.lanes, more.lanes);
   for (const auto& [method, frames] : more.methods) stats.methods[method] += frames;
 }
@@ -88,6 +90,8 @@ std::string stats_text(const Args& args, const Totals& totals,
       {"seconds", totals.seconds},
       {"model_seconds", totals.stats.model_seconds},
       {"lanes", totals.stats.lanes},
+      {"guesses", totals.stats.guesses},
+      {"guesses_right", totals.stats.guesses_right},
       {"frames", totals.stats.frames},
       {"methods", totals.stats.methods},
       {"experts", to_string(args.write.experts)},

@@ -18,7 +18,7 @@ ModelOptions with_notice(ModelOptions options, int verbosity) {
 
 // "" where nothing is written.
 std::string target_if_any(const Args& args, const std::string& path) {
-  if (args.action == Action::kTest) return "";
+  if (args.action == Action::kTest || args.to_stdout) return "";
   try {
     return target_of(args, path);
   } catch (const Error&) {  // the job says so

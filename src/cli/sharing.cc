@@ -1,6 +1,7 @@
 #include "cli/sharing.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <optional>
@@ -54,9 +55,10 @@ unsigned parts_of(const Args& args) {
 
 unsigned parts_for(const Args& args, const std::string& path) {
   const bool several = args.inputs.size() > 1 || args.recursive;
-  const bool ordered = args.action == Action::kList ||
-                       (args.action != Action::kTest && (args.to_stdout || !args.output.empty()));
-  if (!several || ordered || args.flush_seconds > 0 || path == "-") return 0;
+  const bool to_stdout = args.action != Action::kTest && args.to_stdout;
+  const bool alone = args.action == Action::kList || (to_stdout && ::isatty(STDOUT_FILENO)) ||
+                     (args.action != Action::kTest && !args.to_stdout && !args.output.empty());
+  if (!several || alone || args.flush_seconds > 0 || path == "-") return 0;
   const std::optional<struct stat> status = status_behind(path);
   if (!status || !S_ISREG(status->st_mode) || status->st_size == 0) return 0;
   const auto size = static_cast<std::uint64_t>(status->st_size);
