@@ -105,9 +105,9 @@ class Family:
     output_bias: bool = False
     head_norms: bool = False
     post_norms: bool = False
-    embedding: float = 0.25  # deviation of the embedding's elements
+    embedding: float = 0.5  # deviation of the embedding's elements
     head: float = 0.25  # of the head's, where it is not tied
-    score: float = 1.3  # of queries and of keys
+    score: float = 0.9  # of queries and of keys
     keys: dict[str, str | int | float] = dataclasses.field(default_factory=dict)
 
 
@@ -115,7 +115,7 @@ def families() -> dict[str, Family]:
     return {
         "llama": Family(
             sentence_piece(["<unk>", "<s>", "</s>"], [], start=1, space_prefix=True),
-            layers=5, width=96, heads=4, kv_heads=2, head_dim=32, feed_forward=160, tied=False,
+            layers=4, width=96, heads=4, kv_heads=2, head_dim=32, feed_forward=160, tied=False,
             rope_factors=True, qkv_biases=True, output_bias=True,
             keys={"rope.scaling.type": "linear", "rope.scaling.factor": 2.0}),
         "qwen2": Family(
@@ -129,18 +129,18 @@ def families() -> dict[str, Family]:
         "gemma3": Family(
             gemma_vocabulary(),
             layers=7, width=96, heads=4, kv_heads=1, head_dim=64, feed_forward=160, tied=True,
-            epsilon=0.2, rope_base=1e6, head_norms=True, post_norms=True,
+            epsilon=0.2, rope_base=2e4, head_norms=True, post_norms=True,
             keys={"attention.sliding_window": 24, "rope.freq_base_swa": 3000.0, "rope.scaling.type": "linear",
-                  "rope.scaling.factor": 8.0, "final_logit_softcapping": 5.0}),
+                  "rope.scaling.factor": 4.0, "final_logit_softcapping": 5.0}),
         "granite": Family(
             byte_pairs("refact", ["<|end_of_text|>", "<fim_prefix>", "<fim_middle>"], []),
             layers=4, width=96, heads=4, kv_heads=2, head_dim=32, feed_forward=160, tied=True,
-            rope_base=5e5, qkv_biases=True, output_bias=True, embedding=1.0, score=1.7,
-            keys={"attention.scale": 0.1, "residual_scale": 0.6, "embedding_scale": 2.0, "logit_scale": 4.0}),
+            epsilon=0.2, rope_base=5e5, qkv_biases=True, output_bias=True, score=1.5,
+            keys={"attention.scale": 0.1, "residual_scale": 0.7, "embedding_scale": 1.5, "logit_scale": 2.0}),
         "smollm3": Family(
             byte_pairs("smaug-bpe", ["<|begin_of_text|>", "<|end_of_text|>", "<|im_start|>", "<|im_end|>"],
                        ["<think>", "</think>"]),
-            layers=5, width=96, heads=4, kv_heads=2, head_dim=32, feed_forward=160, tied=True, rope_base=5e6),
+            layers=4, width=96, heads=4, kv_heads=2, head_dim=32, feed_forward=160, tied=True, rope_base=5e6),
     }
 
 
@@ -244,6 +244,6 @@ class Writer:
         self.vector(block + "ffn_norm.weight", family.width, 1, 0.4)
         self.matrix(block + "ffn_gate.weight", family.feed_forward, family.width, 1.5 / np.sqrt(family.width))
         self.matrix(block + "ffn_up.weight", family.feed_forward, family.width, 1 / np.sqrt(family.width))
-        self.matrix(block + "ffn_down.weight", family.width, family.feed_forward, 1 / np.sqrt(family.feed_forward))
+        self.matrix(block + "ffn_down.weight", family.width, family.feed_forward, 0.35 / np.sqrt(family.feed_forward))
         if family.post_norms:
             self.vector(block + "post_ffw_norm.weight", family.width, 1, 0.4)
