@@ -22,8 +22,8 @@ using weights::GgufEdit;
 // Some hundred tokens: more than any local window, several blocks of queries and two segments of
 // the engine's keys.
 std::string long_text() {
-  constexpr const char* kWords[] = {"the", "that", "was",  "with",     "had", "und",
-                                    "die", "не",   "что",  "los",      "las", "的",
+  constexpr const char* kWords[] = {"the", "that", "was",  "with",    "had", "und",
+                                    "die", "не",   "что",  "los",     "las", "的",
                                     "是",  "7",    "them", "\n\nthe", ",",   "  it"};
   std::string text = "have";
   std::uint32_t state = 1;
@@ -46,7 +46,7 @@ struct Logits {
 std::vector<Token> tokens_of(const std::string& path, const std::string& text) {
   const llama::ModelHandle model = llama::load_model(path, /*vocab_only=*/true);
   std::vector<Token> tokens = {llama::start_token(*model)};
-  for (const Token token : llama::raw_tokenizer(*model)(text)) tokens.push_back(token);
+  for (const Token token : llama::raw_tokenizer (*model)(text)) tokens.push_back(token);
   return tokens;
 }
 
@@ -113,7 +113,8 @@ struct Comparison {
 };
 
 std::ostream& operator<<(std::ostream& out, const Comparison& c) {
-  return out << "correlation " << c.correlation << ", code length off by " << 100 * c.length << " %";
+  return out << "correlation " << c.correlation << ", code length off by " << 100 * c.length
+             << " %";
 }
 
 Comparison compare(const Logits& logits, const Logits& truth, const std::vector<Token>& tokens) {
@@ -178,7 +179,8 @@ void swap_activation(GgufEdit& file) {
 // Its embedding scale is no metadata; the tied head is not scaled.
 void without_embedding_scale(GgufEdit& file) {
   file.add_copy("output.weight", "token_embd.weight");
-  file.scale("token_embd.weight", static_cast<float>(1 / std::sqrt(file.number("embedding_length"))));
+  file.scale("token_embd.weight",
+             static_cast<float>(1 / std::sqrt(file.number("embedding_length"))));
 }
 
 void tie(std::vector<Fault>& faults, std::vector<Fault> more) {
@@ -207,20 +209,29 @@ std::vector<Fault> faults_of(const std::string& family) {
     tie(faults, head_norms);
   } else if (family == "gemma3") {
     tie(faults, head_norms);
-    tie(faults,
-        {ones_for("post_attention_norm"), ones_for("post_ffw_norm"), other("rope.freq_base_swa", 2),
-         without("rope.freq_base_swa"), without("rope.scaling.factor"),
-         other("attention.sliding_window", 23.0 / 24), other("attention.sliding_window", 25.0 / 24),
-         without("attention.sliding_window"), without("final_logit_softcapping"),
-         {"another pattern",
-          [](GgufEdit& file) { file.add_number("attention.sliding_window_pattern", 7); }},
-         {"embedding scale left out", without_embedding_scale}});
+    tie(faults, {ones_for("post_attention_norm"),
+                 ones_for("post_ffw_norm"),
+                 other("rope.freq_base_swa", 2),
+                 without("rope.freq_base_swa"),
+                 without("rope.scaling.factor"),
+                 other("attention.sliding_window", 23.0 / 24),
+                 other("attention.sliding_window", 25.0 / 24),
+                 without("attention.sliding_window"),
+                 without("final_logit_softcapping"),
+                 {"another pattern",
+                  [](GgufEdit& file) { file.add_number("attention.sliding_window_pattern", 7); }},
+                 {"embedding scale left out", without_embedding_scale}});
   } else if (family == "granite") {
     tie(faults, biases);
     tie(faults,
-        {zeros_for("attn_output"), other("attention.scale", 1.2), without("attention.scale"),
-         other("residual_scale", 1.1), without("residual_scale"), other("embedding_scale", 1.2),
-         without("embedding_scale"), other("logit_scale", 1.05),
+        {zeros_for("attn_output"),
+         other("attention.scale", 1.2),
+         without("attention.scale"),
+         other("residual_scale", 1.1),
+         without("residual_scale"),
+         other("embedding_scale", 1.2),
+         without("embedding_scale"),
+         other("logit_scale", 1.05),
          {"not rotated", [](GgufEdit& file) { file.add_flag("rope.scaling.finetuned", false); }}});
   } else if (family == "smollm3") {
     tie(faults, {{"all layers rotated", [](GgufEdit& file) { file.rename("llama"); }}});
@@ -245,7 +256,7 @@ class Families : public testing::TestWithParam<std::string> {
 
 TEST_P(Families, TheEnginesLogitsAreLlamas) {
   ASSERT_GT(tokens_.size(), 520u);
-std::cout << compare(by_engine(path_, tokens_), truth_, tokens_) << "\n";
+  std::cout << compare(by_engine(path_, tokens_), truth_, tokens_) << "\n";
   EXPECT_TRUE(compare(by_engine(path_, tokens_), truth_, tokens_).agrees())
       << compare(by_engine(path_, tokens_), truth_, tokens_);
 }

@@ -35,9 +35,7 @@ class GgufEdit {
   GgufEdit(const GgufEdit&) = delete;
   GgufEdit& operator=(const GgufEdit&) = delete;
 
-  std::string architecture() const {
-    return gguf_get_val_str(file_, find("general.architecture"));
-  }
+  std::string architecture() const { return gguf_get_val_str(file_, find("general.architecture")); }
 
   // Metadata that is a float or an unsigned number.
   double number(const std::string& key) const {
@@ -82,7 +80,8 @@ class GgufEdit {
           gguf_set_val_u32(file_, renamed.c_str(), gguf_get_val_u32(file_, id));
           break;
         case GGUF_TYPE_STRING:
-          gguf_set_val_str(file_, renamed.c_str(), std::string(gguf_get_val_str(file_, id)).c_str());
+          gguf_set_val_str(file_, renamed.c_str(),
+                           std::string(gguf_get_val_str(file_, id)).c_str());
           break;
         default:
           throw std::runtime_error(key + " is of a type that is not known");
@@ -95,7 +94,8 @@ class GgufEdit {
   // The F32 tensors whose names end so.
   std::vector<ggml_tensor*> named(std::string_view end) const {
     std::vector<ggml_tensor*> found;
-    for (ggml_tensor* t = ggml_get_first_tensor(tensors_); t; t = ggml_get_next_tensor(tensors_, t)) {
+    for (ggml_tensor* t = ggml_get_first_tensor(tensors_); t;
+         t = ggml_get_next_tensor(tensors_, t)) {
       if (t->type == GGML_TYPE_F32 && std::string_view(t->name).ends_with(end)) found.push_back(t);
     }
     if (found.empty()) throw std::runtime_error("no tensor " + std::string(end));
