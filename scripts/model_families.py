@@ -106,7 +106,8 @@ class Family:
     head_norms: bool = False
     post_norms: bool = False
     embedding: float = 0.5  # deviation of the embedding's elements
-    head: float = 0.25  # of the head's, where it is not tied
+    head: float = 0.5  # of the head's, where it is not tied
+    output_norm: float = 0.4  # mean weight, so that tokens cost less than the bytes that they spell
     score: float = 0.9  # of queries and of keys
     keys: dict[str, str | int | float] = dataclasses.field(default_factory=dict)
 
@@ -131,11 +132,11 @@ def families() -> dict[str, Family]:
             layers=7, width=96, heads=4, kv_heads=1, head_dim=64, feed_forward=160, tied=True,
             epsilon=0.2, rope_base=2e4, head_norms=True, post_norms=True,
             keys={"attention.sliding_window": 24, "rope.freq_base_swa": 3000.0, "rope.scaling.type": "linear",
-                  "rope.scaling.factor": 4.0, "final_logit_softcapping": 5.0}),
+                  "rope.scaling.factor": 4.0, "final_logit_softcapping": 3.0}),
         "granite": Family(
             byte_pairs("refact", ["<|end_of_text|>", "<fim_prefix>", "<fim_middle>"], []),
             layers=4, width=96, heads=4, kv_heads=2, head_dim=32, feed_forward=160, tied=True,
-            epsilon=0.2, rope_base=5e5, qkv_biases=True, output_bias=True, score=1.5,
+            epsilon=0.2, rope_base=5e5, qkv_biases=True, output_bias=True, score=1.5, output_norm=0.8,
             keys={"attention.scale": 0.1, "residual_scale": 0.7, "embedding_scale": 1.5, "logit_scale": 2.0}),
         "smollm3": Family(
             byte_pairs("smaug-bpe", ["<|begin_of_text|>", "<|end_of_text|>", "<|im_start|>", "<|im_end|>"],
@@ -212,7 +213,7 @@ class Writer:
         self.matrix("token_embd.weight", tokens, family.width, family.embedding)
         if not family.tied:
             self.matrix("output.weight", tokens, family.width, family.head)
-        self.vector("output_norm.weight", family.width, 1, 0.4)
+        self.vector("output_norm.weight", family.width, family.output_norm, 0.4 * family.output_norm)
         if family.rope_factors:
             factors = 1 + 3 * self.random.random_sample(family.head_dim // 2)
             add_tensor(self.writer, "rope_freqs.weight", factors, "F32")

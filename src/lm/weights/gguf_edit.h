@@ -57,6 +57,16 @@ class GgufEdit {
   void add_flag(const std::string& key, bool value) {
     gguf_set_val_bool(file_, prefixed(key).c_str(), value);
   }
+  void add_flags(const std::string& key, const std::vector<std::int8_t>& values) {
+    gguf_set_arr_data(file_, prefixed(key).c_str(), GGUF_TYPE_BOOL, values.data(), values.size());
+  }
+  void add_float(const std::string& key, float value) {
+    gguf_set_val_f32(file_, prefixed(key).c_str(), value);
+  }
+  void set_text(const std::string& key, const std::string& value) {
+    find(prefixed(key));
+    gguf_set_val_str(file_, prefixed(key).c_str(), value.c_str());
+  }
   void remove(const std::string& key) {
     find(prefixed(key));
     gguf_remove_key(file_, prefixed(key).c_str());
