@@ -18,6 +18,9 @@ PREFIX ?= /usr/local
 PYTHON := .venv/bin/python
 
 TEST_MODEL := $(CURDIR)/build/test_model.gguf
+# Beside it, one of each family of models.
+FAMILIES := llama qwen2 qwen3 gemma3 granite smollm3
+TEST_MODELS := build/test_model.gguf $(FAMILIES:%=build/families/%.gguf)
 DAMAGE_COUNT ?= 10000
 # What the preset of the target's name makes, and its unit tests.
 BUILD_PRESET = cmake --preset $@ >/dev/null && cmake --build --preset $@
@@ -50,34 +53,38 @@ build/test_model.gguf: scripts/make_test_model.py | setup
 	@mkdir -p build
 	$(PYTHON) $< $@
 
+build/families/%.gguf: scripts/make_test_model.py scripts/model_families.py | setup
+	@mkdir -p build/families
+	$(PYTHON) $< --family $* $@
+
 test: unit e2e
 
-unit: build build/test_model.gguf
+unit: build $(TEST_MODELS)
 	@cd build && ctest --output-on-failure --no-tests=error -j 2
 
-e2e: build build/test_model.gguf default-model
+e2e: build $(TEST_MODELS) default-model
 	@PYTHONPATH=build/python SMLL_TEST_MODEL=$(CURDIR)/build/test_model.gguf $(PYTHON) -m pytest -q -rs -n auto --dist worksteal tests
 
-test-isa: build/test_model.gguf
+test-isa: $(TEST_MODELS)
 	@scripts/test_avx512
 	@scripts/test_arm64
 
 # Without two tests of minutes, which run what the golden archives run here with every instruction set, too.
-asan: build/test_model.gguf
+asan: $(TEST_MODELS)
 	@$(BUILD_PRESET)
 	@$(CTEST) -E '^Exactness.(Every|Any)'
 
-clang: build/test_model.gguf
+clang: $(TEST_MODELS)
 	@$(BUILD_PRESET)
 	@$(CTEST)
 	@SMLL_BIN=$(CURDIR)/build-clang/smll SMLL_TEST_MODEL=$(TEST_MODEL) $(PYTHON) -m pytest -q -m "not real_model" tests/test_exact.py
 
 # Without those that are slowest by far where nothing is optimized; every other build runs them.
-debug: build/test_model.gguf
+debug: $(TEST_MODELS)
 	@$(BUILD_PRESET)
 	@$(CTEST) -E '^(Exactness|Forms/Golden)'
 
-tsan: build/test_model.gguf
+tsan: $(TEST_MODELS)
 	@scripts/test_tsan
 
 damage: build/test_model.gguf

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Writes a tiny llama-architecture GGUF model with random weights, for tests that need no real one.
 
-Usage: make_test_model.py OUTPUT.gguf [--seed N]
+Usage: make_test_model.py OUTPUT.gguf [--seed N] [--family NAME [--type TYPE]]
+
+--family: a model of that family with all that it can have switched on, instead (model_families.py).
 
 Everything follows from the seed, on any machine: weights are uniform, because NumPy's RandomState keeps that stream
 for ever and no function of a mathematics library stands in it. The vocabulary is a byte-level BPE with some merges of English; eleven byte
@@ -91,7 +93,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("output")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--family", help="llama, qwen2, qwen3, gemma3, granite or smollm3")
+    parser.add_argument("--type", default="F32", type=str.upper, help="of a family's matrices, such as Q8_0 (F32)")
     arguments = parser.parse_args()
+    if arguments.family:
+        import model_families
+
+        model_families.Writer(arguments.output, arguments.family, arguments.type, arguments.seed).write()
+        return
 
     tokens, merges = vocabulary()
     writer = gguf.GGUFWriter(arguments.output, "llama")

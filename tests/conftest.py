@@ -1,7 +1,8 @@
 """Fixtures of the end-to-end tests, which drive the built program and Python module.
 
 SMLL_BIN names the program (default build/smll), SMLL_TEST_MODEL the small generated model (default
-build/test_model.gguf, made when it is missing). SMLL_PYTHONPATH names the directory with the Python package
+build/test_model.gguf, made when it is missing), beside which families/ has one of each family of models.
+SMLL_PYTHONPATH names the directory with the Python package
 (default build/python).
 """
 
@@ -41,6 +42,21 @@ def test_model():
             [sys.executable, str(ROOT / "scripts/make_test_model.py"), str(path)], check=True
         )
     return str(path)
+
+
+FAMILIES = ["llama", "qwen2", "qwen3", "gemma3", "granite", "smollm3"]
+
+
+@pytest.fixture(scope="session")
+def family_model(test_model):
+    """The small generated model of a family, by the family's name."""
+
+    def path(family):
+        model = pathlib.Path(test_model).parent / "families" / f"{family}.gguf"
+        assert model.exists(), f"{model} is missing: run make unit, which generates it"
+        return str(model)
+
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ instruction set. SMLL_BIN may name another build of the program, such as one for
 import pathlib
 
 import pytest
+from conftest import FAMILIES
 
 GOLDEN = pathlib.Path(__file__).resolve().parent / "golden"
 TEXT = GOLDEN / "mixed.txt"
@@ -54,6 +55,17 @@ def test_small_model_and_context_models(smll, test_model, isa, name):
     golden = str(GOLDEN / f"{name}.smll")
     assert b"mixed" in smll("-l", golden).stdout.split()
     assert smll("-dc", "--isa", isa, "--model", test_model, golden).stdout == UNIT_TEST_TEXT
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("isa", ISAS)
+def test_families(smll, family_model, isa, family):
+    """What src/api/golden_test.cc writes: a frame of the model alone, and one with context models."""
+    model = family_model(family)
+    skip_without(smll, isa, model)
+    golden = str(GOLDEN / "families" / f"{family}.smll")
+    assert {b"llm", b"mixed"} <= set(smll("-l", "-v", golden).stdout.replace(b",", b" ").split())
+    assert smll("-dc", "--isa", isa, "--model", model, golden).stdout == UNIT_TEST_TEXT
 
 
 @pytest.mark.parametrize("lanes", [3, 16, 17])

@@ -16,26 +16,35 @@
 #include "container/archive_writer.h"
 #include "format/compact.h"
 #include "lm/exact/isa.h"
+#include "lm/family_models.h"
 #include "smll/smll.h"
 
 namespace smll {
 namespace {
 
 struct Form {
-  const char* name;  // of the file in tests/golden
-  format::Method method;
-  bool compact;
-  int lanes;
-  bool learns;
+  std::string name;                     // of the file in tests/golden
+  std::vector<format::Method> methods;  // of its frames, which share the text
+  bool compact = false;
+  int lanes = 1;
+  bool learns = false;
+  std::string family = {};  // of the model; otherwise it is the test model
 };
 
-constexpr Form kForms[] = {
-    {"mixed.smll", format::Method::kMixed, false, 3, false},
-    {"mixed-learn.smll", format::Method::kMixed, false, 1, true},
-    {"compact-llm.smll", format::Method::kLlm, true, 1, false},
-    {"compact-mixed.smll", format::Method::kMixed, true, 1, false},
-    {"compact-learn.smll", format::Method::kLlm, true, 1, true},
-};
+std::vector<Form> forms() {
+  using enum format::Method;
+  std::vector<Form> forms = {
+      {"mixed.smll", {kMixed}, false, 3, false},
+      {"mixed-learn.smll", {kMixed}, false, 1, true},
+      {"compact-llm.smll", {kLlm}, true, 1, false},
+      {"compact-mixed.smll", {kMixed}, true, 1, false},
+      {"compact-learn.smll", {kLlm}, true, 1, true},
+  };
+  for (const std::string& family : lm::kFamilies) {
+    forms.push_back({"families/" + family + ".smll", {kLlm, kMixed}, false, 2, false, family});
+  }
+  return forms;
+}
 
 std::string test_model() {
   const char* path = std::getenv("SMLL_TEST_MODEL");
@@ -52,9 +61,13 @@ Bytes contents(const std::filesystem::path& path) {
   return Bytes(std::istreambuf_iterator<char>(file), {});
 }
 
+std::string model_path(const Form& form) {
+  return form.family.empty() ? test_model() : lm::family_model(form.family);
+}
+
 Model model_for(const Form& form, const std::string& isa) {
   ModelOptions options;
-  options.model = test_model();
+  options.model = model_path(form);
   options.isa = isa;
   options.threads = 1;
   options.window = 64;
@@ -63,22 +76,31 @@ Model model_for(const Form& form, const std::string& isa) {
   return Model(options);
 }
 
-Bytes write(const Form& form, const Model& with, const Bytes& text) {
+Bytes payload_of(const Form& form, format::Method method, const codec::LoadedModel& model,
+                 ByteView text) {
+  codec::ModelledFrame frame = codec::cut_frame(text, form.lanes, model);
+  codec::RecordStream stream(frame, model.vocabulary());
+  model.scheduler().run(stream, {});
+  const auto experts = method == format::Method::kLlm ? mix::Sources::kLlm : mix::Sources::kAll;
+  return codec::FrameEncoder(frame, model.vocabulary(), experts, form.compact).finish();
+}
+
+Bytes write(const Form& form, const Model& with, ByteView text) {
   const api::LoadedModelPtr model = with.source()->for_writing();
-  codec::ModelledFrame frame = codec::cut_frame(text, form.lanes, *model);
-  codec::RecordStream stream(frame, model->vocabulary());
-  model->scheduler().run(stream, {});
-  const auto experts =
-      form.method == format::Method::kLlm ? mix::Sources::kLlm : mix::Sources::kAll;
-  const Bytes payload =
-      codec::FrameEncoder(frame, model->vocabulary(), experts, form.compact).finish();
   if (form.compact) {
-    return format::pack_compact(form.method, payload, text, api::ModelSource::identity_of(*model));
+    const format::Method method = form.methods.front();
+    return format::pack_compact(method, payload_of(form, method, *model, text), text,
+                                api::ModelSource::identity_of(*model));
   }
   MemorySink sink;
   container::ArchiveWriter writer(sink);
   const format::ModelRecord record = api::ModelSource::record_of(*model);
-  writer.add({form.method, text.size(), payload}, text, &record);
+  const std::size_t share = text.size() / form.methods.size();
+  for (std::size_t i = 0; i < form.methods.size(); ++i) {
+    const ByteView part = text.subspan(i * share, share);
+    const Bytes payload = payload_of(form, form.methods[i], *model, part);
+    writer.add({form.methods[i], part.size(), payload}, part, &record);
+  }
   writer.finish();
   return sink.take();
 }
@@ -86,8 +108,9 @@ Bytes write(const Form& form, const Model& with, const Bytes& text) {
 class Golden : public testing::TestWithParam<Form> {
  protected:
   void SetUp() override {
-    if (!std::filesystem::exists(test_model())) {
-      GTEST_SKIP() << test_model() << " is missing: run `make unit`, which generates it";
+    const std::string path = model_path(GetParam());
+    if (!std::filesystem::exists(path)) {
+      GTEST_SKIP() << path << " is missing: run `make unit`, which generates it";
     }
   }
 
@@ -117,11 +140,11 @@ TEST_P(Golden, EveryInstructionSetReadsAndWritesTheArchive) {
 std::string name_of(const testing::TestParamInfo<Form>& form) {
   std::string name = form.param.name;
   name.resize(name.find('.'));
-  for (char& c : name) c = c == '-' ? '_' : c;
+  for (char& c : name) c = c == '-' || c == '/' ? '_' : c;
   return name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Forms, Golden, testing::ValuesIn(kForms), name_of);
+INSTANTIATE_TEST_SUITE_P(Forms, Golden, testing::ValuesIn(forms()), name_of);
 
 }  // namespace
 }  // namespace smll

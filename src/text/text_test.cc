@@ -141,6 +141,28 @@ TEST(Tokenizer, CutsLongTextsIntoBoundedPieces) {
   EXPECT_LE(longest, 8192u);
 }
 
+// Where no line was spelled, all that followed in a piece was given to the raw tokenizer line after
+// line.
+TEST(Tokenizer, RawTokenizersSeeTextThatTheyDoNotSpellAFewTimes) {
+  const Vocabulary vocabulary(entries());
+  for (const std::string line : {"x\n", "x\nab\n", "ab\nab\nab\nx\n", "x\n\n\n", "\n"}) {
+    std::string text;
+    while (text.size() < 30000) text += line;
+    std::size_t seen = 0;
+    const Tokenizer tokenizer(vocabulary, [&](std::string_view piece) {
+      seen += piece.size();
+      std::vector<Token> tokens;
+      if (piece[0] == '\n') return tokens;
+      for (const char c : piece.substr(0, piece.find('x'))) {
+        tokens.push_back(c == 'a' ? 2 : c == 'b' ? 1 : 9);
+      }
+      return tokens;
+    });
+    EXPECT_EQ(spell(vocabulary, tokenizer.tokenize(text)), text);
+    EXPECT_LE(seen, 6 * text.size()) << line;
+  }
+}
+
 TEST(Printable, KeepsTextAndMasksWhatATerminalObeys) {
   EXPECT_EQ(printable(""), "");
   for (const char* kept : {"plain ~ text", "caf\xc3\xa9", "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d",

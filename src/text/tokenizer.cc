@@ -29,6 +29,13 @@ std::size_t piece_length(std::string_view text) {
   return end > kMinPiece ? end : kMaxPiece;
 }
 
+// Bytes of the fewest whole lines that are longer than `least`; empty lines are not parted, since
+// runs of line ends are single tokens.
+std::size_t lines_length(std::string_view text, std::size_t least) {
+  const std::size_t end = text.find('\n', std::min(least, text.size()));
+  return std::min(text.find_first_not_of('\n', end), text.size());
+}
+
 }  // namespace
 
 Tokenizer::Tokenizer(const Vocabulary& vocabulary, Raw raw)
@@ -59,19 +66,31 @@ void Tokenizer::append_piece(std::string_view piece, std::vector<Unit>& out) con
 
 void Tokenizer::append_valid(std::string_view piece, std::vector<Unit>& out) const {
   // As long as the tokens spell the text they are kept; from the first that does not, the longest
-  // tokens that do take over up to the end of the line, where the raw tokenizer is tried again.
+  // tokens that do take over up to the end of the line. The raw tokenizer is then tried with few
+  // lines, and with more as it spells them, so that it sees no text many times.
+  std::size_t least = piece.size();
   while (!piece.empty()) {
-    for (const Token token : raw_(piece)) {
-      const std::uint32_t row = vocabulary_.row_of(token);
-      if (row == Vocabulary::kNoRow || !piece.starts_with(vocabulary_.bytes(row))) break;
-      out.push_back({row, 0});
-      piece.remove_prefix(vocabulary_.bytes(row).size());
+    const std::size_t tried = lines_length(piece, least);
+    const std::size_t spelled = append_spelled(piece.substr(0, tried), out);
+    piece.remove_prefix(spelled);
+    if (spelled < tried) {
+      const std::size_t line = lines_length(piece, 0);
+      append_longest(piece.substr(0, line), out);
+      piece.remove_prefix(line);
     }
-    const std::size_t line = std::min(piece.find('\n'), piece.size() - 1) + 1;
-    if (piece.empty()) break;
-    append_longest(piece.substr(0, line), out);
-    piece.remove_prefix(line);
+    least = 2 * spelled;
   }
+}
+
+std::size_t Tokenizer::append_spelled(std::string_view piece, std::vector<Unit>& out) const {
+  std::string_view rest = piece;
+  for (const Token token : raw_(piece)) {
+    const std::uint32_t row = vocabulary_.row_of(token);
+    if (row == Vocabulary::kNoRow || !rest.starts_with(vocabulary_.bytes(row))) break;
+    out.push_back({row, 0});
+    rest.remove_prefix(vocabulary_.bytes(row).size());
+  }
+  return piece.size() - rest.size();
 }
 
 void Tokenizer::append_longest(std::string_view piece, std::vector<Unit>& out) const {

@@ -35,6 +35,8 @@ class Tokenizer {
  private:
   void append_piece(std::string_view piece, std::vector<Unit>& out) const;
   void append_valid(std::string_view piece, std::vector<Unit>& out) const;
+  // Bytes at the start of `piece` that the raw tokenizer's tokens spell.
+  std::size_t append_spelled(std::string_view piece, std::vector<Unit>& out) const;
   void append_longest(std::string_view piece, std::vector<Unit>& out) const;
 
   const Vocabulary& vocabulary_;

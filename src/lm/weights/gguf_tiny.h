@@ -151,24 +151,28 @@ class TinyWriter {
   gguf_context* file_;
 };
 
-// A tiny model in a temporary file that goes with the object.
-class TinyModel {
+// A temporary file that goes with the object.
+class TinyFile {
  public:
-  explicit TinyModel(const TinyOptions& options = {}) {
-    std::string name = (std::filesystem::temp_directory_path() / "smll-tiny-XXXXXX").string();
-    const int fd = mkstemp(name.data());
+  TinyFile() {
+    path_ = (std::filesystem::temp_directory_path() / "smll-tiny-XXXXXX").string();
+    const int fd = mkstemp(path_.data());
     if (fd >= 0) ::close(fd);
-    path_ = name;
-    TinyWriter(options).write(path_);
   }
-  ~TinyModel() { std::filesystem::remove(path_); }
-  TinyModel(const TinyModel&) = delete;
-  TinyModel& operator=(const TinyModel&) = delete;
+  ~TinyFile() { std::filesystem::remove(path_); }
+  TinyFile(const TinyFile&) = delete;
+  TinyFile& operator=(const TinyFile&) = delete;
 
   const std::string& path() const { return path_; }
 
  private:
   std::string path_;
+};
+
+// A tiny model in such a file.
+class TinyModel : public TinyFile {
+ public:
+  explicit TinyModel(const TinyOptions& options = {}) { TinyWriter(options).write(path()); }
 };
 
 }  // namespace smll::weights
