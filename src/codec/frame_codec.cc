@@ -7,6 +7,7 @@
 #include "codec/choice.h"
 #include "codec/compact_stream.h"
 #include "codec/frame_decoding.h"
+#include "codec/job_queue.h"
 #include "codec/model_coder.h"
 #include "codec/plain_coder.h"
 #include "codec/plain_mixer.h"
@@ -32,6 +33,10 @@ constexpr std::size_t kColdStart = 125;
 // than what zstd does: context models alone are not tried, then. They come to half of zstd's where
 // a text repeats itself, and there zstd's is small, too.
 constexpr std::size_t kFarBelowZstd = 2;
+// No model is so far below zstd where zstd makes data so many times smaller: context models, which
+// use one core, are begun beside the estimate then. Elsewhere they wait for it, since most texts do
+// not need them.
+constexpr std::size_t kZstdIsSmall = 6;
 // Of the level that is meant to be fast.
 constexpr int kFastZstdLevel = 3;
 // Where that is within so many percent of the context models, repeats are all there is to gain, and
@@ -110,6 +115,11 @@ struct FrameCodec::State {
                 "a frame of the archive needs a language model and none was given");
   }
 
+  // Of the model, beside which work of frames may be done.
+  int threads() const {
+    return model->options().backend == Backend::kExact ? model->options().threads : 1;
+  }
+
   void run_model(ModelledFrame& frame, FrameStats* stats, const Progress& progress,
                  bool may_learn = true, const Meanwhile& meanwhile = {}) const {
     RecordStream stream(frame, model->vocabulary(), meanwhile);
@@ -148,6 +158,30 @@ struct FrameCodec::State {
                   encode(frame, format::Method::kMixed, false, progress), frame.units());
     const std::size_t all = alone * data.size() / sample.size();
     return {all * 100 / kColdStart, all, format::needs_model(best.method)};
+  }
+
+  // Context models, unless the model is sure to be far better. False where the model need not be
+  // tried.
+  bool try_plain(std::span<const std::uint8_t> data, bool with_model, bool hurry,
+                 format::Frame& best, FrameStats* stats, const Progress& progress) {
+    if (!with_model || data.size() <= kSampleAbove) {
+      encode_plain(data, hurry, best, with_model ? standing_still(progress) : progress);
+      return true;
+    }
+    const bool beside = best.payload.size() * kZstdIsSmall < data.size();
+    JobQueue<format::Frame> trial(beside ? threads() : 1);
+    trial.start(data.size(), false, [&](const Progress& trying) {
+      format::Frame tried = best;
+      encode_plain(data, hurry, tried, trying);
+      return tried;
+    });
+    FrameStats estimate_stats;
+    const Estimate with = estimate(data, estimate_stats, standing_still(progress));
+    if (stats) stats->model_seconds += estimate_stats.model_seconds;
+    if (!with.worth_the_time || with.at_most * kFarBelowZstd > best.payload.size()) {
+      best = trial.finish(standing_still(progress));
+    }
+    return with.worth_the_time && with.bytes <= best.payload.size();
   }
 
   void try_model(std::span<const std::uint8_t> data, const FrameOptions& options,
@@ -208,19 +242,7 @@ format::Frame FrameCodec::encode(std::span<const std::uint8_t> data, const Frame
     keep_smaller(best, format::Method::kZstd,
                  encode_zstd(data, hurry ? kFastZstdLevel : kZstdLevel));
     if (best.method == format::Method::kStored && looks_random(data)) return best;
-    std::optional<Estimate> estimate;
-    if (model && data.size() > kSampleAbove) {
-      FrameStats estimate_stats;
-      estimate = state_->estimate(data, estimate_stats, standing_still(progress));
-      if (stats) stats->model_seconds += estimate_stats.model_seconds;
-    }
-    if (!estimate || !estimate->worth_the_time ||
-        estimate->at_most * kFarBelowZstd > best.payload.size()) {
-      encode_plain(data, hurry, best, model ? standing_still(progress) : progress);
-    }
-    if (estimate && (!estimate->worth_the_time || estimate->bytes > best.payload.size())) {
-      return best;
-    }
+    if (!state_->try_plain(data, model, hurry, best, stats, progress)) return best;
   }
   if (model) state_->try_model(data, options, best, stats, progress);
   return best;

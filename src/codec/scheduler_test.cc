@@ -288,6 +288,38 @@ std::unique_ptr<Scheduler> scheduler(const Scheduler::Size& size, int threads) {
                                      std::make_shared<ThreadPool>(threads));
 }
 
+// One of two callers, whose streams sit in two seats, is away in its progress. Nobody waits within
+// a stream.
+TEST(SchedulerThreads, SeatsWhoseOwnersAreAwayAreLedInTurn) {
+  constexpr int kEnough = 1000, kNever = 1000000;
+  const auto shared = scheduler({.seats = 2, .lanes = 1}, 1);
+  std::atomic<bool> first_sits = false, second_sits = false, away = false, over = false;
+  int own = 0;
+  std::atomic<int> others = 0;
+  const auto first = std::make_shared<Steps>(Steps::Form{}, [&](std::size_t) {
+    first_sits = true;
+    if (!away) return false;
+    return others >= kEnough || ++own > kNever;
+  });
+  const auto second = std::make_shared<Steps>(Steps::Form{}, [&](std::size_t) {
+    second_sits = true;
+    return away && ++others >= kEnough;
+  });
+  std::thread caller([&] {
+    shared->wait(shared->submit(second, &second), [&](std::size_t, std::uint64_t) {
+      if (!first_sits || !second_sits) return;
+      away = true;
+      over.wait(false);
+    });
+  });
+  shared->wait(shared->submit(first, &first), {});
+  over = true;
+  over.notify_all();
+  caller.join();
+  EXPECT_GE(others, kEnough);
+  EXPECT_LE(own, kNever);
+}
+
 // It had to wait until there was room for it, only to be thrown out.
 TEST(SchedulerThreads, WhoWaitsInLineCanCancel) {
   const auto one = scheduler(1);
