@@ -23,10 +23,10 @@ def hub(test_model):
 
 
 @pytest.fixture
-def run(hub, tmp_path):
-    """Runs Python code that sees the local hub and no other one, with empty caches."""
+def run_with(tmp_path):
+    """Runs Python code that sees a local hub and no other one, with empty caches."""
 
-    def run(code):
+    def run(hub, code):
         environment = {**os.environ, "HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hub"),
                        "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1",
                        "SMLL_CACHE": str(tmp_path / "cache"), "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -35,6 +35,11 @@ def run(hub, tmp_path):
         return done
 
     return run
+
+
+@pytest.fixture
+def run(hub, run_with):
+    return lambda code: run_with(hub, code)
 
 
 def test_the_originals_example_word_for_word(run, hub):
@@ -71,3 +76,24 @@ for pattern in ("*Q2_K.gguf", "*.gguf"):
 def test_additional_files(run, hub):
     run(f"import smll; smll.Compressor.from_pretrained({REPO!r}, '*Q4_0.gguf', ['README*'])")
     assert any("README.md" in request for request in hub.requests)
+
+
+@pytest.mark.parametrize("repo, file, family", [
+    ("Qwen/Qwen2.5-0.5B-Instruct-GGUF", "qwen2.5-0.5b-instruct-q8_0.gguf", "qwen2"),
+    ("Qwen/Qwen3-0.6B-GGUF", "Qwen3-0.6B-Q8_0.gguf", "qwen3"),
+    ("unsloth/gemma-3-270m-it-GGUF", "gemma-3-270m-it-Q8_0.gguf", "gemma3"),
+])
+def test_models_of_other_families(run_with, family_model, repo, file, family):
+    with Hub(repo, {file: family_model(family), "config.json": TESTS / "hub.py"}) as hub:
+        run_with(hub, f"""
+import smll
+compressor = smll.Compressor.from_pretrained({repo!r}, "*[qQ]8_0.gguf")
+text = " the that was not for his but from are <table> and on <think> not\\n\\nthe \u2581 had"
+archive = compressor.compress(text)
+assert compressor.decompress(archive) == text
+alone = smll.Compressor.from_pretrained({repo!r}, "*[qQ]8_0.gguf", experts="llm")
+archive = alone.compress(text)
+assert alone.decompress(archive) == text
+assert len(archive) < len(text.encode()), "stored, so the model coded nothing"
+""")
+        assert any(file in request for request in hub.requests)

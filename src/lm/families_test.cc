@@ -275,13 +275,15 @@ TEST_P(Families, FaultsAreSeen) {
 std::vector<Fault> variants_of(const std::string& family) {
   std::vector<Fault> variants = {without("rope.freq_base")};
   if (family == "llama") {
-    add(variants, {without("rope.scaling.factor"), {"no scaling", [](GgufEdit& file) {
-                                                      file.set_text("rope.scaling.type", "none");
-                                                    }}});
+    add(variants,
+        {without("rope.scaling.type"),
+         without("rope.scaling.factor"),
+         {"no scaling", [](GgufEdit& file) { file.set_text("rope.scaling.type", "none"); }}});
   } else if (family == "qwen2") {
     add(variants, {without("attention.key_length")});
   } else if (family == "gemma3") {
-    add(variants, {without("rope.freq_base_swa"),
+    add(variants, {without("rope.scaling.type"),
+                   without("rope.freq_base_swa"),
                    without("attention.sliding_window"),
                    without("final_logit_softcapping"),
                    {"a pattern's period",
@@ -295,6 +297,9 @@ std::vector<Fault> variants_of(const std::string& family) {
          without("residual_scale"),
          without("embedding_scale"),
          {"not rotated", [](GgufEdit& file) { file.add_flag("rope.scaling.finetuned", false); }}});
+  } else if (family == "smollm3") {
+    add(variants, {{"a scale that it has not",
+                    [](GgufEdit& file) { file.add_float("attention.scale", 0.5f); }}});
   }
   return variants;
 }
