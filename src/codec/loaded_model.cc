@@ -81,6 +81,7 @@ std::shared_ptr<ModelFile> read_vocabulary(const std::string& path, bool alone) 
 
 // The vocabulary and the weights beside it.
 std::shared_ptr<const ModelFile> read_exact(const std::string& path, int threads) {
+  llama::start();
   std::packaged_task<std::shared_ptr<ModelFile>()> task(
       [&path] { return read_vocabulary(path, true); });
   std::future<std::shared_ptr<ModelFile>> vocabulary = task.get_future();

@@ -23,7 +23,9 @@ void keep_errors(ggml_log_level level, const char* text, void*) {
   while (!last_error.empty() && last_error.back() == '\n') last_error.pop_back();
 }
 
-void start_llama_once() {
+}  // namespace
+
+void start() {
   static std::once_flag once;
   std::call_once(once, [] {
     llama_log_set(keep_errors, nullptr);
@@ -31,11 +33,9 @@ void start_llama_once() {
   });
 }
 
-}  // namespace
-
 ModelHandle load_model(const std::string& path, bool vocab_only) {
   const FpEnv environment;  // for tables that llama.cpp makes once
-  start_llama_once();
+  start();
   check_gguf(path, /*any_tokenizer=*/!vocab_only);
   {
     const std::lock_guard lock(log_mutex);

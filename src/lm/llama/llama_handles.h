@@ -17,6 +17,9 @@ struct ContextDeleter {
 using ModelHandle = std::unique_ptr<llama_model, ModelDeleter>;
 using ContextHandle = std::unique_ptr<llama_context, ContextDeleter>;
 
+// Sets up llama.cpp and ggml once: they write no log from now on. Before other threads read files.
+void start();
+
 // Loads a GGUF file, its weights too unless `vocab_only`; the file is not needed any more
 // afterwards. llama.cpp's log is kept and its last error becomes part of the message. Throws
 // Error(kModel).

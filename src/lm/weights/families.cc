@@ -76,8 +76,7 @@ void read_granite(const Metadata& metadata, ModelSpec& spec) {
 }
 
 // Every fourth layer is not rotated.
-void read_smollm3(const Metadata& metadata, ModelSpec& spec) {
-  spec.attention_scale = metadata.factor("attention.scale", spec.attention_scale);
+void read_smollm3(const Metadata& /*metadata*/, ModelSpec& spec) {
   for (std::size_t i = 3; i < spec.layers.size(); i += 4) {
     spec.layers[i].rotation = LayerSpec::kNotRotated;
   }
@@ -153,9 +152,10 @@ Rotation read_rotation(const Metadata& metadata, int head_dim) {
     metadata.out_of_range("rope.dimension_count");
   }
   rotation.base = metadata.rotary_base("rope.freq_base", 10000.0);
-  const std::string type = metadata.text("rope.scaling.type", "none");
+  const std::string type = metadata.text("rope.scaling.type", "linear");
   if (type == "linear") {
-    const double factor = metadata.number("rope.scaling.factor", 1.0);
+    const double older = metadata.number("rope.scale_linear", 1.0);
+    const double factor = metadata.number("rope.scaling.factor", older);
     if (!(factor >= 1.0 && factor < 1e6)) metadata.out_of_range("rope.scaling.factor");
     rotation.scale = 1.0 / factor;
   } else if (type != "none") {
