@@ -1,12 +1,16 @@
 #include "lm/llama/gguf_check.h"
 
 #include <gguf.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
-#include <unordered_set>
+#include <utility>
+#include <vector>
 
 #include "smll/error.h"
 
@@ -59,14 +63,23 @@ void check_tokens(const std::string& path, const gguf_context& file) {
   }
   const std::size_t count = gguf_get_arr_n(&file, id);
   if (count == 0) fail(path, "its list of tokens is empty");
-  std::unordered_set<std::string> seen;
-  seen.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) {
+  const auto spelled = [&](std::size_t i) {
     std::string token = gguf_get_arr_str(&file, id, i);
     // llama.cpp's name for a token without text.
-    if (token.empty()) token = "[EMPTY_" + std::to_string(i) + "]";
-    if (!seen.insert(std::move(token)).second) {
-      fail(path, "token " + std::to_string(i) + " stands twice in its vocabulary");
+    return token.empty() ? "[EMPTY_" + std::to_string(i) + "]" : token;
+  };
+  // Equal ones have equal hashes, which are quicker to sort.
+  std::vector<std::pair<std::uint64_t, std::size_t>> hashes;
+  hashes.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string token = spelled(i);
+    hashes.emplace_back(XXH3_64bits(token.data(), token.size()), i);
+  }
+  std::ranges::sort(hashes);
+  for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t j = i; j-- > 0 && hashes[j].first == hashes[i].first;) {
+      if (spelled(hashes[j].second) != spelled(hashes[i].second)) continue;
+      fail(path, "token " + std::to_string(hashes[i].second) + " stands twice in its vocabulary");
     }
   }
 }
