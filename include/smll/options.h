@@ -56,10 +56,10 @@ struct Stats {
   std::uint64_t archive_bytes = 0;  // compressed side
   std::uint64_t tokens = 0;         // coded with the model
   std::uint64_t frames = 0;
-  std::uint64_t damaged_frames = 0;              // left out with ReadOptions::keep_going
-  std::uint64_t padding = 0;                     // zero bytes passed over behind archives read
-  double model_seconds = 0;                      // wall time inside the model
-  int lanes = 0;                                 // the most that a frame had
+  std::uint64_t damaged_frames = 0;  // left out with ReadOptions::keep_going
+  std::uint64_t padding = 0;         // zero bytes passed over behind archives read
+  double model_seconds = 0;          // wall time inside the model
+  int lanes = 0;                     // the most that a frame had
   // Tokens that were fed to the model before they were known, in frames decoded in one lane, and
   // those of them that proved right. They change no data; how many there are depends on what is
   // decoded at the same time.

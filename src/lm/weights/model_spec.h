@@ -50,7 +50,7 @@ struct ModelSpec {
   float attention_scale = 0;  // of scores
   float residual_scale = 1;   // of what is added to the stream
   float logit_scale = 1;
-  float logit_cap = 0;  // logits become cap * tanh(logit / cap); 0: they stay
+  float logit_cap = 0;           // logits become cap * tanh(logit / cap); 0: they stay
   bool rate_by_weights = false;  // a matrix learns in steps measured by its weights' size
   std::vector<Rotation> rotations;
   std::vector<LayerSpec> layers;
