@@ -113,8 +113,10 @@ void DecodeStream::decode_round(std::size_t part) {
 }
 
 bool DecodeStream::is_ready(std::size_t part) const {
-  return std::ranges::any_of(
-      lanes_of(part), [&](std::size_t lane) { return !is_done(lane) && !states_[lane].waiting; });
+  for (const std::size_t lane : lanes_of(part)) {
+    if (!is_done(lane) && !states_[lane].waiting) return true;
+  }
+  return false;
 }
 
 void DecodeStream::decode_unit(std::size_t lane) {
@@ -152,8 +154,8 @@ bool DecodeStream::wait_for_turn(std::size_t part) {
 
 // To the next part that has lanes left; a part knows that it has none in its own turn.
 void DecodeStream::pass_turn(std::size_t part) {
-  const bool finished =
-      std::ranges::all_of(lanes_of(part), [&](std::size_t lane) { return is_done(lane); });
+  bool finished = true;
+  for (const std::size_t lane : lanes_of(part)) finished = finished && is_done(lane);
   const std::lock_guard lock(mutex_);
   finished_[part] = finished;
   do {

@@ -27,8 +27,9 @@ TEST(JobQueueThreads, ResultsComeInOrder) {
     };
     while (started < 200) {
       if (queue.full()) finish();
-      const std::size_t bytes = started % 3 == 0 ? 10 : kBytes;
-      queue.start(bytes, started % 5 == 0, [number = started++](const Progress& progress) {
+      const int number = started++;
+      const std::size_t bytes = number % 3 == 0 ? 10 : kBytes;
+      queue.start(bytes, number % 5 == 0, [number](const Progress& progress) {
         progress(1, 1);
         if (number % 7 == 3) throw std::range_error("3");
         return number;

@@ -3,13 +3,33 @@
 #pragma once
 
 #include <cstddef>
-#include <ranges>
 #include <vector>
 
 #include "codec/stream.h"
 #include "lm/predictor.h"
 
 namespace smll::codec {
+
+// Consecutive lanes' numbers, for a loop.
+class LaneNumbers {
+ public:
+  struct Iterator {
+    std::size_t number;
+    std::size_t operator*() const { return number; }
+    Iterator& operator++() {
+      ++number;
+      return *this;
+    }
+    bool operator==(const Iterator&) const = default;
+  };
+
+  LaneNumbers(std::size_t first, std::size_t end) : first_(first), end_(end) {}
+  Iterator begin() const { return {first_}; }
+  Iterator end() const { return {end_}; }
+
+ private:
+  std::size_t first_, end_;
+};
 
 class LaneStream : public Stream {
  public:
@@ -25,9 +45,7 @@ class LaneStream : public Stream {
   // share_lanes() is to call it first, once.
   void divide(std::size_t lanes, std::size_t parts);
   std::size_t parts() const { return parts_.size(); }
-  std::ranges::iota_view<std::size_t, std::size_t> lanes_of(std::size_t part) const {
-    return {parts_[part].begin, parts_[part].end};
-  }
+  LaneNumbers lanes_of(std::size_t part) const { return {parts_[part].begin, parts_[part].end}; }
 
   void open_lane(std::size_t lane, lm::Predictor& predictor);
   bool is_open(std::size_t lane) const { return numbers_[lane] != kClosed; }

@@ -87,7 +87,8 @@ void read_gemma3(const Metadata& metadata, ModelSpec& spec) {
   constexpr std::size_t kLargest = 62;  // layers of the model with another scale of scores
   spec.embedding_scale = std::sqrt(static_cast<float>(spec.width));
   if (spec.layers.size() == kLargest) {
-    spec.attention_scale = 1.0f / std::sqrt(static_cast<float>(spec.width / spec.heads));
+    const int share = spec.width / spec.heads;
+    spec.attention_scale = 1.0f / std::sqrt(static_cast<float>(share));
   }
   if (metadata.number("final_logit_softcapping", 0.0) != 0.0) {
     spec.logit_cap = metadata.factor("final_logit_softcapping", 1.0f);
