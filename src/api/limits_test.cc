@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "api/test_text.h"
 #include "container/archive_writer.h"
 #include "smll/smll.h"
 
@@ -16,20 +17,10 @@ Model no_model() {
   return Model(options);
 }
 
-Bytes text(std::size_t size) {
-  Bytes data;
-  for (int line = 0; data.size() < size; ++line) {
-    const std::string words = "line " + std::to_string(line * 7919 % 1000) + " of a text\n";
-    data.insert(data.end(), words.begin(), words.end());
-  }
-  data.resize(size);
-  return data;
-}
-
 Bytes compressed(std::size_t size, Experts experts = Experts::kCm) {
   WriteOptions options;
   options.experts = experts;
-  return Compressor(no_model(), options).compress(text(size));
+  return Compressor(no_model(), options).compress(lines_of(size));
 }
 
 // Kind and message of the Error that decompressing throws; "" when it throws none.
@@ -87,7 +78,7 @@ TEST(Limits, SalvagingDoesNotPassThem) {
 }
 
 TEST(Limits, FramesThatDoNotFitTogetherWait) {
-  const Bytes data = text(400000);
+  const Bytes data = lines_of(400000);
   WriteOptions write;
   write.experts = Experts::kCmFast;
   write.frame_size = 50000;

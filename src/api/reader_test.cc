@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/test_text.h"
 #include "container/stream_hash.h"
 #include "smll/smll.h"
 
@@ -22,16 +23,6 @@ Model no_model(int threads = 4) {
   options.download = false;
   options.threads = threads;
   return Model(options);
-}
-
-Bytes text(std::size_t size) {
-  Bytes data;
-  for (int line = 0; data.size() < size; ++line) {
-    const std::string words = "line " + std::to_string(line * 7919 % 1000) + " of a text\n";
-    data.insert(data.end(), words.begin(), words.end());
-  }
-  data.resize(size);
-  return data;
 }
 
 WriteOptions fast(std::uint64_t frame_size = 0) {
@@ -87,7 +78,7 @@ TEST(Reader, ALimitMayStopItWhileFramesAreReadAhead) {
   MemorySink sink;
   Writer writer(no_model(), fast(), sink);
   for (const std::size_t size : {20000, 60000, 60000, 60000}) {
-    writer.write(text(size));
+    writer.write(lines_of(size));
     writer.flush();
   }
   writer.finish();
@@ -101,7 +92,7 @@ TEST(Reader, ALimitMayStopItWhileFramesAreReadAhead) {
 }
 
 TEST(Reader, AnErrorStays) {
-  Bytes archive = written(text(100000), 10000);
+  Bytes archive = written(lines_of(100000), 10000);
   archive[archive.size() / 2] ^= 1;
   MemorySource source(archive);
   Reader reader(no_model(), {}, source);
@@ -116,7 +107,7 @@ TEST(Reader, AnErrorStays) {
 }
 
 TEST(Reader, WhatStoppedItStays) {
-  const Bytes archive = written(text(100000), 10000);
+  const Bytes archive = written(lines_of(100000), 10000);
   MemorySource source(archive);
   ReadOptions options;
   int calls = 0;
@@ -152,7 +143,7 @@ TEST(Writer, AnErrorStaysAndTheArchiveRemainsIncomplete) {
     Writer writer(no_model(), fast(10000), sink);
     const auto write = [&] {
       for (int i = 0; i < 10; ++i) {
-        writer.write(text(10000));
+        writer.write(lines_of(10000));
         writer.flush();
       }
     };
@@ -168,13 +159,13 @@ TEST(Writer, AnErrorStaysAndTheArchiveRemainsIncomplete) {
 TEST(Writer, NothingFollowsTheEnd) {
   MemorySink sink;
   Writer writer(no_model(), fast(), sink);
-  writer.write(text(1000));
+  writer.write(lines_of(1000));
   writer.finish();
-  EXPECT_NE(error_of([&] { writer.write(text(10)); }), "");
+  EXPECT_NE(error_of([&] { writer.write(lines_of(10)); }), "");
   EXPECT_NE(error_of([&] { writer.flush(); }), "");
   EXPECT_NE(error_of([&] { writer.finish(); }), "");
   MemorySource source(sink.bytes());
-  EXPECT_EQ(read_all(source), text(1000));
+  EXPECT_EQ(read_all(source), lines_of(1000));
 }
 
 // Archives of several frames with one lane each that need the generated model.
@@ -260,8 +251,8 @@ TEST_F(ReaderWithModel, FramesComeInOrderWhateverTheyNeed) {
   Bytes both, data;
   for (const std::size_t size : {5 * kFrame + 1, std::size_t{30}, 40 * kFrame, 3 * kFrame}) {
     for (const Experts experts : {Experts::kLlm, Experts::kCmFast}) {
-      append(both, archive(text(size), experts));
-      append(data, text(size));
+      append(both, archive(lines_of(size), experts));
+      append(data, lines_of(size));
     }
   }
   MemorySource source(both);
@@ -277,9 +268,9 @@ TEST_F(ReaderWithModel, FramesComeInOrderWhateverTheyNeed) {
 }
 
 TEST_F(ReaderWithModel, FramesAreReadAheadOverTheEndsOfArchives) {
-  const Bytes first = archive(text(2 * kFrame));
+  const Bytes first = archive(lines_of(2 * kFrame));
   Bytes both = first;
-  append(both, archive(text(2 * kFrame)));
+  append(both, archive(lines_of(2 * kFrame)));
   SlowSource source(both);
   Reader reader(*model_, {}, source);
   Bytes part(1);
@@ -288,7 +279,7 @@ TEST_F(ReaderWithModel, FramesAreReadAheadOverTheEndsOfArchives) {
 }
 
 TEST_F(ReaderWithModel, NothingIsReadAheadThatHasToBeWaitedFor) {
-  const Bytes data = archive(text(4 * kFrame));
+  const Bytes data = archive(lines_of(4 * kFrame));
   SlowSource source(data);
   source.available = frames_of(data)[2];
   Reader reader(*model_, {}, source);
@@ -298,7 +289,7 @@ TEST_F(ReaderWithModel, NothingIsReadAheadThatHasToBeWaitedFor) {
 }
 
 TEST_F(ReaderWithModel, ManyLanesAreNotReadAheadAtOnce) {
-  const Bytes data = archive(text(200 * kFrame));
+  const Bytes data = archive(lines_of(200 * kFrame));
   SlowSource source(data);
   Reader reader(*model_, {}, source);
   Bytes part(1);
@@ -307,11 +298,11 @@ TEST_F(ReaderWithModel, ManyLanesAreNotReadAheadAtOnce) {
 }
 
 TEST_F(ReaderWithModel, DamageIsToldWhereItIs) {
-  Bytes both = archive(text(6 * kFrame));
+  Bytes both = archive(lines_of(6 * kFrame));
   const std::vector<std::uint64_t> frames = frames_of(both);
   both[frames[2] + 2] ^= 1;                // the header of a frame
   both[(frames[4] + frames[5]) / 2] ^= 1;  // the payload of another
-  append(both, archive(text(3 * kFrame)));
+  append(both, archive(lines_of(3 * kFrame)));
   ReadOptions options;
   options.keep_going = true;
   Bytes given;
@@ -341,7 +332,7 @@ TEST_F(ReaderWithModel, DamageIsToldWhereItIs) {
 }
 
 TEST_F(ReaderWithModel, WhatIsDecodedAheadEndsWithItsReader) {
-  const Bytes data = archive(text(30 * kFrame));
+  const Bytes data = archive(lines_of(30 * kFrame));
   for (int i = 0; i < 5; ++i) {
     MemorySource source(data);
     Reader reader(*model_, {}, source);
@@ -356,11 +347,11 @@ TEST_F(ReaderWithModel, WhatIsDecodedAheadEndsWithItsReader) {
   MemorySource stopped(data);
   EXPECT_NE(error_of([&] { read(stopped, options); }).find("stop"), std::string::npos);
   MemorySource source(data);
-  EXPECT_EQ(read(source), text(30 * kFrame));
+  EXPECT_EQ(read(source), lines_of(30 * kFrame));
 }
 
 TEST_F(ReaderWithModel, FramesThatDoNotFitTogetherWait) {
-  const Bytes data = archive(text(8 * kFrame), Experts::kLlm);
+  const Bytes data = archive(lines_of(8 * kFrame), Experts::kLlm);
   ReadOptions options;
   options.max_memory = 1;
   MemorySource refused(data);
@@ -368,14 +359,14 @@ TEST_F(ReaderWithModel, FramesThatDoNotFitTogetherWait) {
   ASSERT_NE(message.find("-M "), std::string::npos) << message;
   options.max_memory = std::stoull(message.substr(message.find("-M ") + 3)) << 20;
   MemorySource source(data);
-  EXPECT_EQ(read(source, options), text(8 * kFrame));
+  EXPECT_EQ(read(source, options), lines_of(8 * kFrame));
 }
 
 TEST_F(ReaderWithModel, FramesOfAModelThatLearnsComeTogether) {
   learn();
-  const Bytes data = archive(text(3 * kFrame));
+  const Bytes data = archive(lines_of(3 * kFrame));
   MemorySource source(data);
-  EXPECT_EQ(read(source), text(3 * kFrame));
+  EXPECT_EQ(read(source), lines_of(3 * kFrame));
 }
 
 // Changes the checksum of the whole content, in an end record that is valid.
@@ -394,7 +385,7 @@ Bytes with_another_checksum(Bytes archive) {
 
 TEST_F(ReaderWithModel, TheWholeOfEachArchiveIsChecked) {
   for (const Experts experts : {Experts::kLlm, Experts::kCmFast}) {
-    const Bytes good = archive(text(2 * kFrame), experts);
+    const Bytes good = archive(lines_of(2 * kFrame), experts);
     Bytes three = good;
     append(three, with_another_checksum(good));
     append(three, good);

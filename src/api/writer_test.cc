@@ -6,6 +6,7 @@
 #include <string>
 
 #include "api/model_source.h"
+#include "api/test_text.h"
 #include "codec/loaded_model.h"
 #include "codec/scheduler.h"
 #include "smll/smll.h"
@@ -25,16 +26,6 @@ Model learning_model(int threads) {
   options.window = 64;
   options.learns = true;
   return Model(options);
-}
-
-Bytes text(std::size_t size) {
-  Bytes data;
-  for (int line = 0; data.size() < size; ++line) {
-    const std::string words = "line " + std::to_string(line * 7919 % 1000) + " of a text\n";
-    data.insert(data.end(), words.begin(), words.end());
-  }
-  data.resize(size);
-  return data;
 }
 
 Bytes written(const Model& model, const WriteOptions& options, const Bytes& data) {
@@ -57,7 +48,7 @@ class WriterThreads : public testing::Test {
 };
 
 TEST_F(WriterThreads, FramesOfAModelThatLearnsAreTheSameOneByOne) {
-  const Bytes data = text(900);
+  const Bytes data = lines_of(900);
   options_.experts = Experts::kLlm;
   const Bytes archive = written(learning_model(1), options_, data);
   EXPECT_EQ(written(learning_model(3), options_, data), archive);
@@ -72,7 +63,7 @@ TEST_F(WriterThreads, FramesOfAModelThatLearnsAreCodedTogether) {
   options_.progress = [&](const Stats&) {
     if (scheduler.predictors() == 2) throw Error(ErrorKind::kIo, "enough");
   };
-  EXPECT_THROW(written(model, options_, text(5000)), Error);
+  EXPECT_THROW(written(model, options_, lines_of(5000)), Error);
 }
 
 }  // namespace
