@@ -3,7 +3,9 @@
 #include "lm/exact/cpu/avx512_intrinsics.h"
 #include "lm/exact/cpu/kernels.h"
 
-#if defined(SMLL_AVX512_SIMDE) || (defined(SMLL_AVX512_NATIVE) && defined(__AMX_INT8__))
+// GCC names the flag -mamx-int8 __AMX_INT8__; Clang before 15 names it __AMXINT8__.
+#if defined(SMLL_AVX512_SIMDE) || \
+    (defined(SMLL_AVX512_NATIVE) && (defined(__AMX_INT8__) || defined(__AMXINT8__)))
 #include <algorithm>
 #include <array>
 #include <utility>
