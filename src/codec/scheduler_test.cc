@@ -35,7 +35,8 @@ class Alphabet : public lm::Predictor {
   int max_lanes() const override { return 1000; }
   bool prefill_is_exact() const override { return true; }
   std::size_t preferred_batch() const override { return 8; }
-  int open_lane() override {
+  std::shared_ptr<const lm::KeptContext> keep_lane(int) override { return nullptr; }
+  int open_lane(std::shared_ptr<const lm::KeptContext>) override {
     const auto closed = std::ranges::find(fed_, kClosed);
     const auto number = static_cast<int>(closed - fed_.begin());
     if (closed == fed_.end()) fed_.push_back(kClosed);

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "lm/distribution.h"
+#include "lm/kept_context.h"
 #include "lm/token_walk.h"
 #include "text/token.h"
 #include "text/vocabulary.h"
@@ -44,11 +45,16 @@ class Predictor {
   // Tokens that a feed() handles best at once; a hint for the encoder.
   virtual std::size_t preferred_batch() const = 0;
 
-  // Opens a lane with an empty context and returns its number. The first token that it is fed must
-  // be start_token(). Throws Error(kUsage) when max_lanes() are open.
-  virtual int open_lane() = 0;
+  // Opens a lane and returns its number. Its context is empty, and the first token that it is fed
+  // must be start_token(); or it is what keep_lane() of a predictor of the same model gave. Throws
+  // Error(kUsage) when max_lanes() are open, and for another model's.
+  virtual int open_lane(std::shared_ptr<const KeptContext> begin = nullptr) = 0;
   // Frees what the lane holds, and its number.
   virtual void close_lane(int lane) = 0;
+  // Closes a lane that was opened empty and was fed no more tokens than its window has, and gives
+  // its context for lanes that begin with it. Throws Error(kUsage) where the predictor cannot keep
+  // contexts, as where it learns.
+  virtual std::shared_ptr<const KeptContext> keep_lane(int lane) = 0;
   // The token that stands for "nothing before": fed first in each lane, never coded.
   virtual Token start_token() const = 0;
 

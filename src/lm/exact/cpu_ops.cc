@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/fp_env.h"
+#include "smll/error.h"
 
 namespace smll::exact {
 
@@ -125,13 +126,20 @@ std::uint64_t CpuOps::memory(const weights::Weights& model, int window, bool lea
   return bytes;
 }
 
-void CpuOps::open_lane(int lane) {
+void CpuOps::open_lane(int lane, std::shared_ptr<const lm::KeptContext> begin) {
+  auto prefix = std::dynamic_pointer_cast<const KvPrefix>(begin);
+  const std::uint64_t positions = begin ? begin->positions() : 0;
+  if ((begin && !prefix) || (prefix && !prefix->is_of(*model_)) ||
+      positions > static_cast<std::uint64_t>(window_)) {
+    throw Error(ErrorKind::kUsage, "a lane cannot begin with another model's context");
+  }
   // A batch writes all its positions before any of its queries reads: hence the room for one more.
-  auto cache = std::make_unique<KvCache>(kv_, window_ + static_cast<int>(kMaxRows));
+  auto cache =
+      std::make_unique<KvCache>(kv_, window_ + static_cast<int>(kMaxRows), std::move(prefix));
   if (learns_) {
     const FpEnv environment;
     learner_ = std::make_unique<Learner>(
-        model_, Learner::Context{kernels_, pool_, *cache, rotary_, window_});
+        model_, Learner::Context{kernels_, pool_, *cache, rotary_, window_, positions});
   }
   if (caches_.size() <= static_cast<std::size_t>(lane)) caches_.resize(lane + 1);
   caches_[lane] = std::move(cache);
@@ -140,6 +148,12 @@ void CpuOps::open_lane(int lane) {
 void CpuOps::close_lane(int lane) {
   learner_.reset();
   caches_[lane].reset();
+}
+
+std::shared_ptr<const lm::KeptContext> CpuOps::keep_lane(int lane) {
+  std::shared_ptr<const lm::KeptContext> kept = caches_[lane]->take_prefix(model_);
+  close_lane(lane);
+  return kept;
 }
 
 void CpuOps::forget(int lane, std::uint64_t first, std::size_t count) {

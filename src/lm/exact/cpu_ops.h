@@ -34,8 +34,9 @@ class CpuOps : public Ops {
   static std::uint64_t context_memory(const weights::Weights& model, int window,
                                       std::size_t tokens);
 
-  void open_lane(int lane) override;
+  void open_lane(int lane, std::shared_ptr<const lm::KeptContext> begin) override;
   void close_lane(int lane) override;
+  std::shared_ptr<const lm::KeptContext> keep_lane(int lane) override;
   void forget(int lane, std::uint64_t first, std::size_t count) override;
 
   void learn(std::span<const Row> rows) override;

@@ -1,6 +1,7 @@
 #include "lm/exact/engine.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/fp_env.h"
 #include "lm/exact/cpu_ops.h"
@@ -19,7 +20,8 @@ Engine::Engine(std::shared_ptr<const weights::Weights> model, const EngineOption
     : model_(std::move(model)),
       kernels_(kernels_for(options.isa)),
       pool_(options.pool ? options.pool : std::make_shared<ThreadPool>(options.threads)),
-      learns_(options.learns) {
+      learns_(options.learns),
+      window_(options.window) {
   if (options.window < kMinWindow || options.window > kMaxWindow) {
     throw Error(ErrorKind::kUsage, "the window must be between 2 and 65536 tokens");
   }
@@ -47,19 +49,30 @@ int Engine::max_lanes() const { return learns_ ? 1 : kMaxLanes; }
 std::size_t Engine::preferred_batch() { return kMaxRows; }
 Token Engine::start_token() const { return model_->start_token(); }
 
-int Engine::open_lane() {
+int Engine::open_lane(std::shared_ptr<const lm::KeptContext> begin) {
   const auto closed = std::ranges::find_if(lanes_, [](const Lane& lane) { return !lane.open; });
   const auto number = static_cast<int>(closed - lanes_.begin());
   if (number == max_lanes()) throw Error(ErrorKind::kUsage, "no more lanes can be opened");
-  ops_->open_lane(number);
+  const std::uint64_t position = begin ? begin->positions() : 0;
+  ops_->open_lane(number, std::move(begin));
   if (closed == lanes_.end()) lanes_.emplace_back();
-  lanes_[number] = {true, 0};
+  lanes_[number] = {true, position, position > 0};
   return number;
 }
 
 void Engine::close_lane(int lane) {
   open(lane) = {};
   ops_->close_lane(lane);
+}
+
+std::shared_ptr<const lm::KeptContext> Engine::keep_lane(int lane) {
+  const Lane& kept = open(lane);
+  if (kept.kept || learns_ || kept.position > static_cast<std::uint64_t>(window_)) {
+    throw Error(ErrorKind::kUsage, "this lane's context cannot be kept");
+  }
+  std::shared_ptr<const lm::KeptContext> context = ops_->keep_lane(lane);
+  lanes_[lane] = {};
+  return context;
 }
 
 void Engine::reset(int lanes) {

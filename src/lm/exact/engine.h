@@ -12,6 +12,7 @@
 #include "lm/exact/isa.h"
 #include "lm/exact/op_times.h"
 #include "lm/exact/ops.h"
+#include "lm/kept_context.h"
 #include "lm/weights/weights.h"
 
 namespace smll::exact {
@@ -68,10 +69,13 @@ class Engine {
   int threads() const { return pool_.threads(); }
   Token start_token() const;
 
-  // Opens a lane with an empty context and returns its number. Throws Error(kUsage) when
-  // max_lanes() are open.
-  int open_lane();
+  // Opens a lane, empty or with what keep_lane() of an engine of the same model gave, and returns
+  // its number. Throws Error(kUsage) when max_lanes() are open.
+  int open_lane(std::shared_ptr<const lm::KeptContext> begin = nullptr);
   void close_lane(int lane);
+  // Closes a lane that was opened empty, fed no more than a window's tokens and has learned
+  // nothing, and gives what it holds. Throws Error(kUsage) for any other.
+  std::shared_ptr<const lm::KeptContext> keep_lane(int lane);
   // Closes all lanes and opens so many, numbered from 0.
   void reset(int lanes);
   // Appends tokens to lanes and gives the logits after each of them; a lane appears at most once a
@@ -92,6 +96,7 @@ class Engine {
   struct Lane {
     bool open = false;
     std::uint64_t position = 0;  // of the next token
+    bool kept = false;           // began with what was kept
   };
 
   Lane& open(int lane);
@@ -102,6 +107,7 @@ class Engine {
   const Kernels& kernels_;
   ThreadPool::Client pool_;
   const bool learns_;
+  const int window_;
   std::vector<Lane> lanes_;
   std::vector<Row> rows_;
   std::unique_ptr<Ops> ops_;

@@ -102,6 +102,62 @@ TEST(Engine, LanesThatOpenAfterOthersClosedAreAsGoodAsTheFirst) {
   }
 }
 
+// Also where the ring comes round to what was kept, and while other lanes read it.
+TEST(Engine, LanesThatBeginWithWhatWasKeptAreAsGoodAsThoseThatWereFedIt) {
+  const TinyModel file;
+  const auto model = weights::Weights::load(file.path(), {}, 1);
+  for (const int window : {17, 300, 600}) {
+    Engine keeper(model, options(Isa::kScalar, 1, 600));
+    const std::vector<Token> begin = random_tokens(600, 1);
+    for (const int kept : {1, 16, 17, 255, 256, 257, 300, 512, 600}) {
+      if (kept > window) continue;
+      const auto opening = std::span(begin).first(static_cast<std::size_t>(kept));
+      const int source = keeper.open_lane();
+      feed(keeper, source, opening);
+      const std::shared_ptr<const lm::KeptContext> context = keeper.keep_lane(source);
+      EXPECT_EQ(context->positions(), static_cast<std::uint64_t>(kept));
+      Engine fresh(model, options(Isa::kAuto, 1, window));
+      Engine engine(model, options(Isa::kAuto, 2, window));
+      const int other = engine.open_lane(context);
+      std::mt19937 random(static_cast<unsigned>(kept));
+      for (const std::size_t length : {1, 40, 1700}) {
+        const std::vector<Token> rest = random_tokens(length, 2);
+        const int whole = fresh.open_lane();
+        feed(fresh, whole, opening);
+        const Logits expected = feed(fresh, whole, rest);
+        fresh.close_lane(whole);
+        const int lane = engine.open_lane(context);
+        EXPECT_TRUE(same(expected, feed_with_guesses(engine, lane, rest, random)))
+            << kept << " + " << length << ", " << window;
+        engine.close_lane(lane);
+      }
+      const std::vector<Token> rest = random_tokens(30, 3);
+      const int whole = fresh.open_lane();
+      feed(fresh, whole, opening);
+      EXPECT_TRUE(same(feed(fresh, whole, rest), feed(engine, other, rest))) << kept;
+    }
+  }
+}
+
+TEST(Engine, KeepsOnlyWhatCanBeGoneOnFrom) {
+  const TinyModel file;
+  const auto model = weights::Weights::load(file.path(), {}, 1);
+  Engine engine(model, options(Isa::kAuto, 1, 20));
+  const int longer = engine.open_lane();
+  feed(engine, longer, random_tokens(21, 1));
+  EXPECT_THROW(engine.keep_lane(longer), Error);
+  const int lane = engine.open_lane();
+  feed(engine, lane, random_tokens(20, 1));
+  const auto context = engine.keep_lane(lane);
+  EXPECT_THROW(engine.close_lane(lane), Error);
+  const int second = engine.open_lane(context);
+  EXPECT_THROW(engine.keep_lane(second), Error);
+  Engine narrow(model, options(Isa::kAuto, 1, 19));
+  EXPECT_THROW(narrow.open_lane(context), Error);
+  Engine other(weights::Weights::load(file.path(), {}, 1), options(Isa::kAuto, 1, 20));
+  EXPECT_THROW(other.open_lane(context), Error);
+}
+
 TEST(Engine, GuessesThatAreTakenBackLeaveNothing) {
   const TinyModel file;
   const auto model = weights::Weights::load(file.path(), {}, 1);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "lm/exact/engine.h"
@@ -19,8 +20,13 @@ class ExactPredictor final : public Predictor {
   int max_lanes() const override { return engine_.max_lanes(); }
   bool prefill_is_exact() const override { return true; }
   std::size_t preferred_batch() const override { return exact::Engine::preferred_batch(); }
-  int open_lane() override { return engine_.open_lane(); }
+  int open_lane(std::shared_ptr<const KeptContext> begin) override {
+    return engine_.open_lane(std::move(begin));
+  }
   void close_lane(int lane) override { engine_.close_lane(lane); }
+  std::shared_ptr<const KeptContext> keep_lane(int lane) override {
+    return engine_.keep_lane(lane);
+  }
   Token start_token() const override { return engine_.start_token(); }
   void feed(std::span<const LaneInput> batch) override;
   std::size_t max_guesses(int lane) const override { return engine_.max_guesses(lane); }

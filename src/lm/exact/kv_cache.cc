@@ -1,8 +1,10 @@
 #include "lm/exact/kv_cache.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 namespace smll::exact {
 
@@ -21,6 +23,18 @@ std::size_t first_bytes(const KvLayout& layout) { return layout.tile_bytes + lay
 // Idle memory that a pool keeps.
 constexpr std::size_t kKeptBytes = std::size_t{64} << 20;
 constexpr std::size_t kKeptFirsts = 64;
+
+// Where a part has something of its first `positions` positions.
+struct Range {
+  std::size_t offset, bytes;
+};
+std::array<Range, 3> used_ranges(const KvLayout& layout, std::uint64_t positions) {
+  const std::size_t tiles = (positions + kTile - 1) / kTile;
+  const std::size_t fours = (positions + 3) / 4;
+  return {{{0, tiles * layout.tile_bytes},
+           {layout.scales_offset, positions * sizeof(float)},
+           {layout.values_offset, fours * 4 * layout.head_dim}}};
+}
 
 weights::AlignedBuffer zeroed(std::size_t bytes) {
   weights::AlignedBuffer memory(bytes);
@@ -50,17 +64,11 @@ weights::AlignedBuffer KvPool::take_segment() {
 void KvPool::give_segment(weights::AlignedBuffer segment, int positions) {
   if ((segments_.size() + 1) * layout_.part_bytes * parts_ > kKeptBytes) return;
   for (int part = 0; part < parts_; ++part) {
-    clear(segment.data() + layout_.part_bytes * part, positions);
+    for (const Range& range : used_ranges(layout_, positions)) {
+      std::memset(segment.data() + layout_.part_bytes * part + range.offset, 0, range.bytes);
+    }
   }
   segments_.push_back(std::move(segment));
-}
-
-void KvPool::clear(std::uint8_t* part, int positions) const {
-  const std::size_t tiles = (positions + kTile - 1) / kTile;
-  const std::size_t fours = (positions + 3) / 4;
-  std::memset(part, 0, tiles * layout_.tile_bytes);
-  std::memset(part + layout_.scales_offset, 0, positions * sizeof(float));
-  std::memset(part + layout_.values_offset, 0, fours * 4 * layout_.head_dim);
 }
 
 weights::AlignedBuffer KvPool::take_first() {
@@ -72,20 +80,43 @@ void KvPool::give_first(weights::AlignedBuffer first) {
   if (firsts_.size() < kKeptFirsts) firsts_.push_back(std::move(first));
 }
 
-KvCache::KvCache(KvPool& pool, int capacity)
+std::uint64_t KvPrefix::memory() const {
+  return segments_.size() * part_bytes_ * static_cast<std::uint64_t>(parts_) + rest_bytes_;
+}
+
+KvCache::KvCache(KvPool& pool, int capacity, std::shared_ptr<const KvPrefix> prefix)
     : pool_(pool),
       layout_(pool.layout()),
-      segments_((capacity + kSegment - 1) / kSegment),
       first_bytes_(pool.first_bytes()),
-      ring_(segments_) {}
+      prefix_(std::move(prefix)),
+      segments_((capacity + kSegment - 1) / kSegment) {
+  if (!prefix_) return;
+  first_ = prefix_->first_.data();
+  end_ = prefix_->positions_;
+  for (std::size_t i = 0; i < prefix_->segments_.size(); ++i) {
+    segments_[i].data = prefix_->segments_[i].data();
+  }
+  const std::uint64_t positions = end_ % kSegment;
+  if (positions == 0) return;
+  Segment& last = segments_[prefix_->segments_.size()];
+  last.own = pool_.take_segment();
+  last.data = last.own.data();
+  const std::uint8_t* from = prefix_->rest_.data();
+  for (int p = 0; p < pool_.parts(); ++p) {
+    for (const Range& range : used_ranges(layout_, positions)) {
+      std::memcpy(last.own.data() + layout_.part_bytes * p + range.offset, from, range.bytes);
+      from += range.bytes;
+    }
+  }
+}
 
 KvCache::~KvCache() {
-  if (first_) pool_.give_first(std::move(first_));
-  for (std::size_t i = 0; i < ring_.size(); ++i) {
-    if (!ring_[i]) continue;
+  if (own_first_) pool_.give_first(std::move(own_first_));
+  for (std::size_t i = 0; i < segments_.size(); ++i) {
+    if (!segments_[i].own) continue;
     const std::uint64_t begin = i * kSegment;
     const int positions = static_cast<int>(std::min<std::uint64_t>(end_ - begin, kSegment));
-    pool_.give_segment(std::move(ring_[i]), positions);
+    pool_.give_segment(std::move(segments_[i].own), positions);
   }
 }
 
@@ -94,21 +125,55 @@ std::uint64_t KvCache::memory(const KvLayout& layout, int parts, std::uint64_t p
   return (segments * layout.part_bytes + first_bytes(layout)) * static_cast<std::uint64_t>(parts);
 }
 
+std::shared_ptr<const KvPrefix> KvCache::take_prefix(
+    std::shared_ptr<const weights::Weights> model) {
+  const auto prefix = std::make_shared<KvPrefix>();
+  prefix->model_ = std::move(model);
+  prefix->parts_ = pool_.parts();
+  prefix->part_bytes_ = layout_.part_bytes;
+  prefix->positions_ = end_;
+  prefix->first_ = std::move(own_first_);
+  for (std::size_t i = 0; i < end_ / kSegment; ++i) {
+    prefix->segments_.push_back(std::move(segments_[i].own));
+  }
+  const auto ranges = used_ranges(layout_, end_ % kSegment);
+  if (end_ % kSegment == 0) return prefix;
+  for (const Range& range : ranges) prefix->rest_bytes_ += range.bytes * prefix->parts_;
+  prefix->rest_ = weights::AlignedBuffer(prefix->rest_bytes_);
+  std::uint8_t* to = prefix->rest_.data();
+  for (int p = 0; p < pool_.parts(); ++p) {
+    for (const Range& range : ranges) {
+      std::memcpy(to, part(end_ / kSegment, p) + range.offset, range.bytes);
+      to += range.bytes;
+    }
+  }
+  return prefix;
+}
+
 void KvCache::reserve(std::uint64_t first, int count) {
-  if (!first_) first_ = pool_.take_first();
+  if (!first_) {
+    own_first_ = pool_.take_first();
+    first_ = own_first_.data();
+  }
   for (std::uint64_t s = first / kSegment; s <= (first + count - 1) / kSegment; ++s) {
-    Memory& segment = ring_[s % segments_];
-    if (!segment) segment = pool_.take_segment();
+    own(segments_[s % segments_.size()]);
   }
   end_ = std::max(end_, first + count);
 }
 
-std::uint8_t* KvCache::part(std::uint64_t segment, int part) {
-  return ring_[segment % segments_].data() + layout_.part_bytes * part;
+// Where the ring has come round to the prefix's segments, queries of the same batch may still read
+// them.
+void KvCache::own(Segment& segment) {
+  if (segment.own) return;
+  segment.own = pool_.take_segment();
+  if (segment.data) {
+    std::memcpy(segment.own.data(), segment.data, layout_.part_bytes * pool_.parts());
+  }
+  segment.data = segment.own.data();
 }
 
-const std::uint8_t* KvCache::part(std::uint64_t segment, int part) const {
-  return ring_[segment % segments_].data() + layout_.part_bytes * part;
+std::uint8_t* KvCache::own_part(std::uint64_t position, int part) {
+  return segments_[position / kSegment % segments_.size()].own.data() + layout_.part_bytes * part;
 }
 
 namespace {
@@ -148,9 +213,10 @@ void read_key(const std::uint8_t* tile, int slot, int head_dim, float* key) {
 void KvCache::store_key(std::uint64_t position, int p, const std::int8_t* q, const float* scale) {
   const int slot = static_cast<int>(position % kTile);
   const std::size_t tile = position % kSegment / kTile;
-  write_key(part(position / kSegment, p) + tile * layout_.tile_bytes, slot, layout_.head_dim, q,
-            scale);
-  if (position == 0) write_key(first_.data() + p * first_bytes_, 0, layout_.head_dim, q, scale);
+  write_key(own_part(position, p) + tile * layout_.tile_bytes, slot, layout_.head_dim, q, scale);
+  if (position == 0) {
+    write_key(own_first_.data() + p * first_bytes_, 0, layout_.head_dim, q, scale);
+  }
 }
 
 void KvCache::store_value(std::uint64_t position, int p, const float* value) {
@@ -167,13 +233,13 @@ void KvCache::store_value(std::uint64_t position, int p, const float* value) {
     x = x < 127.0f ? x : 127.0f;
     q[i] = static_cast<std::int8_t>(static_cast<std::int32_t>((x + 12582912.0f) - 12582912.0f));
   }
-  std::uint8_t* base = part(position / kSegment, p);
+  std::uint8_t* base = own_part(position, p);
   const std::size_t slot = position % kSegment;
   std::uint8_t* column = base + layout_.values_offset + slot / 4 * head_dim * 4 + slot % 4;
   for (int i = 0; i < head_dim; ++i) column[4 * i] = static_cast<std::uint8_t>(q[i]);
   std::memcpy(base + layout_.scales_offset + slot * 4, &scale, 4);
   if (position == 0) {
-    std::uint8_t* first = first_.data() + p * first_bytes_ + layout_.tile_bytes;
+    std::uint8_t* first = own_first_.data() + p * first_bytes_ + layout_.tile_bytes;
     std::memcpy(first, q, head_dim);
     std::memcpy(first + head_dim, &scale, 4);
   }
@@ -182,7 +248,7 @@ void KvCache::store_value(std::uint64_t position, int p, const float* value) {
 void KvCache::forget(std::uint64_t first, int count) {
   for (std::uint64_t position = first; position < first + count; ++position) {
     for (int p = 0; p < pool_.parts(); ++p) {
-      std::uint8_t* scales = part(position / kSegment, p) + layout_.scales_offset;
+      std::uint8_t* scales = own_part(position, p) + layout_.scales_offset;
       std::memset(scales + position % kSegment * sizeof(float), 0, sizeof(float));
     }
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lm/exact/cpu/layout.h"
+#include "lm/kept_context.h"
 #include "lm/weights/weights.h"
 
 namespace smll::exact {
@@ -50,18 +51,38 @@ class KvPool {
   std::size_t first_bytes() const { return first_bytes_; }
 
  private:
-  void clear(std::uint8_t* part, int positions) const;
-
   KvLayout layout_;
   int parts_;
   std::size_t first_bytes_;
   std::vector<weights::AlignedBuffer> segments_, firsts_;
 };
 
+// The keys and values of a lane's first positions, for lanes that begin with them: whole segments
+// are shared as long as a lane only reads them.
+class KvPrefix : public lm::KeptContext {
+ public:
+  std::uint64_t positions() const override { return positions_; }
+  std::uint64_t memory() const override;
+  bool is_of(const weights::Weights& model) const { return model_.get() == &model; }
+
+ private:
+  friend class KvCache;
+
+  std::shared_ptr<const weights::Weights> model_;
+  int parts_ = 0;
+  std::size_t part_bytes_ = 0;
+  std::uint64_t positions_ = 0;
+  weights::AlignedBuffer first_;                  // of position 0, as a cache has it
+  std::vector<weights::AlignedBuffer> segments_;  // whole ones
+  weights::AlignedBuffer rest_;                   // the ranges of used_ranges() of the last one
+  std::size_t rest_bytes_ = 0;
+};
+
 class KvCache {
  public:
-  // Holds at least `capacity` positions. `pool` must outlive it.
-  KvCache(KvPool& pool, int capacity);
+  // Holds at least `capacity` positions, of which the first are `prefix`'s where one is given: at
+  // most `capacity` of them. `pool` must outlive it.
+  KvCache(KvPool& pool, int capacity, std::shared_ptr<const KvPrefix> prefix = nullptr);
   ~KvCache();
   KvCache(const KvCache&) = delete;
   KvCache& operator=(const KvCache&) = delete;
@@ -71,9 +92,13 @@ class KvCache {
 
   // Makes room for positions [first, first + count). Memory grows a segment at a time.
   void reserve(std::uint64_t first, int count);
+  // Gives away what it holds, all computed with `model`: positions from 0 on that the ring still
+  // has, and no prefix.
+  std::shared_ptr<const KvPrefix> take_prefix(std::shared_ptr<const weights::Weights> model);
 
-  std::uint8_t* part(std::uint64_t segment, int part);
-  const std::uint8_t* part(std::uint64_t segment, int part) const;
+  const std::uint8_t* part(std::uint64_t segment, int part) const {
+    return segments_[segment % segments_.size()].data + layout_.part_bytes * part;
+  }
 
   // Stores a key (head_dim/32 blocks, already quantized) and a value (int8 with one scale).
   void store_key(std::uint64_t position, int part, const std::int8_t* q, const float* scale);
@@ -88,22 +113,31 @@ class KvCache {
   void read_first(int part, float* key, float* value) const;
 
   // Position 0: its key tile (only the first of 16 positions is meaningful) and value.
-  const std::uint8_t* first_key(int part) const { return first_.data() + part * first_bytes_; }
+  const std::uint8_t* first_key(int part) const { return first_ + part * first_bytes_; }
   const std::int8_t* first_value(int part) const {
     return reinterpret_cast<const std::int8_t*>(first_key(part) + layout_.tile_bytes);
   }
   float first_scale(int part) const;
 
  private:
-  using Memory = weights::AlignedBuffer;
+  // Of the ring.
+  struct Segment {
+    const std::uint8_t* data = nullptr;  // null: none yet
+    weights::AlignedBuffer own;          // empty: the prefix's
+  };
+
+  // To write to.
+  std::uint8_t* own_part(std::uint64_t position, int part);
+  void own(Segment& segment);
 
   KvPool& pool_;
   KvLayout layout_;
-  int segments_;
   std::size_t first_bytes_;
+  std::shared_ptr<const KvPrefix> prefix_;
   std::uint64_t end_ = 0;  // of the positions that room was made for
-  Memory first_;
-  std::vector<Memory> ring_;
+  weights::AlignedBuffer own_first_;
+  const std::uint8_t* first_ = nullptr;
+  std::vector<Segment> segments_;
 };
 
 }  // namespace smll::exact

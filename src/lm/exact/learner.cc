@@ -224,9 +224,9 @@ float* Learner::logits(std::uint64_t position) {
 }
 
 void Learner::see(std::uint64_t position, Token token) {
-  if (position == 0) return;
+  if (position <= context_.begin) return;
   targets_[(position - 1) % kStep] = model_->row_of(token);
-  if (position % kStep == 0) learn(position - kStep);
+  if (position % kStep == 0 && position >= context_.begin + kStep) learn(position - kStep);
 }
 
 void Learner::learn(std::uint64_t first_position) {

@@ -1,8 +1,9 @@
 // Lets a model learn from the text while it is coded ("dynamic evaluation": Mikolov et al. 2010,
 // Krause et al. 2018). After every kStep tokens, whose successors are known by then, the matrices
 // of the upper half of the layers take one step of RMSProp along the gradient of those tokens' code
-// length. Encoder and decoder do the same at the same tokens, with kernels that give the same bits
-// everywhere.
+// length. A step's positions begin at a multiple of kStep; those of a lane that began with kept
+// positions are none before all of the step's are its own. Encoder and decoder do the same at the
+// same tokens, with kernels that give the same bits everywhere.
 //
 // Steps are as long in all matrices or, for families whose weights differ more in size, as long as
 // the matrix's weights are large (ModelSpec::rate_by_weights).
@@ -38,6 +39,7 @@ class Learner {
     const KvCache& cache;
     const std::vector<RotaryTable>& rotary;  // one for each of the specification's
     int window;                              // of layers that have none of their own
+    std::uint64_t begin;                     // positions before it were not computed by the engine
   };
 
   // Takes 9 bytes of memory for each weight that learns, from the first step on.

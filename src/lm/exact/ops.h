@@ -9,8 +9,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 
+#include "lm/kept_context.h"
 #include "text/token.h"
 
 namespace smll::exact {
@@ -40,8 +42,12 @@ class Ops {
  public:
   virtual ~Ops() = default;
 
-  virtual void open_lane(int lane) = 0;
+  // `begin`: what the lane's first positions hold; null where it begins with position 0. Throws
+  // Error(kUsage) for what keep_lane() of another model, or of other ops, gave.
+  virtual void open_lane(int lane, std::shared_ptr<const lm::KeptContext> begin) = 0;
   virtual void close_lane(int lane) = 0;
+  // Closes a lane that began with position 0, and gives what it holds.
+  virtual std::shared_ptr<const lm::KeptContext> keep_lane(int lane) = 0;
   // Takes back a lane's last `count` positions, from `first` on.
   virtual void forget(int lane, std::uint64_t first, std::size_t count) = 0;
 

@@ -63,7 +63,8 @@ class LlamaPredictor : public lm::Predictor {
   std::size_t preferred_batch() const override { return 1; }
   Token start_token() const override { return llama::start_token(*model_); }
 
-  int open_lane() override {
+  int open_lane(std::shared_ptr<const lm::KeptContext> begin) override {
+    if (begin) throw Error(ErrorKind::kUsage, "the llama backend's lanes begin empty");
     if (open_) throw Error(ErrorKind::kUsage, "the llama backend has one lane");
     const FpEnv environment;
     tokens_.clear();
@@ -73,6 +74,9 @@ class LlamaPredictor : public lm::Predictor {
     return 0;
   }
   void close_lane(int) override { open_ = false; }
+  std::shared_ptr<const lm::KeptContext> keep_lane(int) override {
+    throw Error(ErrorKind::kUsage, "the llama backend's contexts cannot be kept");
+  }
 
   void feed(std::span<const lm::LaneInput> batch) override {
     const FpEnv environment;  // the threads that llama.cpp starts have it from here
