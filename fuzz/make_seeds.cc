@@ -77,7 +77,7 @@ Bytes frame_seed(const format::Frame& frame, const Bytes& data) {
 void make_model_seeds(const codec::LoadedModel& model, const Bytes& data, const std::string& name,
                       const fs::path& directory) {
   const auto encode = [&](int lanes, mix::Sources experts) {
-    codec::ModelledFrame frame = codec::cut_frame(data, lanes, model);
+    codec::ModelledFrame frame = codec::cut_frame(data, lanes, model, nullptr);
     codec::RecordStream stream(frame, model.vocabulary());
     model.scheduler().run(stream, {});
     return codec::FrameEncoder(frame, model.vocabulary(), experts, lanes == 1).finish();

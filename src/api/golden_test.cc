@@ -78,7 +78,7 @@ Model model_for(const Form& form, const std::string& isa) {
 
 Bytes payload_of(const Form& form, format::Method method, const codec::LoadedModel& model,
                  ByteView text) {
-  codec::ModelledFrame frame = codec::cut_frame(text, form.lanes, model);
+  codec::ModelledFrame frame = codec::cut_frame(text, form.lanes, model, nullptr);
   codec::RecordStream stream(frame, model.vocabulary());
   model.scheduler().run(stream, {});
   const auto experts = method == format::Method::kLlm ? mix::Sources::kLlm : mix::Sources::kAll;

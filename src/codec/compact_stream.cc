@@ -43,7 +43,7 @@ bool CompactEncoder::begin(const Progress& progress) {
     }
   }
   if (!model_) return false;
-  frame_ = cut_frame(data_, 1, *model_);
+  frame_ = cut_frame(data_, 1, *model_, model_->opening());
   model_part_.emplace(frame_, model_->vocabulary());
   return true;
 }

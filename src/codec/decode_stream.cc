@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "codec/lane_header.h"
+#include "codec/model_coder.h"
 #include "codec/size_code.h"
 #include "lm/token_walk.h"
 #include "smll/error.h"
@@ -12,7 +13,11 @@ namespace smll::codec {
 
 DecodeStream::DecodeStream(std::span<const std::uint8_t> payload, std::size_t raw_size,
                            const text::Vocabulary& vocabulary, const Form& form)
-    : vocabulary_(vocabulary), experts_(form.experts), raw_size_(raw_size), coder_(payload) {
+    : vocabulary_(vocabulary),
+      experts_(form.experts),
+      opening_(form.opening),
+      raw_size_(raw_size),
+      coder_(payload) {
   if (form.compact) {
     raw_size_ = take_size(coder_, raw_size);
     extents_ = {{0, raw_size_}};
@@ -49,11 +54,16 @@ std::uint64_t DecodeStream::memory(std::span<const std::size_t> lanes,
 std::size_t DecodeStream::max_parts() const { return lanes() < kSplitLanes ? 1 : 2; }
 
 void DecodeStream::share_lanes(std::size_t parts) {
-  mixer_.emplace(experts_, mix::Strength::kStrong, raw_size_, extents_);
+  mixer_ = std::make_unique<mix::FrameMixer>(make_mixer(opening_, experts_, raw_size_, extents_));
   units_.emplace(coder_, *mixer_, escapes_);
   states_ = std::vector<LaneState>(extents_.size());
   for (std::size_t i = 0; i < states_.size(); ++i) states_[i].room = extents_[i].size;
-  if (states_.size() == 1) drafter_.emplace();
+  if (states_.size() == 1) {
+    drafter_.emplace();
+    if (opening_) {
+      for (const Token token : opening_->tokens()) drafter_->see(token);
+    }
+  }
   finished_.resize(parts);
   divide(states_.size(), parts);
 }
@@ -61,8 +71,7 @@ void DecodeStream::share_lanes(std::size_t parts) {
 void DecodeStream::open(std::size_t part, lm::Predictor& predictor) {
   for (const std::size_t lane : lanes_of(part)) {
     if (is_done(lane)) continue;
-    open_lane(lane, predictor);
-    states_[lane].input = predictor.start_token();
+    states_[lane].input = open_lane(lane, opening_, predictor);
   }
 }
 

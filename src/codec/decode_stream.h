@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -32,9 +33,10 @@ class DecodeStream : public LaneStream {
     mix::Sources experts;
     bool compact;
     int max_lanes;
+    const Opening* opening = nullptr;  // what each lane begins with; null: nothing
   };
-  // `payload` and `vocabulary` must outlive it. Throws Error(kData) where the payload cannot have
-  // come from a FrameEncoder. With `compact`, `raw_size` is the most that is allowed
+  // `payload`, `vocabulary` and the opening must outlive it. Throws Error(kData) where the payload
+  // cannot have come from a FrameEncoder. With `compact`, `raw_size` is the most that is allowed
   // (Error(kMemory) above).
   DecodeStream(std::span<const std::uint8_t> payload, std::size_t raw_size,
                const text::Vocabulary& vocabulary, const Form& form);
@@ -81,11 +83,12 @@ class DecodeStream : public LaneStream {
 
   const text::Vocabulary& vocabulary_;
   const mix::Sources experts_;
+  const Opening* const opening_;
   std::vector<mix::LaneExtent> extents_;
   bool escapes_ = false;
   std::size_t raw_size_;
   coder::Decoder coder_;
-  std::optional<mix::FrameMixer> mixer_;
+  std::unique_ptr<mix::FrameMixer> mixer_;
   std::optional<UnitCoder<coder::Decoder>> units_;
   std::vector<LaneState> states_;
   std::vector<std::uint8_t> data_;

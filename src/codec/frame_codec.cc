@@ -149,7 +149,7 @@ struct FrameCodec::State {
   Estimate estimate(std::span<const std::uint8_t> data, FrameStats& stats,
                     const Progress& progress) {
     const std::vector<std::uint8_t> sample = sample_of(data, kSamples, kSampleBytes);
-    ModelledFrame frame = cut_frame(sample, 1, *model);
+    ModelledFrame frame = cut_frame(sample, 1, *model, nullptr);
     run_model(frame, &stats, progress, /*may_learn=*/false);
     const std::size_t alone = encode(frame, format::Method::kLlm, false, progress).size();
     format::Frame best{format::Method::kCm, sample.size(),
@@ -190,7 +190,8 @@ struct FrameCodec::State {
     const int lanes =
         options.lanes > 0 ? std::min(options.lanes, format::kMaxLanes) : lanes_for(data.size());
     need_model();
-    ModelledFrame frame = cut_frame(data, std::min(lanes, model->max_lanes()), *model);
+    ModelledFrame frame =
+        cut_frame(data, std::min(lanes, model->max_lanes()), *model, model->opening());
     const Progress at_the_end = standing_still(progress, data.size(), frame.units());
     if (only_model) {
       run_model(frame, stats, progress);

@@ -28,8 +28,9 @@ void add_stats(const Stream& stream, FrameStats& stats) {
 class FrameDecoding::Work : public DecodeStream {
  public:
   Work(const Payload& payload, const LoadedModel& model)
-      : DecodeStream(payload.bytes, payload.raw_size, model.vocabulary(),
-                     {mixed_experts(payload.method), payload.compact, model.max_lanes()}),
+      : DecodeStream(
+            payload.bytes, payload.raw_size, model.vocabulary(),
+            {mixed_experts(payload.method), payload.compact, model.max_lanes(), model.opening()}),
         owner_(payload.owner) {}
 
   std::uint64_t memory() const override { return memory_; }

@@ -12,8 +12,9 @@ void LaneStream::divide(std::size_t lanes, std::size_t parts) {
   }
 }
 
-void LaneStream::open_lane(std::size_t lane, lm::Predictor& predictor) {
-  numbers_[lane] = predictor.open_lane();
+Token LaneStream::open_lane(std::size_t lane, const Opening* opening, lm::Predictor& predictor) {
+  numbers_[lane] = predictor.open_lane(opening ? opening->context() : nullptr);
+  return opening ? opening->last_token() : predictor.start_token();
 }
 
 void LaneStream::close_lane(std::size_t lane, lm::Predictor& predictor) {

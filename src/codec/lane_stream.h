@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "codec/opening.h"
 #include "codec/stream.h"
 #include "lm/predictor.h"
 
@@ -47,7 +48,8 @@ class LaneStream : public Stream {
   std::size_t parts() const { return parts_.size(); }
   LaneNumbers lanes_of(std::size_t part) const { return {parts_[part].begin, parts_[part].end}; }
 
-  void open_lane(std::size_t lane, lm::Predictor& predictor);
+  // Returns what the lane is to be fed first. `opening`: what it begins with; null: nothing.
+  Token open_lane(std::size_t lane, const Opening* opening, lm::Predictor& predictor);
   bool is_open(std::size_t lane) const { return numbers_[lane] != kClosed; }
   // The predictor's, of one that is open.
   int number(std::size_t lane) const { return numbers_[lane]; }

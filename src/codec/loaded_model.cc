@@ -18,6 +18,7 @@
 #include "base/thread_pool.h"
 #include "codec/decode_stream.h"
 #include "codec/frame_codec.h"
+#include "codec/opening.h"
 #include "codec/scheduler.h"
 #include "lm/exact/engine.h"
 #include "lm/exact/exact_predictor.h"
@@ -197,6 +198,7 @@ class LlamaModel : public LoadedModel {
   std::uint32_t arithmetic_version() const override { return 0; }
   std::string isa() const override { return "llama.cpp"; }
   std::string set_up() const override { return llama::set_up(options_.threads); }
+  Token start_token() const override { return llama::start_token(*file_->handle); }
   std::unique_ptr<lm::Predictor> make_predictor(bool /*may_learn*/) const override {
     return llama::make_predictor({file_, file_->handle.get()}, vocabulary(), options_.window,
                                  options_.threads, instruction_set_);
@@ -234,6 +236,7 @@ class ExactModel : public LoadedModel {
     return exact::isa_name(chosen ? exact::supported_isas().front() : instruction_set_);
   }
   std::string set_up() const override { return {}; }
+  Token start_token() const override { return file_->weights->start_token(); }
   std::unique_ptr<lm::Predictor> make_predictor(bool may_learn) const override {
     return std::make_unique<lm::ExactPredictor>(file_->weights, engine_options(may_learn),
                                                 vocabulary());

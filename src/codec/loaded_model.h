@@ -28,6 +28,7 @@ struct LoadOptions {
 };
 
 struct ModelFile;
+class Opening;
 class Scheduler;
 
 // Immutable after load(); may be shared by threads. Predictors made from it may not.
@@ -61,6 +62,11 @@ class LoadedModel {
   // model.
   Scheduler& scheduler(bool may_learn = true) const;
 
+  // The token that stands for "nothing before".
+  virtual Token start_token() const = 0;
+  // What each lane begins with where the options name a dictionary; else null.
+  const Opening* opening() const { return opening_.get(); }
+
   // Bytes, at most, of the predictors that decode lanes of so many bytes of text, without the
   // model.
   virtual std::uint64_t decoding_memory(std::span<const std::size_t> lanes) const = 0;
@@ -88,6 +94,7 @@ class LoadedModel {
   exact::Isa instruction_set_;
   std::shared_ptr<const ModelFile> file_;
   std::shared_ptr<ThreadPool> pool_;
+  std::unique_ptr<const Opening> opening_;
 
  private:
   mutable std::mutex mutex_;  // of what follows

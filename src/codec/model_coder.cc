@@ -14,11 +14,13 @@ constexpr std::size_t kProgressRounds = 64;
 
 }  // namespace
 
-ModelledFrame cut_frame(std::span<const std::uint8_t> data, int lanes, const LoadedModel& model) {
+ModelledFrame cut_frame(std::span<const std::uint8_t> data, int lanes, const LoadedModel& model,
+                        const Opening* opening) {
   const std::string_view text(reinterpret_cast<const char*>(data.data()), data.size());
   const std::vector<text::Unit> units = model.tokenizer().tokenize(text);
   ModelledFrame frame;
   frame.bytes = data.size();
+  frame.opening = opening;
   frame.escapes =
       std::any_of(units.begin(), units.end(), [](const text::Unit& u) { return u.escaped(); });
   frame.lanes = cut_lanes(units, model.vocabulary(), lanes);
@@ -32,11 +34,17 @@ std::size_t ModelledFrame::units() const {
   return sum;
 }
 
+mix::FrameMixer make_mixer(const Opening* opening, mix::Sources experts, std::size_t frame_bytes,
+                           std::span<const mix::LaneExtent> lanes) {
+  if (opening) return opening->mixer(experts, frame_bytes, lanes);
+  return {experts, mix::Strength::kStrong, frame_bytes, lanes};
+}
+
 FrameEncoder::FrameEncoder(const ModelledFrame& frame, const text::Vocabulary& vocabulary,
                            mix::Sources experts, bool compact)
     : frame_(frame),
       vocabulary_(vocabulary),
-      mixer_(experts, mix::Strength::kStrong, frame.bytes, extents(frame.lanes)),
+      mixer_(make_mixer(frame.opening, experts, frame.bytes, extents(frame.lanes))),
       units_(coder_, mixer_, frame.escapes),
       positions_(frame.lanes.size()) {
   if (compact) {

@@ -8,6 +8,7 @@
 #include "codec/frame_codec.h"
 #include "codec/lane_layout.h"
 #include "codec/loaded_model.h"
+#include "codec/opening.h"
 #include "codec/progress.h"
 #include "codec/unit_coder.h"
 #include "coder/range_coder.h"
@@ -22,15 +23,21 @@ struct ModelledFrame {
   std::size_t bytes = 0;
   std::vector<LaneText> lanes;
   std::vector<std::vector<lm::RecordedPath>>
-      paths;             // of each lane's tokens; escaped units have none
-  bool escapes = false;  // some unit is escaped
+      paths;                         // of each lane's tokens; escaped units have none
+  bool escapes = false;              // some unit is escaped
+  const Opening* opening = nullptr;  // what each lane begins with; null: nothing
 
   // Of all lanes.
   std::size_t units() const;
 };
 
-// At most `lanes` >= 1 lanes, whose paths RecordStream makes.
-ModelledFrame cut_frame(std::span<const std::uint8_t> data, int lanes, const LoadedModel& model);
+// At most `lanes` >= 1 lanes, whose paths RecordStream makes. `opening`, which may be null, must
+// outlive it.
+ModelledFrame cut_frame(std::span<const std::uint8_t> data, int lanes, const LoadedModel& model,
+                        const Opening* opening);
+// The mixer of a frame whose lanes begin with `opening`, which may be null.
+mix::FrameMixer make_mixer(const Opening* opening, mix::Sources experts, std::size_t frame_bytes,
+                           std::span<const mix::LaneExtent> lanes);
 
 // Turns a frame into a payload, perhaps while its paths are still being recorded. With `compact`
 // the payload tells its own size and has one lane; otherwise the lanes' sizes stand in front.

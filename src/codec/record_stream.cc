@@ -18,7 +18,7 @@ RecordStream::RecordStream(ModelledFrame& frame, const text::Vocabulary& vocabul
     Feed& feed = feeds_[i];
     for (const text::Unit& unit : frame.lanes[i].units) {
       if (unit.escaped()) continue;
-      // The first input is the start token, which only the predictor knows.
+      // The first input is what the lane begins with, which open() knows.
       feed.inputs.push_back(feed.rows.empty() ? 0 : vocabulary.token(feed.rows.back()));
       feed.rows.push_back(unit.row);
     }
@@ -44,8 +44,7 @@ void RecordStream::share_lanes(std::size_t parts) {
 void RecordStream::open(std::size_t part, lm::Predictor& predictor) {
   for (const std::size_t lane : lanes_of(part)) {
     if (feeds_[lane].inputs.empty()) continue;
-    feeds_[lane].inputs[0] = predictor.start_token();
-    open_lane(lane, predictor);
+    feeds_[lane].inputs[0] = open_lane(lane, frame_.opening, predictor);
   }
 }
 

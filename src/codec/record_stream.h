@@ -46,7 +46,7 @@ class RecordStream : public LaneStream {
  private:
   // The model's side of a lane: what goes in and what is asked of each answer.
   struct Feed {
-    std::vector<Token> inputs;        // the start token, then every token but the last
+    std::vector<Token> inputs;        // the lane's first, then every token but the last
     std::vector<std::uint32_t> rows;  // the token that comes after each input
     std::size_t asked = 0;            // inputs of the batch
     std::atomic<std::size_t> done = 0;

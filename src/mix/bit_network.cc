@@ -65,6 +65,16 @@ BitNetwork::BitNetwork(size_t experts, bool with_model, size_t frame_bytes)
       by_model_(with_model ? kConfidences * kDepths : 1, 30, 500),
       order2_mask_((1u << order2_bits(frame_bytes)) - 1) {}
 
+// What refines for single bytes is as large as the frame deserves, and begins anew.
+BitNetwork::BitNetwork(const BitNetwork& learned, size_t frame_bytes)
+    : with_model_(learned.with_model_),
+      mixer_(learned.mixer_),
+      order1_mask_(order1_contexts(frame_bytes) - 1),
+      by_order1_(order1_mask_ + 1, 20, 255),
+      by_order2_(size_t{1} << order2_bits(frame_bytes), 20, 255),
+      by_model_(learned.by_model_),
+      order2_mask_((1u << order2_bits(frame_bytes)) - 1) {}
+
 void BitNetwork::select(const BitSituation& s, uint32_t confidence) {
   const auto bits = static_cast<uint32_t>(std::bit_width(s.partial) - 1);
   mixer_.select(1, s.partial);

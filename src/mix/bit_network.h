@@ -27,6 +27,9 @@ class BitNetwork {
   // `experts`: inputs of context and match models. With a model, it alone
   // counts at first.
   BitNetwork(size_t experts, bool with_model, size_t frame_bytes);
+  // Goes on with the weights that `learned` found, in a frame of another size.
+  BitNetwork(const BitNetwork& learned, size_t frame_bytes);
+  BitNetwork(const BitNetwork&) = default;
   // Bytes of the tables that grow with the frame.
   static uint64_t memory(size_t frame_bytes);
   // Inputs of the experts go here.

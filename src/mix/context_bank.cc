@@ -44,8 +44,20 @@ ContextBank::ContextBank(uint32_t networks, uint64_t leave_out, size_t frame_byt
   const auto rows = context_rows();
   for (size_t i = 0; i < rows.size(); ++i) {
     if ((rows[i].networks & networks) == 0 || (leave_out >> i & 1) != 0) continue;
-    contexts_.push_back(
-        {rows[i].hash, i + 1, HashedSlots(slot_bits(frame_bytes, rows[i].bits)), HistoryMap(), {}});
+    contexts_.push_back({rows[i].hash,
+                         i + 1,
+                         rows[i].bits,
+                         HashedSlots(slot_bits(frame_bytes, rows[i].bits)),
+                         HistoryMap(),
+                         {}});
+  }
+}
+
+ContextBank::ContextBank(const ContextBank& learned, size_t frame_bytes) {
+  for (const Context& from : learned.contexts_) {
+    contexts_.push_back({from.hash, from.salt, from.most_bits,
+                         HashedSlots(slot_bits(frame_bytes, from.most_bits), &from.slots),
+                         from.by_state, from.by_run});
   }
 }
 

@@ -35,6 +35,10 @@ class ContextBank {
   // Contexts of any of `networks` but those of `leave_out` (bit i: row i of
   // context_rows()).
   ContextBank(uint32_t networks, uint64_t leave_out, size_t frame_bytes);
+  // Goes on from what `learned`, which must outlive it, knows; its tables are
+  // those of a frame of `frame_bytes`.
+  ContextBank(const ContextBank& learned, size_t frame_bytes);
+  ContextBank(const ContextBank&) = default;
 
   // Bytes of the tables.
   static uint64_t memory(uint32_t networks, size_t frame_bytes);
@@ -53,6 +57,7 @@ class ContextBank {
   struct Context {
     uint64_t (*hash)(const LaneHistory&);
     uint64_t salt;
+    int most_bits;  // of its slots
     HashedSlots slots;
     HistoryMap by_state;
     std::array<AdaptiveProb, kRuns * 8>

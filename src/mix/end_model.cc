@@ -44,11 +44,26 @@ EndModel::EndModel(size_t frame_bytes)
       by_depth_(kDepths, 30, 500),
       by_byte_(256, 30, 255) {}
 
+EndModel::EndModel(const EndModel& learned, size_t frame_bytes)
+    : shift_(64 - slot_bits(frame_bytes)),
+      behind_(&learned),
+      slots_(size_t{1} << (64 - shift_)),
+      by_state_(learned.by_state_),
+      repeat_trust_(learned.repeat_trust_),
+      mixer_(learned.mixer_),
+      by_depth_(learned.by_depth_),
+      by_byte_(learned.by_byte_) {}
+
 EndModel::Slot& EndModel::find(size_t context, uint64_t hash) {
   const uint64_t h = mix_hash(hash, context + 101);
   Slot& slot = slots_[h >> shift_];
   const auto check = static_cast<uint16_t>(h | 1u);
-  if (slot.check != check) slot = {check, 0, 0};
+  if (slot.check == check) return slot;
+  slot = {check, 0, 0};
+  if (behind_ != nullptr) {
+    const Slot& known = behind_->slots_[h >> behind_->shift_];
+    if (known.check == check) slot = known;
+  }
   return slot;
 }
 

@@ -19,6 +19,10 @@ namespace smll::mix {
 class EndModel {
  public:
   explicit EndModel(size_t frame_bytes);
+  // Goes on from what `learned`, which must outlive it, knows; its table is that
+  // of a frame of `frame_bytes`.
+  EndModel(const EndModel& learned, size_t frame_bytes);
+  EndModel(const EndModel&) = default;
   // Bytes of its table.
   static uint64_t memory(size_t frame_bytes);
   // `repeat`: -1 nothing known, else whether a token ended at the matching
@@ -37,6 +41,7 @@ class EndModel {
   Slot& find(size_t context, uint64_t hash);
 
   int shift_;
+  const EndModel* behind_ = nullptr;  // what slots_ lacks begins as its slots
   std::vector<Slot> slots_;
   std::vector<HistoryMap> by_state_;
   std::array<Slot*, kContexts> at_{};

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <optional>
+#include <utility>
 
 #include "mix/bit_network.h"
 #include "mix/context_bank.h"
@@ -74,6 +75,43 @@ class FrameMixer::Impl {
     places_[0].end = frame_bytes;
   }
 
+  Impl(const Impl& learned, size_t frame_bytes, std::span<const LaneExtent> lanes)
+      : experts_(learned.experts_),
+        leave_out_(learned.leave_out_),
+        first_lane_(1),
+        before_(learned.places_[0].known),
+        no_tokens_before_(learned.no_tokens_before_),
+        bytes_(learned.bytes_),
+        places_{{0, before_, before_}},
+        cursors_(1 + lanes.size(), learned.cursors_[0]) {
+    bytes_.resize(before_ + frame_bytes, 0);
+    for (const LaneExtent& lane : lanes) {
+      const size_t begin = before_ + lane.begin;
+      places_.push_back({begin, begin + lane.size, begin});
+    }
+    if (experts_ == Sources::kLlm) return;
+    bank_.emplace(*learned.bank_, frame_bytes);
+    for (const MatchModel& model : learned.matches_) {
+      matches_.emplace_back(model, match_bits(frame_bytes));
+    }
+    followers_ = learned.followers_;
+    with_model_.emplace(*learned.with_model_, frame_bytes);
+    if (learned.ends_) ends_.emplace(*learned.ends_, frame_bytes);
+    token_starts_ = learned.token_starts_;
+    token_starts_.resize(bytes_.size() + 1, false);
+    for (Cursor& cursor : cursors_) bank_->start_byte(cursor.contexts, cursor.history);
+  }
+
+  // Of the caller's first lane.
+  size_t first_lane() const { return first_lane_; }
+
+  void read(size_t lane, std::span<const uint8_t> bytes) {
+    for (const uint8_t byte : bytes) {
+      for (int shift = 7; shift >= 0; --shift) skip_bit(lane, byte >> shift & 1);
+    }
+    no_tokens_before_ = places_[lane].known;
+  }
+
   void begin_token(size_t lane) {
     if (experts_ != Sources::kAll) return;
     Cursor& cursor = cursors_[lane];
@@ -118,7 +156,7 @@ class FrameMixer::Impl {
     int repeat = -1;
     uint32_t bucket = 0;
     for (size_t m = 0; m < matches_.size() && repeat < 0; ++m) {
-      if (cursor.match[m].expected < 0) continue;
+      if (cursor.match[m].expected < 0 || cursor.match[m].at < no_tokens_before_) continue;
       repeat = token_starts_[cursor.match[m].at] ? 1 : 0;
       bucket = MatchModel::bucket(cursor.match[m]);
     }
@@ -129,7 +167,7 @@ class FrameMixer::Impl {
     if (ends_) ends_->update(ended);
   }
 
-  std::span<const uint8_t> bytes() const { return bytes_; }
+  std::span<const uint8_t> bytes() const { return std::span(bytes_).subspan(before_); }
 
  private:
   Impl(const Impl&) = default;
@@ -224,6 +262,9 @@ class FrameMixer::Impl {
 
   Sources experts_;
   uint64_t leave_out_ = 0;  // bits of what is not a context
+  size_t first_lane_ = 0;
+  size_t before_ = 0;            // bytes of what was learned before, which are those of lane 0
+  size_t no_tokens_before_ = 0;  // of bytes before it no tokens are known
   std::vector<uint8_t> bytes_;
   std::vector<LaneBytes> places_;
   std::vector<Cursor> cursors_;
@@ -244,7 +285,12 @@ FrameMixer::FrameMixer(Sources experts, Strength strength, size_t frame_bytes,
     : impl_(std::make_unique<Impl>(experts, strength, frame_bytes, lanes, options)) {}
 FrameMixer::FrameMixer(const FrameMixer& learned, size_t frame_bytes)
     : impl_(std::make_unique<Impl>(*learned.impl_, frame_bytes)) {}
+FrameMixer::FrameMixer(std::shared_ptr<const FrameMixer> learned, size_t frame_bytes,
+                       std::span<const LaneExtent> lanes)
+    : learned_(std::move(learned)),
+      impl_(std::make_unique<Impl>(*learned_->impl_, frame_bytes, lanes)) {}
 FrameMixer::~FrameMixer() = default;
+FrameMixer::FrameMixer(FrameMixer&&) noexcept = default;
 
 uint64_t FrameMixer::memory(Sources experts, Strength strength, size_t frame_bytes) {
   const uint64_t fixed = frame_bytes * 2 + kFixedMemory;
@@ -262,21 +308,20 @@ uint64_t FrameMixer::memory(Sources experts, Strength strength, size_t frame_byt
 
 int FrameMixer::size_class(size_t frame_bytes) { return std::bit_width(frame_bytes); }
 
-void FrameMixer::begin_token(int lane) { impl_->begin_token(static_cast<size_t>(lane)); }
+void FrameMixer::read(int lane, std::span<const uint8_t> bytes) { impl_->read(place(lane), bytes); }
+void FrameMixer::begin_token(int lane) { impl_->begin_token(place(lane)); }
 uint32_t FrameMixer::predict_bit(int lane, uint32_t model_p) {
-  return impl_->predict_bit(static_cast<size_t>(lane), model_p);
+  return impl_->predict_bit(place(lane), model_p);
 }
-uint32_t FrameMixer::predict_bit_cm(int lane) {
-  return impl_->predict_bit_cm(static_cast<size_t>(lane));
-}
-void FrameMixer::update_bit(int lane, int bit) {
-  impl_->update_bit(static_cast<size_t>(lane), bit);
-}
-void FrameMixer::skip_bit(int lane, int bit) { impl_->skip_bit(static_cast<size_t>(lane), bit); }
+uint32_t FrameMixer::predict_bit_cm(int lane) { return impl_->predict_bit_cm(place(lane)); }
+void FrameMixer::update_bit(int lane, int bit) { impl_->update_bit(place(lane), bit); }
+void FrameMixer::skip_bit(int lane, int bit) { impl_->skip_bit(place(lane), bit); }
 uint32_t FrameMixer::predict_end(int lane, uint32_t model_p) {
-  return impl_->predict_end(static_cast<size_t>(lane), model_p);
+  return impl_->predict_end(place(lane), model_p);
 }
 void FrameMixer::update_end(int /*lane*/, int ended) { impl_->update_end(ended); }
 std::span<const uint8_t> FrameMixer::bytes() const { return impl_->bytes(); }
+
+size_t FrameMixer::place(int lane) const { return static_cast<size_t>(lane) + impl_->first_lane(); }
 
 }  // namespace smll::mix

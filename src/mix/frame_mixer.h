@@ -54,7 +54,13 @@ class FrameMixer {
   // `frame_bytes` that begins with the bytes it knows. For one lane and
   // Sources::kCm, and only where both frames have the same size_class().
   FrameMixer(const FrameMixer& learned, size_t frame_bytes);
+  // Goes on in each lane of a frame from where `learned`, whose one lane stands
+  // between two tokens, ends. It must have Sources::kAll or kLlm, and is shared,
+  // not copied: the cost is that of a mixer for the frame.
+  FrameMixer(std::shared_ptr<const FrameMixer> learned, size_t frame_bytes,
+             std::span<const LaneExtent> lanes);
   ~FrameMixer();
+  FrameMixer(FrameMixer&&) noexcept;
   FrameMixer(const FrameMixer&) = delete;
   FrameMixer& operator=(const FrameMixer&) = delete;
 
@@ -63,6 +69,10 @@ class FrameMixer {
 
   // Frames of one class have tables of the same sizes.
   static int size_class(size_t frame_bytes);
+
+  // Bytes that a lane begins with and that no token is known of: context and
+  // match models learn from them.
+  void read(int lane, std::span<const uint8_t> bytes);
 
   // The lane's next token begins. To be called before its first decision.
   void begin_token(int lane);
@@ -79,11 +89,16 @@ class FrameMixer {
   uint32_t predict_end(int lane, uint32_t model_p);
   void update_end(int lane, int ended);
 
-  // The frame's bytes as far as they are known, at their places.
+  // The frame's bytes as far as they are known, at their places; without what
+  // was learned before.
   std::span<const uint8_t> bytes() const;
 
  private:
   class Impl;
+  // The number of a caller's lane.
+  size_t place(int lane) const;
+
+  std::shared_ptr<const FrameMixer> learned_;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -12,8 +12,10 @@ void HashedSlots::Release::operator()(void* memory) const { std::free(memory); }
 
 // calloc, because fresh pages of the system are zero already: a big table costs
 // what is touched of it.
-HashedSlots::HashedSlots(int bits)
-    : shift_(64 - bits), memory_(std::calloc((size_t{1} << bits) + 1, sizeof(Bucket))) {
+HashedSlots::HashedSlots(int bits, const HashedSlots* behind)
+    : shift_(64 - bits),
+      behind_(behind),
+      memory_(std::calloc((size_t{1} << bits) + 1, sizeof(Bucket))) {
   if (memory_ == nullptr) throw std::bad_alloc();
   void* aligned = memory_.get();
   size_t space = ((size_t{1} << bits) + 1) * sizeof(Bucket);
@@ -21,13 +23,27 @@ HashedSlots::HashedSlots(int bits)
       static_cast<Bucket*>(std::align(alignof(Bucket), sizeof(Bucket) << bits, aligned, space));
 }
 
-HashedSlots::HashedSlots(const HashedSlots& other) : HashedSlots(64 - other.shift_) {
+HashedSlots::HashedSlots(const HashedSlots& other) : HashedSlots(64 - other.shift_, other.behind_) {
   std::copy_n(other.buckets_, size_t{1} << (64 - shift_), buckets_);
+}
+
+namespace {
+
+uint16_t check_of(uint64_t hash) { return static_cast<uint16_t>((hash & 0xffffu) | 1u); }
+
+}  // namespace
+
+const HashedSlots::Bucket* HashedSlots::look(uint64_t hash) const {
+  const auto first = static_cast<uint32_t>(hash >> shift_);
+  for (const uint32_t c : {first, first ^ 1u, first ^ 2u}) {
+    if (buckets_[c].check == check_of(hash)) return &buckets_[c];
+  }
+  return nullptr;
 }
 
 uint32_t HashedSlots::find(uint64_t hash) {
   const auto first = static_cast<uint32_t>(hash >> shift_);
-  const auto check = static_cast<uint16_t>((hash & 0xffffu) | 1u);
+  const uint16_t check = check_of(hash);
   // A fresh page that is read before it is written moves, and then the system stops every other
   // thread of the process for a moment: hence a write first.
   buckets_[first].touched = 1;
@@ -45,7 +61,8 @@ uint32_t HashedSlots::find(uint64_t hash) {
       victim = c;
     }
   }
-  buckets_[victim] = Bucket{};
+  const Bucket* known = behind_ == nullptr ? nullptr : behind_->look(hash);
+  buckets_[victim] = known == nullptr ? Bucket{} : *known;
   buckets_[victim].check = check;
   return victim;
 }

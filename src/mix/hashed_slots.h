@@ -6,8 +6,9 @@
 // other prediction; and for the first nibble of a byte the byte that came last
 // in this context, with the length of its run. A context looks at three buckets
 // and takes over the one that has seen least when none is its own. Memory: 64
-// bytes a bucket, touched only where used. Never fails, except that the
-// constructor may throw std::bad_alloc.
+// bytes a bucket, touched only where used. A table may have another one behind
+// it, which it does not change: contexts that are new to it begin as that one
+// knows them. Never fails, except that the constructor may throw std::bad_alloc.
 #pragma once
 
 #include <array>
@@ -29,8 +30,8 @@ class HashedSlots {
   };
   static_assert(sizeof(Bucket) == 64);
 
-  // 2^bits buckets, bits >= 2.
-  explicit HashedSlots(int bits);
+  // 2^bits buckets, bits >= 2. `behind`, which may be null, must outlive it.
+  explicit HashedSlots(int bits, const HashedSlots* behind = nullptr);
   HashedSlots(const HashedSlots& other);
   HashedSlots(HashedSlots&&) = default;
   HashedSlots& operator=(const HashedSlots&) = delete;
@@ -38,13 +39,20 @@ class HashedSlots {
   // Index of the bucket of a context, made for it when there is none.
   uint32_t find(uint64_t hash);
   Bucket& operator[](uint32_t index) { return buckets_[index]; }
-  void prefetch(uint64_t hash) const { __builtin_prefetch(&buckets_[hash >> shift_]); }
+  void prefetch(uint64_t hash) const {
+    __builtin_prefetch(&buckets_[hash >> shift_]);
+    if (behind_ != nullptr) __builtin_prefetch(&behind_->buckets_[hash >> behind_->shift_]);
+  }
 
  private:
   struct Release {
     void operator()(void* memory) const;
   };
+  // The bucket of a context; null when there is none.
+  const Bucket* look(uint64_t hash) const;
+
   int shift_;
+  const HashedSlots* behind_;
   std::unique_ptr<void, Release> memory_;
   Bucket* buckets_;
 };

@@ -23,6 +23,19 @@ MatchModel::MatchModel(uint32_t min_length, int hash_bits)
   }
 }
 
+MatchModel::MatchModel(const MatchModel& learned, int hash_bits)
+    : min_length_(learned.min_length_),
+      shift_(64 - hash_bits),
+      last_(size_t{1} << hash_bits),
+      behind_(&learned),
+      trust_(learned.trust_) {}
+
+MatchModel::Place MatchModel::find_last(uint64_t hash) const {
+  const Place& own = last_[hash >> shift_];
+  const bool is_own = own.after != 0 && own.check == static_cast<uint32_t>(hash);
+  return is_own || behind_ == nullptr ? own : behind_->find_last(hash);
+}
+
 uint32_t MatchModel::bucket(const Cursor& cursor) {
   if (cursor.expected < 0) return 0;
   const uint32_t n = cursor.length;
@@ -55,7 +68,7 @@ void MatchModel::advance(Cursor& cursor, std::span<const uint8_t> bytes,
     for (size_t i = end - min_length_; i < end; ++i) hash = (hash + bytes[i] + 1) * 0x2f0b4c47u;
     const uint64_t mixed = mix_hash(hash, 0);
     const auto check = static_cast<uint32_t>(mixed);
-    Place& last = last_[mixed >> shift_];
+    const Place last = find_last(mixed);
     if (cursor.length == 0 && last.after != 0 && last.check == check) {
       const size_t candidate = last.after - 1;
       // The lane that holds the byte before the candidate: it was known, so it
@@ -81,7 +94,7 @@ void MatchModel::advance(Cursor& cursor, std::span<const uint8_t> bytes,
         cursor.length = 0;
       }
     }
-    last = {static_cast<uint32_t>(end + 1), check};
+    last_[mixed >> shift_] = {static_cast<uint32_t>(end + 1), check};
   }
   cursor.expected = cursor.length > 0 && cursor.at < lanes[cursor.at_lane].known &&
                             cursor.at >= lanes[cursor.at_lane].begin

@@ -38,6 +38,9 @@ class MatchModel {
   static constexpr size_t kInputs = 2;
 
   MatchModel(uint32_t min_length, int hash_bits);
+  // Goes on from what `learned`, which must outlive it, found in bytes that the
+  // frame begins with.
+  MatchModel(const MatchModel& learned, int hash_bits);
   // Bytes of its table.
   static uint64_t memory(int hash_bits) { return sizeof(Place) << hash_bits; }
   // To be called after each byte of a lane.
@@ -59,7 +62,10 @@ class MatchModel {
     uint32_t check =
         0;  // more of their hash: other bytes need not be looked at, which are far away
   };
+  Place find_last(uint64_t hash) const;
+
   std::vector<Place> last_;
+  const MatchModel* behind_ = nullptr;  // for places that last_ has none of
   std::vector<AdaptiveProb> trust_;
   uint32_t trust_at_ = 0;
   int expected_bit_ = -1;

@@ -1,0 +1,97 @@
+#include "codec/opening.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "codec/loaded_model.h"
+#include "codec/unit_coder.h"
+#include "lm/predictor.h"
+
+namespace smll::codec {
+namespace {
+
+// What was read is coded again by nobody.
+struct NoCoder {
+  int code(std::uint32_t /*p1*/, int bit) { return bit; }
+};
+
+std::size_t size_of(const text::Unit& unit, const text::Vocabulary& vocabulary) {
+  return unit.escaped() ? 1 : vocabulary.bytes(unit.row).size();
+}
+
+}  // namespace
+
+Opening::Opening(const LoadedModel& model, ByteView text, Readers readers, Bytes sample)
+    : model_(model), readers_(readers), sample_(std::move(sample)) {
+  units_ = model.tokenizer().tokenize({reinterpret_cast<const char*>(text.data()), text.size()});
+  const auto most = static_cast<std::size_t>(model.options().window) / 2;
+  if (units_.size() > most) units_.erase(units_.begin(), units_.end() - static_cast<long>(most));
+  for (const text::Unit& unit : units_) {
+    text_bytes_ += size_of(unit, model.vocabulary());
+    if (!unit.escaped()) tokens_.push_back(model.vocabulary().token(unit.row));
+  }
+}
+
+Token Opening::last_token() const {
+  return tokens_.empty() ? model_.start_token() : tokens_.back();
+}
+
+std::shared_ptr<const lm::KeptContext> Opening::context() const {
+  if (tokens_.empty()) return nullptr;
+  std::call_once(made_, [this] { make(); });
+  return context_;
+}
+
+mix::FrameMixer Opening::mixer(mix::Sources experts, std::size_t frame_bytes,
+                               std::span<const mix::LaneExtent> lanes) const {
+  if (experts == mix::Sources::kAll && readers_ == Readers::kModelAndMixer) {
+    std::call_once(made_, [this] { make(); });
+    return {mixer_, frame_bytes, lanes};
+  }
+  return {experts, mix::Strength::kStrong, frame_bytes, lanes};
+}
+
+void Opening::make() const {
+  const std::unique_ptr<lm::Predictor> predictor = model_.make_predictor(/*may_learn=*/false);
+  std::vector<Token> inputs = {predictor->start_token()};
+  inputs.insert(inputs.end(), tokens_.begin(), tokens_.end());
+  std::vector<std::uint32_t> rows;
+  for (const text::Unit& unit : units_) {
+    if (!unit.escaped()) rows.push_back(unit.row);
+  }
+  std::vector<lm::RecordedPath> paths(rows.size());
+  const int lane = predictor->open_lane();
+  // The last token is left to the lanes: what follows it is their first answer.
+  const lm::LaneInput input = {lane, std::span(inputs).first(rows.size()), rows, paths, {}};
+  if (!rows.empty()) {
+    predictor->feed({&input, 1});
+    context_ = predictor->keep_lane(lane);
+  }
+  if (readers_ == Readers::kModelAndMixer) mixer_ = read_all(paths);
+}
+
+std::shared_ptr<const mix::FrameMixer> Opening::read_all(
+    std::span<const lm::RecordedPath> paths) const {
+  const std::size_t size = sample_.size() + text_bytes_;
+  const mix::LaneExtent lane{0, size};
+  const auto mixer = std::make_shared<mix::FrameMixer>(mix::Sources::kAll, mix::Strength::kStrong,
+                                                       size, std::span(&lane, 1));
+  mixer->read(0, sample_);
+  NoCoder coder;
+  UnitCoder<NoCoder> units(coder, *mixer, /*escapes=*/false);
+  // More than any token: whether the last one ends is a decision, too.
+  constexpr std::size_t kRoom = std::size_t{1} << 20;
+  auto path = paths.begin();
+  for (const text::Unit& unit : units_) {
+    if (unit.escaped()) {
+      units.code_escaped_byte(0, unit.byte);
+    } else {
+      lm::ReplayedWalk walk(*path++, model_.vocabulary().bytes(unit.row), unit.row);
+      units.code_token(0, walk, kRoom);
+    }
+  }
+  return mixer;
+}
+
+}  // namespace smll::codec
