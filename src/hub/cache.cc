@@ -72,7 +72,8 @@ std::string distrust(const fs::path& path) {
 std::string cache_problem() {
   const fs::path directory = cache_directory();
   if (directory.empty()) return std::string("there is no place for models: ") + kWhatToSet;
-  for (const fs::path& path : {directory, directory / "models"}) {
+  for (const fs::path& path :
+       {directory, directory / kModelsDirectory, directory / kDictionariesDirectory}) {
     if (const std::string problem = distrust(path); !problem.empty()) {
       return "the cache is not used, as " + problem + ": " + kWhatToSet;
     }
@@ -88,7 +89,8 @@ void make_cache() {
   std::error_code error;  // shows at the next step
   fs::create_directories(directory.parent_path(), error);
   make_directory(directory);
-  make_directory(directory / "models");
+  make_directory(directory / kModelsDirectory);
+  make_directory(directory / kDictionariesDirectory);
 }
 
 std::string read_believed(const fs::path& path, std::size_t limit) {

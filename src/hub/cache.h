@@ -1,11 +1,14 @@
-// The directory that keeps models and what is remembered of them, and when it is believed: an index
-// chooses models, so only where no other user could have written it.
+// The directory that keeps models, dictionaries and what is remembered of models, and when it is
+// believed: an index chooses models, so only where no other user could have written it.
 #pragma once
 
 #include <filesystem>
 #include <string>
 
 namespace smll::hub {
+
+// The directories in it.
+inline constexpr char kModelsDirectory[] = "models", kDictionariesDirectory[] = "dictionaries";
 
 // $SMLL_CACHE, $XDG_CACHE_HOME/smll, or .cache/smll in $HOME or, where that is unset, in the home
 // that the system knows. "" when there is none of them.

@@ -124,7 +124,7 @@ const KnownModel* find_known(int number) {
 
 fs::path models_directory() {
   const fs::path cache = cache_directory();
-  return cache.empty() ? cache : cache / "models";
+  return cache.empty() ? cache : cache / kModelsDirectory;
 }
 
 fs::path known_path(const KnownModel& model) { return models_directory() / model.file; }
