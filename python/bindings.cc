@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "calls.h"
+#include "dictionary.h"
 #include "objects.h"
 #include "smll/explain.h"
 #include "smll/models.h"
@@ -68,7 +69,8 @@ void register_error(py::module_& module) {
 }
 
 smll::Model make_model(const std::string& model, const std::string& backend, const std::string& isa,
-                       int threads, int window, bool learns, bool download) {
+                       int threads, int window, bool learns, bool download,
+                       const std::optional<smll::Dictionary>& dictionary) {
   smll::ModelOptions options;
   options.model = model;
   options.backend = smll::parse_backend(backend);
@@ -77,6 +79,7 @@ smll::Model make_model(const std::string& model, const std::string& backend, con
   if (window != 0) options.window = window;
   options.learns = learns;
   options.download = download;
+  options.dictionary = dictionary;
   options.notice = [](const std::string& text) {
     const WithPython python;
     call_method(py::module_::import("warnings"), "warn", smll::python::text("smll: " + text));
@@ -336,9 +339,12 @@ PYBIND11_MODULE(_smll_of_main, module) {
   module.attr("COMPACT_LIMIT") = smll::kCompactLimit;
   register_error(module);
 
+  smll::python::add_dictionary(module);
+
   py::class_<smll::Model>(module, "Model")
       .def(py::init(&make_model), py::arg("model"), py::arg("backend"), py::arg("isa"),
-           py::arg("threads"), py::arg("window"), py::arg("learns"), py::arg("download"))
+           py::arg("threads"), py::arg("window"), py::arg("learns"), py::arg("download"),
+           py::arg("dictionary"))
       .def("describe", &describe);
 
   py::class_<smll::Compressor>(module, "Compressor")

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "smll/dictionary.h"
 #include "smll/error.h"
 
 namespace smll {
@@ -42,6 +43,10 @@ struct ModelOptions {
   // The model learns from each frame while it codes it, with one lane: smaller by about 2 %, and
   // takes two to four times as long. kExact only; readers do as the archive says.
   bool learns = false;
+  // What every text begins with, as it were; kExact only. Readers find the one that an archive
+  // names by themselves where it is in the cache; what compress() gives as the compact form is read
+  // with the same one.
+  std::optional<Dictionary> dictionary;
   // Get the default model from its package when writing needs it and it is not in the cache.
   bool download = true;
   // Told, once each, what a user should know (a download, a set-up that differs), as printable()

@@ -17,6 +17,7 @@ from typing import Any, Optional, Union
 
 from . import _smll
 from ._compressor import Compressor
+from ._dictionary import Dictionary
 from ._costs import Ablation, Guess, TokenCost
 from ._file import SmllFile, open  # noqa: A004 (the name is gzip's)
 from ._smll import Error
@@ -26,6 +27,7 @@ __version__ = _smll.__version__
 __all__ = [
     "Ablation",
     "Compressor",
+    "Dictionary",
     "Error",
     "Guess",
     "SmllFile",

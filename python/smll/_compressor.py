@@ -8,6 +8,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Literal, Optional, Tuple
 
 from . import _many, _smll
 from ._costs import Ablation, Guess, TokenCost
+from ._dictionary import Dictionary, content_of
 from ._engine import Engine, Limits, ModelSettings, is_of_the_parent, keep, shared_engine
 from ._hub import hub_files
 from ._many import Errors, ItemError, Progress, Results
@@ -34,6 +35,8 @@ class Compressor:
         learn: let the model learn from what it codes: smaller, slower, one lane; overrides the level's.
         isa: "scalar", "avx2", "avx512", "amx" or "neon"; None lets the machine choose.
         download: get the default model when compressing needs it and it is not in the cache.
+        dictionary: what every text begins with, as it were: a Dictionary, or the path of its file or of any text, or
+            its name or identity where `smll dict` keeps it. Texts are restored with the same one; files name theirs.
         max_bytes: refuse to restore more bytes than this at once; 0 means no limit.
         max_memory: refuse what takes more bytes of memory than this to restore, besides the model; 0 means no limit,
             None 4 GiB, which is twice what is made with the default model at any level.
@@ -60,6 +63,7 @@ class Compressor:
         learn: Optional[bool] = None,
         isa: Optional[str] = None,
         download: bool = True,
+        dictionary: Union["Dictionary", str, "os.PathLike[str]", None] = None,
         max_bytes: int = 0,
         max_memory: Optional[int] = None,
         max_seconds: float = 0,
@@ -74,6 +78,7 @@ class Compressor:
             "learn": learn,
             "isa": isa,
             "download": download,
+            "dictionary": dictionary,
             "max_bytes": max_bytes,
             "max_memory": max_memory,
             "max_seconds": max_seconds,
@@ -89,6 +94,7 @@ class Compressor:
             window=window if window is not None else level_window,
             learns=learn if learn is not None else level_learn,
             download=download,
+            dictionary=None if dictionary is None else content_of(dictionary),
         )
         if self._spec.endswith(".gguf") and not self._spec.startswith("hf:"):
             _smll.find_model(os.fsencode(self._spec))  # a wrong path should be told here, not at the first text

@@ -31,6 +31,7 @@ class ModelSettings(NamedTuple):
     window: int
     learns: bool
     download: bool
+    dictionary: Optional[_smll.Dictionary]
 
 
 class Engine:

@@ -1,11 +1,16 @@
 #include "api/model_source.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 
+#include "codec/dictionary.h"
 #include "hub/cache.h"
+#include "hub/dictionaries.h"
 #include "hub/download.h"
 #include "hub/registry.h"
 #include "lm/exact/engine.h"
@@ -45,7 +50,11 @@ std::string how_to_get(const format::ModelRecord& record) {
 
 // Whether one loaded model serves for both; threads and instruction set are a source's own.
 bool same_set_up(const codec::LoadOptions& a, const codec::LoadOptions& b) {
-  return a.backend == b.backend && a.window == b.window && a.learns == b.learns;
+  const auto identity = [](const codec::LoadOptions& options) {
+    return options.dictionary ? std::optional(options.dictionary->identity()) : std::nullopt;
+  };
+  return a.backend == b.backend && a.window == b.window && a.learns == b.learns &&
+         identity(a) == identity(b);
 }
 
 }  // namespace
@@ -53,6 +62,9 @@ bool same_set_up(const codec::LoadOptions& a, const codec::LoadOptions& b) {
 ModelSource::ModelSource(ModelOptions options) : options_(std::move(options)) {
   if (options_.learns && options_.backend != Backend::kExact) {
     throw Error(ErrorKind::kUsage, "only the exact backend's models learn");
+  }
+  if (options_.dictionary && options_.backend != Backend::kExact) {
+    throw Error(ErrorKind::kUsage, "only the exact backend can use a dictionary");
   }
 }
 
@@ -96,6 +108,7 @@ LoadedModelPtr ModelSource::loaded_for(const format::ModelRecord& record) {
   options.window = static_cast<int>(record.window);
   options.learns =
       record.backend == Backend::kExact && record.arithmetic == exact::kLearningVersion;
+  options.dictionary = dictionary_of(record);
   for (const LoadedModelPtr& model : loaded_) {
     if (model->archive_fingerprint() == record.fingerprint &&
         same_set_up(model->options(), options)) {
@@ -115,6 +128,9 @@ format::ModelRecord ModelSource::record_of(const codec::LoadedModel& model) {
   record.fingerprint = model.archive_fingerprint();
   record.window = static_cast<std::uint32_t>(model.options().window);
   record.set_up = model.set_up().substr(0, format::kMaxSetUp);
+  if (const codec::Dictionary* dictionary = model.options().dictionary.get()) {
+    record.dictionary = {dictionary->identity(), dictionary->name().substr(0, format::kMaxName)};
+  }
   if (const hub::KnownModel* known = hub::known_at(model.path())) {
     record.number = known->number;
   } else {
@@ -135,8 +151,31 @@ std::optional<std::uint64_t> ModelSource::fingerprint_of(const format::ModelReco
   return seen->identity.fingerprint();
 }
 
+std::shared_ptr<const codec::Dictionary> ModelSource::dictionary_of(
+    const format::ModelRecord& record) const {
+  if (!record.dictionary) return nullptr;
+  const std::uint64_t identity = record.dictionary->identity;
+  if (options_.dictionary && options_.dictionary->identity() == identity) {
+    return options_.dictionary->content();
+  }
+  if (auto kept = hub::find_dictionary(identity)) return kept;
+  const std::string& name = record.dictionary->name;
+  throw Error(
+      ErrorKind::kModel,
+      "the archive needs the dictionary " + (name.empty() ? "" : name + " ") + "(identity " +
+          codec::identity_text(identity) + "), which is not here" +
+          (options_.dictionary ? " (the one given has identity " +
+                                     codec::identity_text(options_.dictionary->identity()) + ")"
+                               : "") +
+          "; give its file with -D FILE, or keep it with: smll dict add FILE");
+}
+
 std::uint64_t ModelSource::identity_of(const codec::LoadedModel& model) {
-  return model.archive_fingerprint() + model.arithmetic_version();
+  const std::uint64_t identity = model.archive_fingerprint() + model.arithmetic_version();
+  const codec::Dictionary* dictionary = model.options().dictionary.get();
+  if (!dictionary) return identity;
+  const std::array<std::uint64_t, 2> parts = {identity, dictionary->identity()};
+  return XXH3_64bits(parts.data(), sizeof(parts));
 }
 
 std::optional<ModelInfo> ModelSource::info() {
@@ -171,6 +210,7 @@ codec::LoadOptions ModelSource::codec_options() const {
   options.threads = options_.threads;
   options.window = options_.window;
   options.learns = options_.learns;
+  if (options_.dictionary) options.dictionary = options_.dictionary->content();
   return options;
 }
 

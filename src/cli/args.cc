@@ -115,6 +115,12 @@ void add_tuning(CLI::App& app, Args& args, Raw& raw) {
 }
 
 void add_model(CLI::App& app, Args& args, Raw& raw) {
+  app.add_option_function<std::string>(
+         "-D,--dictionary",
+         [&args](const std::string& spec) { args.model.dictionary = Dictionary::find(spec); },
+         "What every text begins with: a dictionary's file, name or identity, or any text")
+      ->take_last()
+      ->group("Model");
   app.add_option("--model", args.model.model, "Model: a GGUF file, a known name or hf:REPO:GLOB")
       ->take_last()
       ->group("Model");

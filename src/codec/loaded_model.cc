@@ -317,9 +317,22 @@ std::shared_ptr<const LoadedModel> LoadedModel::load(const std::string& path,
   }
   std::shared_ptr<const ModelFile> file = shared_file(path, options);
   if (options.backend == Backend::kLlama) {
+    if (options.dictionary) {
+      throw Error(ErrorKind::kUsage, "only the exact backend can use a dictionary");
+    }
     return std::make_shared<LlamaModel>(path, options, std::move(file));
   }
-  return std::make_shared<ExactModel>(path, options, std::move(file));
+  const auto model = std::make_shared<ExactModel>(path, options, std::move(file));
+  if (const Dictionary* dictionary = options.dictionary.get()) {
+    if (!dictionary->fits(model->identity())) {
+      throw Error(ErrorKind::kModel, "the dictionary " + dictionary->name() +
+                                         " was made for another model than " + path +
+                                         "; train one for it with smll train");
+    }
+    model->opening_ = std::make_unique<Opening>(
+        *model, dictionary->opening(), Opening::Readers::kModelAndMixer, dictionary->sample());
+  }
+  return model;
 }
 
 }  // namespace smll::codec

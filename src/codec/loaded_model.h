@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/thread_pool.h"
+#include "codec/dictionary.h"
 #include "format/model_identity.h"
 #include "lm/exact/isa.h"
 #include "lm/predictor.h"
@@ -25,6 +26,7 @@ struct LoadOptions {
   int threads = 0;      // 0: one per core
   int window = 2048;    // tokens of context a lane sees
   bool learns = false;  // kExact: from the text that it codes (lm/exact/learner.h), with one lane
+  std::shared_ptr<const Dictionary> dictionary = nullptr;  // kExact
 };
 
 struct ModelFile;
@@ -36,7 +38,8 @@ class LoadedModel {
  public:
   // Reads the GGUF file at `path`, unless the process has a model of the same file and backend:
   // then they share what was read. The file is not needed any more afterwards. Throws Error(kModel)
-  // when it is missing, damaged or not supported, or changes while it is read.
+  // when it is missing, damaged or not supported, or changes while it is read, and where the
+  // dictionary was made for another model or the backend has none.
   static std::shared_ptr<const LoadedModel> load(const std::string& path,
                                                  const LoadOptions& options);
   virtual ~LoadedModel();

@@ -68,6 +68,7 @@ void put_model_record(Bytes& out, const ModelRecord& record) {
   std::uint8_t tag = kTagModel | static_cast<std::uint8_t>(record.backend);
   if (record.window != kImpliedWindow) tag |= kModelHasWindow;
   if (!record.set_up.empty()) tag |= kModelHasSetUp;
+  if (record.dictionary) tag |= kModelHasDictionary;
   tag |= static_cast<std::uint8_t>(number << kModelNumberShift);
   out.push_back(tag);
   put_varint(out, record.arithmetic);
@@ -75,6 +76,10 @@ void put_model_record(Bytes& out, const ModelRecord& record) {
   if (record.window != kImpliedWindow) put_varint(out, record.window);
   if (named) put_string(out, std::string_view(record.name).substr(0, kMaxName));
   if (!record.set_up.empty()) put_string(out, std::string_view(record.set_up).substr(0, kMaxSetUp));
+  if (record.dictionary) {
+    put_u64(out, record.dictionary->identity);
+    put_string(out, std::string_view(record.dictionary->name).substr(0, kMaxName));
+  }
 }
 
 void put_frame_header(Bytes& out, const FrameHeader& header) {
@@ -92,13 +97,7 @@ void put_entry(Bytes& out, const FrameEntry& entry) {
 
 ModelRecord read_model_record(std::uint8_t tag, const NextByte& next_byte) {
   ModelRecord record;
-  const int backend = tag & kModelBackendMask;
-  if (backend > static_cast<int>(Backend::kLlama)) {
-    throw Error(ErrorKind::kData,
-                "the model's backend is unknown: the archive is damaged or a newer "
-                "smll wrote it");
-  }
-  record.backend = static_cast<Backend>(backend);
+  record.backend = static_cast<Backend>(tag & kModelBackendMask);
   const std::uint64_t arithmetic = read_varint(next_byte);
   if (arithmetic > UINT32_MAX) throw Error(ErrorKind::kData, "the arithmetic's version is damaged");
   record.arithmetic = static_cast<std::uint32_t>(arithmetic);
@@ -115,6 +114,14 @@ ModelRecord read_model_record(std::uint8_t tag, const NextByte& next_byte) {
     record.name = read_string(next_byte, kMaxName, "the model's name");
   }
   if (tag & kModelHasSetUp) record.set_up = read_string(next_byte, kMaxSetUp, "the model's set-up");
+  if (tag & kModelHasDictionary) {
+    if (record.backend != Backend::kExact) {
+      throw Error(ErrorKind::kData, "the archive names a dictionary that its backend cannot use");
+    }
+    record.dictionary.emplace();
+    record.dictionary->identity = read_le<std::uint64_t>(next_byte);
+    record.dictionary->name = read_string(next_byte, kMaxName, "the dictionary's name");
+  }
   return record;
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "format/frame.h"
@@ -25,7 +26,8 @@ inline constexpr std::uint8_t kFlagSingle = 0x80;
 // A record's first byte. 0x00..0x0F: a frame of that method.
 inline constexpr std::uint8_t kTagEnd = 0x10;
 inline constexpr std::uint8_t kTagModel = 0x80;  // with the bits below
-inline constexpr std::uint8_t kModelBackendMask = 0x03;
+inline constexpr std::uint8_t kModelBackendMask = 0x01;
+inline constexpr std::uint8_t kModelHasDictionary = 0x02;
 inline constexpr std::uint8_t kModelHasWindow = 0x04;
 inline constexpr std::uint8_t kModelHasSetUp = 0x08;
 inline constexpr std::uint8_t kModelNumberMask = 0x70;
@@ -42,6 +44,14 @@ inline constexpr std::size_t kMaxSetUp = 1023;  // bytes
 inline constexpr std::array<std::uint8_t, 4> kEndMagic = {'l', 'm', 'e', 0xF3};
 inline constexpr std::size_t kTrailerSize = 8;
 
+// A dictionary that an archive's frames begin with.
+struct DictionaryRecord {
+  std::uint64_t identity = 0;
+  std::string name;  // may be empty
+
+  bool operator==(const DictionaryRecord&) const = default;
+};
+
 // The model that an archive's frames of method kLlm and kMixed need.
 struct ModelRecord {
   Backend backend = Backend::kExact;
@@ -51,6 +61,7 @@ struct ModelRecord {
   int number = 0;                         // of a model that every smll knows, 1..6; 0: none
   std::string name;                       // set when number is 0; may be empty
   std::string set_up;                     // what results depend on besides the model
+  std::optional<DictionaryRecord> dictionary;
 
   bool operator==(const ModelRecord&) const = default;
 };
