@@ -17,6 +17,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } catch (const Error&) {
   }
   try {
+    if (format::needs_model(method)) codec.decode_short(ByteView(data + 3, size - 3), mask);
+  } catch (const Error&) {
+  }
+  try {
     codec.decode_compact(method, ByteView(data + 3, size - 3), mask);
   } catch (const Error&) {
   }

@@ -102,6 +102,18 @@ void make_model_seeds(const codec::LoadedModel& model, const Bytes& data, const 
   }
 }
 
+// A short text, which the encoder does choose the model for where nothing else is allowed.
+void make_short_seed(const Model& model, const Bytes& data, const std::string& name,
+                     const fs::path& directory) {
+  WriteOptions options;
+  options.experts = Experts::kLlm;
+  const Bytes archive = Compressor(model, options).compress(data);
+  save(directory / "decompress", name + "-short", archive);
+  Bytes seed = {static_cast<std::uint8_t>(format::Method::kLlm), 0xFF, 0xFF};
+  seed.insert(seed.end(), archive.begin() + format::kShortOverhead, archive.end());
+  save(directory / "frame", name + "-short", seed);
+}
+
 void make_plain_seeds(const Model& model, const Bytes& data, Experts experts,
                       const std::string& name, const fs::path& directory) {
   WriteOptions options;
@@ -121,7 +133,8 @@ void make_plain_seeds(const Model& model, const Bytes& data, Experts experts,
   codec::FrameCodec codec(nullptr);
   const auto same = experts;
   save(directory / "frame", name, frame_seed(codec.encode(data, {same, 0}), data));
-  save(directory / "frame", name + "-compact", frame_seed(codec.encode_compact(data, same), data));
+  save(directory / "frame", name + "-compact",
+       frame_seed(codec.encode_compact(data, same).frame, data));
   Bytes plain = {static_cast<std::uint8_t>(experts), 3};
   plain.insert(plain.end(), data.begin(), data.end());
   save(directory / "round_trip", name, plain);
@@ -146,6 +159,7 @@ void make_seeds(const std::string& model_path, const fs::path& directory) {
       make_plain_seeds(model, texts[i], experts, name + "-" + to_string(experts), directory);
     }
     if (i != 0) make_model_seeds(*model.source()->for_writing(), texts[i], name, directory);
+    if (i != 0) make_short_seed(model, texts[i], name, directory);
   }
   make_index_seeds(directory);
   for (const std::uint8_t experts : {0, 1}) {

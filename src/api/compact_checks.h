@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "api/model_source.h"
+#include "codec/frame_codec.h"
 #include "format/compact.h"
 
 namespace smll::api {
@@ -15,18 +16,39 @@ inline std::uint64_t identity_of(const LoadedModelPtr& model) {
 
 // Throws Error(kModel) where the text was certainly compressed with another model.
 inline void check_model(ByteView archive, const codec::LoadedModel& model) {
+  if (format::is_short(archive)) return;  // its one byte checks all at once
   if (format::compact_model_fits(archive, ModelSource::identity_of(model))) return;
   throw Error(ErrorKind::kModel, "the data was compressed with another model than " + model.name() +
                                      ", or it is damaged");
 }
 
+inline Bytes pack(const codec::CompactText& text, ByteView raw, const LoadedModelPtr& model) {
+  const format::Frame& frame = text.frame;
+  if (text.is_short) return format::pack_short(frame.payload, raw, identity_of(model));
+  return format::pack_compact(frame.method, frame.payload, raw, identity_of(model));
+}
+
+// Throws Error(kData) for what has neither form.
+inline void check_form(ByteView archive) {
+  if (format::is_compact(archive) || format::is_short(archive)) return;
+  throw Error(ErrorKind::kData, "not smll data");
+}
+
+inline bool needs_model(ByteView archive) {
+  return format::is_short(archive) || format::needs_model(format::compact_method(archive));
+}
+
 // `raw`, or Error(kData) where that is not what was compressed. `model` is null where none was
 // needed.
 inline Bytes checked(ByteView archive, Bytes raw, const LoadedModelPtr& model) {
-  if (format::compact_content_fits(archive, raw, identity_of(model))) return raw;
-  throw Error(ErrorKind::kData, model
-                                    ? "the data is damaged or another model's: the checksum differs"
-                                    : "the data is damaged: the checksum differs");
+  const bool fits = format::is_short(archive)
+                        ? format::short_content_fits(archive, raw, identity_of(model))
+                        : format::compact_content_fits(archive, raw, identity_of(model));
+  if (fits) return raw;
+  throw Error(ErrorKind::kData,
+              model
+                  ? "the data is damaged, or another model's or dictionary's: the checksum differs"
+                  : "the data is damaged: the checksum differs");
 }
 
 }  // namespace smll::api

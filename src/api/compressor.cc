@@ -30,9 +30,9 @@ struct Compressor::State {
     const bool with_model = codec::FrameCodec::wants_model(data, frame_options);
     const api::LoadedModelPtr loaded = with_model ? model.source()->for_writing() : nullptr;
     const Stats none;
-    const format::Frame frame = codec::FrameCodec(loaded).encode_compact(
+    const codec::CompactText text = codec::FrameCodec(loaded).encode_compact(
         data, frame_options.experts, api::frame_progress(options.progress, none));
-    return format::pack_compact(frame.method, frame.payload, data, api::identity_of(loaded));
+    return api::pack(text, data, loaded);
   }
 
   Bytes compress_large(ByteView data) {
@@ -44,8 +44,7 @@ struct Compressor::State {
   }
 
   Bytes decompress_small(ByteView data, const Limits& limits) {
-    const format::Method method = format::compact_method(data);
-    const bool with_model = format::needs_model(method);
+    const bool with_model = api::needs_model(data);
     const api::LoadedModelPtr loaded = with_model ? model.source()->for_reading_compact() : nullptr;
     if (loaded) api::check_model(data, *loaded);
     codec::FrameCodec codec(loaded);
@@ -54,9 +53,12 @@ struct Compressor::State {
     Bytes raw =
         api::TimeLimit(limits.max_seconds)
             .run(api::frame_progress(options.progress, none), [&](const codec::Progress& progress) {
-              return codec.decode_compact(method, data.subspan(format::kCompactOverhead),
-                                          limits.max_bytes == 0 ? kCompactLimit : limits.max_bytes,
-                                          progress);
+              const std::size_t limit = limits.max_bytes == 0 ? kCompactLimit : limits.max_bytes;
+              if (format::is_short(data)) {
+                return codec.decode_short(data.subspan(format::kShortOverhead), limit, progress);
+              }
+              return codec.decode_compact(format::compact_method(data),
+                                          data.subspan(format::kCompactOverhead), limit, progress);
             });
     return api::checked(data, std::move(raw), loaded);
   }
@@ -92,7 +94,7 @@ Bytes Compressor::decompress(ByteView archive, const Limits& limits) const {
   if (!archive.empty() && archive[0] == kFileMagic[0]) {
     return state_->decompress_file(archive, limits);
   }
-  if (!format::is_compact(archive)) throw Error(ErrorKind::kData, "not smll data");
+  api::check_form(archive);
   return state_->decompress_small(archive, limits);
 }
 

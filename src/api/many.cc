@@ -228,9 +228,7 @@ std::vector<Result> compress_many(const Model& model, const WriteOptions& option
     return started(text.size(), std::make_shared<Run>(schedulers.of(needed), encoder),
                    [encoder, text, needed](Run& run, const codec::Progress& progress) {
                      run.finish(progress);
-                     const format::Frame frame = encoder->take();
-                     return format::pack_compact(frame.method, frame.payload, text,
-                                                 identity_of(needed));
+                     return pack(encoder->take(), text, needed);
                    });
   };
   Items items(texts.size(), overall, start,
@@ -255,9 +253,12 @@ std::vector<Result> decompress_many(const Model& model, const WriteOptions& opti
   const auto start = [&](std::size_t i) -> Started {
     const ByteView archive = archives[i];
     // Time that one item takes is only known where it does not share the threads.
-    if (limits.max_seconds > 0 || !format::is_compact(archive)) return {};
-    const format::Method method = format::compact_method(archive);
-    const ByteView payload = archive.subspan(format::kCompactOverhead);
+    const bool is_short = format::is_short(archive);
+    if (limits.max_seconds > 0 || !(is_short || format::is_compact(archive))) return {};
+    const format::Method method =
+        is_short ? format::Method::kMixed : format::compact_method(archive);
+    const ByteView payload =
+        archive.subspan(is_short ? format::kShortOverhead : format::kCompactOverhead);
     if (!format::needs_model(method)) {
       const auto decoder =
           std::make_shared<codec::CompactPlainDecoder>(method, payload, limit, limits.max_memory);
@@ -270,8 +271,10 @@ std::vector<Result> decompress_many(const Model& model, const WriteOptions& opti
     if (!loaded) loaded = model.source()->for_reading_compact();
     check_model(archive, *loaded);
     const auto decoding = std::make_shared<codec::FrameDecoding>(
-        loaded, codec::FrameDecoding::Payload{method, std::min(limit, codec::kMaxCompact), payload,
-                                              nullptr, true});
+        loaded,
+        codec::FrameDecoding::Payload{method, std::min(limit, codec::kMaxCompact), payload, nullptr,
+                                      is_short ? codec::FrameDecoding::Payload::Form::kShort
+                                               : codec::FrameDecoding::Payload::Form::kCompact});
     format::check_memory(decoding->memory(), limits.max_memory);
     return started(decoding->lanes()[0], decoding,
                    [archive, loaded](codec::FrameDecoding& work, const codec::Progress& progress) {

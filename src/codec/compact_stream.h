@@ -9,13 +9,16 @@
 #include <vector>
 
 #include "codec/frame_codec.h"
-#include "codec/model_coder.h"
-#include "codec/record_stream.h"
+#include "codec/lane_stream.h"
+#include "codec/opening_race.h"
+#include "codec/short_encoder.h"
+#include "lm/token_walk.h"
 
 namespace smll::codec {
 
-// Codes a small text in the ways that `experts` allows, and keeps the smallest.
-class CompactEncoder : public Stream {
+// Codes a small text in the ways that `experts` allows, and keeps the smallest. The model runs over
+// the text behind several openings at once, in a lane each, until one has won.
+class CompactEncoder : public LaneStream {
  public:
   // `data` must outlive it. Without a model (null) the methods that need none remain. Throws
   // Error(kData) for more than kMaxCompact bytes.
@@ -23,40 +26,51 @@ class CompactEncoder : public Stream {
                  std::shared_ptr<const LoadedModel> model);
   ~CompactEncoder() override;
 
-  // Once end() was called. The payload is as FrameCodec::encode_compact() has it.
-  format::Frame take();
+  // Once end() was called.
+  CompactText take() { return std::move(result_); }
 
-  std::size_t lanes() const override { return 1; }
+  std::size_t lanes() const override;
   std::size_t rows() const override;
   std::uint64_t memory() const override;
   bool works_before() const override { return true; }
   bool begin(const Progress& progress) override;
   void end(const Progress& progress) override;
-  void share_lanes(std::size_t parts) override { model_part_->share_lanes(parts); }
-  void open(std::size_t part, lm::Predictor& predictor) override {
-    model_part_->open(part, predictor);
-  }
+  void share_lanes(std::size_t parts) override;
+  void open(std::size_t part, lm::Predictor& predictor) override;
   void collect(std::size_t part, lm::Predictor& predictor, const Room& room,
-               std::vector<lm::LaneInput>& batch) override {
-    model_part_->collect(part, predictor, room, batch);
-  }
+               std::vector<lm::LaneInput>& batch) override;
   void advance(std::size_t part) override;
-  bool close(std::size_t part, lm::Predictor& predictor) override {
-    return model_part_->close(part, predictor);
-  }
-  void close_all(std::size_t part, lm::Predictor& predictor) override {
-    model_part_->close_all(part, predictor);
-  }
+
+ protected:
+  bool is_done(std::size_t lane) const override;
 
  private:
-  std::vector<std::uint8_t> encode(format::Method method, const Progress& progress) const;
+  // The text behind one opening.
+  struct Runner {
+    std::size_t index = kNoOpening;    // in openings()
+    const Opening* opening = nullptr;  // null: nothing
+    std::vector<Token> inputs;         // the lane's first, then every token but the last
+    std::vector<lm::RecordedPath> paths;
+    std::size_t done = 0, asked = 0;  // inputs
+    bool out = false;                 // of the race
+  };
+
+  void cut();
+  void line_up();
+  void finish_heat();
+  std::size_t goal() const;
+  ShortHead cheapest_head(const Runner& runner) const;
+  std::vector<std::uint8_t> encode(const ShortHead& head, const Runner& runner,
+                                   const Progress& progress) const;
 
   const std::span<const std::uint8_t> data_;
   const Experts experts_;
   const std::shared_ptr<const LoadedModel> model_;
-  format::Frame best_;
-  ModelledFrame frame_;
-  std::optional<RecordStream> model_part_;
+  CompactText result_;
+  ShortText text_;
+  std::vector<std::uint32_t> rows_;  // of the units that are tokens
+  std::optional<OpeningRace> race_;
+  std::vector<Runner> runners_;  // by lane
 };
 
 // Decodes a small text that needs no model.

@@ -6,6 +6,7 @@
 #include "codec/lane_header.h"
 #include "codec/model_coder.h"
 #include "codec/size_code.h"
+#include "format/limits.h"
 #include "lm/token_walk.h"
 #include "smll/error.h"
 
@@ -26,19 +27,34 @@ DecodeStream::DecodeStream(std::span<const std::uint8_t> payload, std::size_t ra
     LaneHeader header = take_lanes(payload, raw_size);
     extents_ = std::move(header.extents);
     escapes_ = header.escapes;
-    coder_ = coder::Decoder(payload);
+    coder_ = coder::CheckedDecoder(payload);
   }
   if (extents_.size() > static_cast<std::size_t>(form.max_lanes)) {
     throw Error(ErrorKind::kData, "the archive is damaged: it has more lanes than its backend");
   }
 }
 
+DecodeStream::DecodeStream(std::span<const std::uint8_t> payload, std::size_t limit,
+                           const text::Vocabulary& vocabulary, const ShortForm& form)
+    : vocabulary_(vocabulary), raw_size_(0), coder_(payload) {
+  const ShortHead head = code_short_head(coder_, {}, form.odds);
+  // A line has one byte more than half of the most, its break counted in.
+  format::check_size(head.line ? head.size / 2 : head.size, limit);
+  experts_ = head.mixed ? mix::Sources::kAll : mix::Sources::kLlm;
+  opening_ = form.opening(head);
+  line_ = head.line;
+  limit_ = limit;
+  escapes_ = head.escapes;
+  raw_size_ = head.size;
+  extents_ = {{0, raw_size_}};
+}
+
 void DecodeStream::end(const Progress& /*progress*/) {
-  if (!coder_.used_all()) {
-    throw Error(ErrorKind::kData, "the archive is damaged: bytes are left behind a frame's code");
+  if (!coder_.is_as_written()) {
+    throw Error(ErrorKind::kData, "the data is damaged: bytes do not fit what they mean");
   }
-  const std::span<const std::uint8_t> bytes = mixer_->bytes();
-  data_.assign(bytes.begin(), bytes.end());
+  data_.resize(bytes_ - (line_ ? 1 : 0));
+  std::ranges::copy(mixer_->bytes().first(data_.size()), data_.begin());
   units_.reset();
   mixer_.reset();
   states_ = {};
@@ -132,8 +148,9 @@ void DecodeStream::decode_unit(std::size_t lane) {
   LaneState& state = states_[lane];
   const int index = static_cast<int>(lane);
   if (units_->code_escape(false)) {
-    units_->code_escaped_byte(index, 0);
-    return spend(state, 1);
+    const std::uint8_t byte = units_->code_escaped_byte(index, 0);
+    spend(state, 1);
+    return end_line({reinterpret_cast<const char*>(&byte), 1});
   }
   lm::LiveWalk walk(vocabulary_, state.next[state.at]);
   const std::uint32_t row = units_->code_token(index, walk, state.room);
@@ -147,6 +164,20 @@ void DecodeStream::decode_unit(std::size_t lane) {
   if (drafter_) drafter_->see(state.input);
   ++tokens_;
   spend(state, vocabulary_.bytes(row).size());
+  end_line(vocabulary_.bytes(row));
+}
+
+// Behind the last bytes of a text that a line break may end.
+void DecodeStream::end_line(std::string_view bytes) {
+  if (!line_) return;
+  LaneState& state = states_[0];
+  const std::size_t at = bytes.find('\n');
+  const bool ended = at != std::string_view::npos;
+  if (ended ? at + 1 < bytes.size() : state.room == 0) {
+    throw Error(ErrorKind::kData, "the data is damaged: its line ends in the wrong place");
+  }
+  if (ended) state.room = 0;
+  format::check_size(bytes_ - (ended ? 1 : 0), limit_);
 }
 
 void DecodeStream::spend(LaneState& state, std::size_t bytes) {

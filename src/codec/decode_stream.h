@@ -7,15 +7,18 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "codec/drafter.h"
 #include "codec/lane_stream.h"
+#include "codec/short_head.h"
 #include "codec/unit_coder.h"
 #include "coder/range_coder.h"
 #include "mix/frame_mixer.h"
@@ -41,6 +44,16 @@ class DecodeStream : public LaneStream {
   DecodeStream(std::span<const std::uint8_t> payload, std::size_t raw_size,
                const text::Vocabulary& vocabulary, const Form& form);
 
+  // What a short text may begin with, by its head.
+  struct ShortForm {
+    ShortHeadOdds odds;
+    std::function<const Opening*(const ShortHead&)> opening;  // null: nothing
+  };
+  // The same for what encode_short() gave of at most `limit` bytes of text.
+  DecodeStream(std::span<const std::uint8_t> payload, std::size_t limit,
+               const text::Vocabulary& vocabulary, const ShortForm& form);
+
+  mix::Sources experts() const { return experts_; }
   const std::vector<mix::LaneExtent>& extents() const { return extents_; }
   // Once, behind end().
   std::vector<std::uint8_t> take_data() { return std::move(data_); }
@@ -50,8 +63,8 @@ class DecodeStream : public LaneStream {
 
   std::size_t lanes() const override { return extents_.size(); }
   std::size_t max_parts() const override;
-  // Throws Error(kData) where not all of the payload was used. Gives memory back: others may keep
-  // the data waiting.
+  // Throws Error(kData) where no encoder would have written the payload. Gives memory back: others
+  // may keep the data waiting.
   void end(const Progress& progress) override;
   void share_lanes(std::size_t parts) override;
   void open(std::size_t part, lm::Predictor& predictor) override;
@@ -79,17 +92,20 @@ class DecodeStream : public LaneStream {
   void decode_unit(std::size_t lane);
   void guess(std::size_t lane, const lm::Predictor& predictor, const Room& room);
   bool is_ready(std::size_t part) const;
+  void end_line(std::string_view bytes);
   void spend(LaneState& state, std::size_t bytes);
 
   const text::Vocabulary& vocabulary_;
-  const mix::Sources experts_;
-  const Opening* const opening_;
+  mix::Sources experts_ = mix::Sources::kAll;
+  const Opening* opening_ = nullptr;
   std::vector<mix::LaneExtent> extents_;
   bool escapes_ = false;
   std::size_t raw_size_;
-  coder::Decoder coder_;
+  bool line_ = false;      // a line break ends the text
+  std::size_t limit_ = 0;  // of a line's bytes
+  coder::CheckedDecoder coder_;
   std::unique_ptr<mix::FrameMixer> mixer_;
-  std::optional<UnitCoder<coder::Decoder>> units_;
+  std::optional<UnitCoder<coder::CheckedDecoder>> units_;
   std::vector<LaneState> states_;
   std::vector<std::uint8_t> data_;
   std::optional<Drafter> drafter_;  // of a lane alone: others would have to wait for it

@@ -127,18 +127,16 @@ struct FrameCodec::State {
     if (stats) add_stats(stream, *stats);
   }
 
-  std::vector<std::uint8_t> encode(const ModelledFrame& frame, format::Method method, bool compact,
+  std::vector<std::uint8_t> encode(const ModelledFrame& frame, format::Method method,
                                    const Progress& progress) const {
-    return FrameEncoder(frame, model->vocabulary(), mixed_experts(method), compact)
-        .finish(progress);
+    return FrameEncoder(frame, model->vocabulary(), mixed_experts(method), false).finish(progress);
   }
 
-  std::vector<std::uint8_t> decode(std::span<const std::uint8_t> payload, std::size_t raw_size,
-                                   format::Method method, bool compact, FrameStats* stats,
+  std::vector<std::uint8_t> decode(const FrameDecoding::Payload& payload, FrameStats* stats,
                                    const Progress& progress) const {
     need_model();
     // Nobody uses the payload once it has been waited for.
-    FrameDecoding decoding(model, {method, raw_size, payload, nullptr, compact});
+    FrameDecoding decoding(model, payload);
     format::check_memory(decoding.memory(), max_memory);
     decoding.start(&decoding);
     return decoding.finish(stats, progress);
@@ -151,11 +149,11 @@ struct FrameCodec::State {
     const std::vector<std::uint8_t> sample = sample_of(data, kSamples, kSampleBytes);
     ModelledFrame frame = cut_frame(sample, 1, *model, nullptr);
     run_model(frame, &stats, progress, /*may_learn=*/false);
-    const std::size_t alone = encode(frame, format::Method::kLlm, false, progress).size();
+    const std::size_t alone = encode(frame, format::Method::kLlm, progress).size();
     format::Frame best{format::Method::kCm, sample.size(),
                        encode_cm(sample, format::Method::kCm, false, progress)};
-    keep_if_worth(best, format::Method::kMixed,
-                  encode(frame, format::Method::kMixed, false, progress), frame.units());
+    keep_if_worth(best, format::Method::kMixed, encode(frame, format::Method::kMixed, progress),
+                  frame.units());
     const std::size_t all = alone * data.size() / sample.size();
     return {all * 100 / kColdStart, all, format::needs_model(best.method)};
   }
@@ -196,14 +194,14 @@ struct FrameCodec::State {
     if (only_model) {
       run_model(frame, stats, progress);
       return keep_smaller(best, format::Method::kLlm,
-                          encode(frame, format::Method::kLlm, false, at_the_end));
+                          encode(frame, format::Method::kLlm, at_the_end));
     }
     FrameEncoder mixed(frame, model->vocabulary(), mixed_experts(format::Method::kMixed), false);
     run_model(frame, stats, progress, /*may_learn=*/true,
               [&](std::span<const std::size_t> recorded) { mixed.advance(recorded); });
     if (data.size() <= kTryLlmAlone) {
-      keep_if_worth(best, format::Method::kLlm,
-                    encode(frame, format::Method::kLlm, false, at_the_end), frame.units());
+      keep_if_worth(best, format::Method::kLlm, encode(frame, format::Method::kLlm, at_the_end),
+                    frame.units());
     }
     keep_if_worth(best, format::Method::kMixed, mixed.finish(at_the_end), frame.units());
   }
@@ -269,19 +267,26 @@ std::vector<std::uint8_t> FrameCodec::decode(format::Method method, std::size_t 
       return decode_cm(payload, raw_size, method, false, progress, state_->max_memory);
     case format::Method::kLlm:
     case format::Method::kMixed:
-      return state_->decode(payload, raw_size, method, false, stats, progress);
+      return state_->decode({method, raw_size, payload, nullptr}, stats, progress);
   }
   throw Error(ErrorKind::kData, "the archive is damaged, or of a newer version: unknown method");
 }
 
-format::Frame FrameCodec::encode_compact(std::span<const std::uint8_t> data, Experts experts,
-                                         const Progress& progress) {
+CompactText FrameCodec::encode_compact(std::span<const std::uint8_t> data, Experts experts,
+                                       const Progress& progress) {
   CompactEncoder encoder(data, experts, state_->model);
   if (encoder.begin(progress)) {
     state_->model->scheduler().run(encoder, progress);
     encoder.end(progress);
   }
   return encoder.take();
+}
+
+std::vector<std::uint8_t> FrameCodec::decode_short(std::span<const std::uint8_t> payload,
+                                                   std::size_t limit, const Progress& progress) {
+  return state_->decode({format::Method::kMixed, std::min(limit, kMaxCompact), payload, nullptr,
+                         FrameDecoding::Payload::Form::kShort},
+                        nullptr, progress);
 }
 
 std::vector<std::uint8_t> FrameCodec::decode_compact(format::Method method,
@@ -303,7 +308,9 @@ std::vector<std::uint8_t> FrameCodec::decode_compact(format::Method method,
       return decode_cm(payload, limit, method, true, progress, state_->max_memory);
     case format::Method::kLlm:
     case format::Method::kMixed:
-      return state_->decode(payload, limit, method, true, nullptr, progress);
+      return state_->decode(
+          {method, limit, payload, nullptr, FrameDecoding::Payload::Form::kCompact}, nullptr,
+          progress);
   }
   throw Error(ErrorKind::kData, "the archive is damaged, or of a newer version: unknown method");
 }

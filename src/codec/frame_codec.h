@@ -22,6 +22,13 @@ struct FrameOptions {
   int lanes = 0;  // 1 to kMaxLanes; 0: from the frame's size
 };
 
+// A small text, coded: a frame of a method without a model, whose payload is as
+// FrameCodec::decode_compact() takes it, or what encode_short() gave.
+struct CompactText {
+  format::Frame frame;
+  bool is_short = false;  // the payload is encode_short()'s
+};
+
 // Holds the working memory of one thread. `predictor` may be null: then only methods without a
 // model are used, and decoding a frame that needs one throws Error(kModel).
 class FrameCodec {
@@ -56,8 +63,11 @@ class FrameCodec {
   // its own size; that of others does not: decode_compact() takes it as all of `payload` (kStored)
   // or finds it there (kZstd). More than `limit` bytes are refused before they are computed:
   // Error(kMemory).
-  format::Frame encode_compact(std::span<const std::uint8_t> data, Experts experts,
-                               const Progress& progress = {});
+  CompactText encode_compact(std::span<const std::uint8_t> data, Experts experts,
+                             const Progress& progress = {});
+  // What encode_short() gave.
+  std::vector<std::uint8_t> decode_short(std::span<const std::uint8_t> payload, std::size_t limit,
+                                         const Progress& progress = {});
   std::vector<std::uint8_t> decode_compact(format::Method method,
                                            std::span<const std::uint8_t> payload, std::size_t limit,
                                            const Progress& progress = {});

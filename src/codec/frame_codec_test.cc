@@ -54,7 +54,7 @@ TEST(FrameCodec, EnglishIsReadBeforeEnglish) {
   EXPECT_EQ(frame.method, format::Method::kCmEnglish);
   EXPECT_LT(frame.payload.size() * 10, encode_cm(data, format::Method::kCm, false, {}).size() * 9);
   EXPECT_EQ(codec.decode(frame.method, data.size(), frame.payload), data);
-  const format::Frame compact = codec.encode_compact(data, Experts::kCm);
+  const format::Frame compact = codec.encode_compact(data, Experts::kCm).frame;
   EXPECT_EQ(compact.method, format::Method::kCmEnglish);
   EXPECT_EQ(codec.decode_compact(compact.method, compact.payload, data.size()), data);
   EXPECT_THROW(codec.decode_compact(compact.method, compact.payload, data.size() - 1), Error);

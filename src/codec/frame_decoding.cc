@@ -28,10 +28,20 @@ void add_stats(const Stream& stream, FrameStats& stats) {
 class FrameDecoding::Work : public DecodeStream {
  public:
   Work(const Payload& payload, const LoadedModel& model)
-      : DecodeStream(
-            payload.bytes, payload.raw_size, model.vocabulary(),
-            {mixed_experts(payload.method), payload.compact, model.max_lanes(), model.opening()}),
+      : DecodeStream(payload.bytes, payload.raw_size, model.vocabulary(),
+                     {mixed_experts(payload.method), payload.form == Payload::Form::kCompact,
+                      model.max_lanes(), model.opening()}),
         owner_(payload.owner) {}
+  // A short text.
+  Work(std::span<const std::uint8_t> payload, std::size_t limit, const LoadedModel& model)
+      : DecodeStream(payload, limit, model.vocabulary(),
+                     {model.short_odds(), [&model](const ShortHead& head) {
+                        if (head.opening != kNoOpening && !model.has_openings()) {
+                          throw Error(ErrorKind::kData,
+                                      "the data is damaged: its backend has no openings");
+                        }
+                        return model.opening_of_short(head.opening);
+                      }}) {}
 
   std::uint64_t memory() const override { return memory_; }
   void set_memory(std::uint64_t memory) { memory_ = memory; }
@@ -43,16 +53,17 @@ class FrameDecoding::Work : public DecodeStream {
 
 FrameDecoding::FrameDecoding(std::shared_ptr<const LoadedModel> model, const Payload& payload)
     : model_(std::move(model)) {
-  if (!payload.compact) check_frame_size(payload.method, payload.raw_size);
-  work_ = std::make_shared<Work>(payload, *model_);
+  if (payload.form == Payload::Form::kFrame) check_frame_size(payload.method, payload.raw_size);
+  work_ = payload.form == Payload::Form::kShort
+              ? std::make_shared<Work>(payload.bytes, payload.raw_size, *model_)
+              : std::make_shared<Work>(payload, *model_);
   std::size_t bytes = 0;
   for (const mix::LaneExtent& lane : work_->extents()) {
     lanes_.push_back(lane.size);
     bytes += lane.size;
   }
-  own_memory_ =
-      mix::FrameMixer::memory(mixed_experts(payload.method), mix::Strength::kStrong, bytes) +
-      DecodeStream::memory(lanes_, model_->vocabulary().rows());
+  own_memory_ = mix::FrameMixer::memory(work_->experts(), mix::Strength::kStrong, bytes) +
+                DecodeStream::memory(lanes_, model_->vocabulary().rows());
   // A token has hardly less than two bytes.
   std::uint64_t contexts = 0;
   for (const std::size_t lane : lanes_) contexts += model_->context_memory(lane / 2);

@@ -335,4 +335,32 @@ std::shared_ptr<const LoadedModel> LoadedModel::load(const std::string& path,
   return model;
 }
 
+const Opening* LoadedModel::opening_of_short(std::size_t index) const {
+  if (opening_) return opening_.get();
+  const std::lock_guard lock(mutex_);
+  if (openings_.empty()) openings_.resize(codec::openings().size());
+  std::unique_ptr<const Opening>& opening = openings_[index];
+  if (!opening) {
+    const std::string_view text = codec::openings()[index].text;
+    opening = std::make_unique<Opening>(
+        *this, ByteView(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()),
+        Opening::Readers::kModel);
+  }
+  return opening.get();
+}
+
+std::span<const Opening* const> LoadedModel::openings_with_firsts() const {
+  std::call_once(made_firsts_, [this] {
+    std::vector<const Opening*> all;
+    for (std::size_t i = 0; i < codec::openings().size(); ++i) all.push_back(opening_of_short(i));
+    Opening::make_firsts(*this, all);
+    openings_with_firsts_ = std::move(all);
+  });
+  return openings_with_firsts_;
+}
+
+bool LoadedModel::has_openings() const { return options_.backend == Backend::kExact && !opening_; }
+
+ShortHeadOdds LoadedModel::short_odds() const { return {opening_ != nullptr, kUsualSizes}; }
+
 }  // namespace smll::codec

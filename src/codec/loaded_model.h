@@ -6,9 +6,11 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/thread_pool.h"
 #include "codec/dictionary.h"
+#include "codec/short_head.h"
 #include "format/model_identity.h"
 #include "lm/exact/isa.h"
 #include "lm/predictor.h"
@@ -69,6 +71,13 @@ class LoadedModel {
   virtual Token start_token() const = 0;
   // What each lane begins with where the options name a dictionary; else null.
   const Opening* opening() const { return opening_.get(); }
+  // What a short text begins with whose head has this index of openings(); null: nothing. With a
+  // dictionary it is the dictionary's.
+  const Opening* opening_of_short(std::size_t index) const;
+  // Whether short texts may choose among openings(), and what the model says after each of them.
+  bool has_openings() const;
+  std::span<const Opening* const> openings_with_firsts() const;
+  ShortHeadOdds short_odds() const;
 
   // Bytes, at most, of the predictors that decode lanes of so many bytes of text, without the
   // model.
@@ -102,6 +111,9 @@ class LoadedModel {
  private:
   mutable std::mutex mutex_;  // of what follows
   mutable std::unique_ptr<Scheduler> scheduler_, unlearned_;
+  mutable std::vector<std::unique_ptr<const Opening>> openings_;  // by index in openings()
+  mutable std::once_flag made_firsts_;
+  mutable std::vector<const Opening*> openings_with_firsts_;
 };
 
 }  // namespace smll::codec

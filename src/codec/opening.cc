@@ -38,37 +38,63 @@ Token Opening::last_token() const {
 }
 
 std::shared_ptr<const lm::KeptContext> Opening::context() const {
-  if (tokens_.empty()) return nullptr;
-  std::call_once(made_, [this] { make(); });
+  if (!tokens_.empty()) make();
   return context_;
 }
 
 mix::FrameMixer Opening::mixer(mix::Sources experts, std::size_t frame_bytes,
                                std::span<const mix::LaneExtent> lanes) const {
   if (experts == mix::Sources::kAll && readers_ == Readers::kModelAndMixer) {
-    std::call_once(made_, [this] { make(); });
+    make();
     return {mixer_, frame_bytes, lanes};
   }
   return {experts, mix::Strength::kStrong, frame_bytes, lanes};
 }
 
 void Opening::make() const {
-  const std::unique_ptr<lm::Predictor> predictor = model_.make_predictor(/*may_learn=*/false);
-  std::vector<Token> inputs = {predictor->start_token()};
-  inputs.insert(inputs.end(), tokens_.begin(), tokens_.end());
+  const std::lock_guard lock(mutex_);
+  if (made_) return;
+  read(*model_.make_predictor(/*may_learn=*/false));
+  made_ = true;
+}
+
+// The last token is left to the lanes: what follows it is their first answer.
+void Opening::read(lm::Predictor& predictor) const {
+  std::vector<Token> fed = {predictor.start_token()};
+  fed.insert(fed.end(), tokens_.begin(), tokens_.end());
   std::vector<std::uint32_t> rows;
   for (const text::Unit& unit : units_) {
     if (!unit.escaped()) rows.push_back(unit.row);
   }
   std::vector<lm::RecordedPath> paths(rows.size());
-  const int lane = predictor->open_lane();
-  // The last token is left to the lanes: what follows it is their first answer.
-  const lm::LaneInput input = {lane, std::span(inputs).first(rows.size()), rows, paths, {}};
   if (!rows.empty()) {
-    predictor->feed({&input, 1});
-    context_ = predictor->keep_lane(lane);
+    const int lane = predictor.open_lane();
+    const lm::LaneInput input = {lane, std::span(fed).first(rows.size()), rows, paths, {}};
+    predictor.feed({&input, 1});
+    context_ = predictor.keep_lane(lane);
   }
   if (readers_ == Readers::kModelAndMixer) mixer_ = read_all(paths);
+}
+
+void Opening::make_firsts(const LoadedModel& model, std::span<const Opening* const> openings) {
+  const std::unique_ptr<lm::Predictor> predictor = model.make_predictor(/*may_learn=*/false);
+  for (const Opening* opening : openings) {
+    const std::lock_guard lock(opening->mutex_);
+    if (!opening->made_) opening->read(*predictor);
+    opening->made_ = true;
+  }
+  std::vector<lm::LaneInput> batch;
+  std::vector<Token> last;
+  last.reserve(openings.size());
+  for (const Opening* opening : openings) {
+    last.push_back(opening->last_token());
+    batch.push_back({predictor->open_lane(opening->context_),
+                     {&last.back(), 1},
+                     {},
+                     {},
+                     {&opening->first_, 1}});
+  }
+  predictor->feed(batch);
 }
 
 std::shared_ptr<const mix::FrameMixer> Opening::read_all(

@@ -9,12 +9,17 @@
 #include <span>
 #include <vector>
 
+#include "lm/distribution.h"
 #include "lm/kept_context.h"
 #include "lm/token_walk.h"
 #include "mix/frame_mixer.h"
 #include "smll/io.h"
 #include "text/token.h"
 #include "text/tokenizer.h"
+
+namespace smll::lm {
+class Predictor;
+}
 
 namespace smll::codec {
 
@@ -35,6 +40,13 @@ class Opening {
   // What a lane is fed first: the last of the tokens, or the start token.
   Token last_token() const;
 
+  // What the model says after the text: what choosing among openings needs. To be made by
+  // make_firsts() before.
+  const lm::Distribution& first() const { return first_; }
+  // Makes those of several, whose readers are kModel, together, which takes less time. To be called
+  // once for each.
+  static void make_firsts(const LoadedModel& model, std::span<const Opening* const> openings);
+
   // What a lane holds before last_token(); null where that is the start token.
   std::shared_ptr<const lm::KeptContext> context() const;
   // A mixer for a frame, which goes on from what was read.
@@ -43,6 +55,7 @@ class Opening {
 
  private:
   void make() const;
+  void read(lm::Predictor& predictor) const;
   std::shared_ptr<const mix::FrameMixer> read_all(std::span<const lm::RecordedPath> paths) const;
 
   const LoadedModel& model_;
@@ -51,7 +64,9 @@ class Opening {
   std::vector<text::Unit> units_;  // what is read of the text
   std::vector<Token> tokens_;      // of those units that are tokens
   std::size_t text_bytes_ = 0;     // of the units
-  mutable std::once_flag made_;
+  mutable std::mutex mutex_;       // of what follows, until it is made
+  mutable bool made_ = false;
+  mutable lm::Distribution first_;
   mutable std::shared_ptr<const lm::KeptContext> context_;
   mutable std::shared_ptr<const mix::FrameMixer> mixer_;
 };

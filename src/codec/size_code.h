@@ -14,17 +14,25 @@ namespace smll::codec {
 // Largest size of a compact payload.
 inline constexpr std::size_t kMaxCompact = (std::size_t{1} << 16) - 1;
 
-// Codes the number of significant bits, in unary and with sentences and paragraphs in mind, then
-// the bits below the first, all alike. 100 bytes take 9.4 bits, 1,000 take 11.3.
+// P(no more significant bits) * 65536 after 0, 1, ... bits.
+using SizeOdds = std::array<std::uint16_t, 16>;
+// With sentences and paragraphs in mind.
+inline constexpr SizeOdds kUsualSizes = {1024,  1024,  1500,  2000,  4000,  9000,  18000, 22000,
+                                         22000, 26000, 26000, 26000, 30000, 30000, 30000, 30000};
+
+// Codes a number of significant bits, in unary.
 template <class Coder>
-std::size_t code_size(Coder& coder, std::size_t size) {
-  // P(no more bits) * 65536 after 0, 1, ... bits.
-  constexpr std::array<std::uint16_t, 16> kStop = {1024,  1024,  1500,  2000,  4000,  9000,
-                                                   18000, 22000, 22000, 26000, 26000, 26000,
-                                                   30000, 30000, 30000, 30000};
-  const unsigned known = static_cast<unsigned>(std::bit_width(size));
-  unsigned width = 0;
-  while (width < kStop.size() && !coder.code(kStop[width], width == known)) ++width;
+unsigned code_bits(Coder& coder, unsigned known, const SizeOdds& odds) {
+  unsigned bits = 0;
+  while (bits < odds.size() && !coder.code(odds[bits], bits == known)) ++bits;
+  return bits;
+}
+
+// Codes the number of significant bits, then the bits below the first, all alike. With kUsualSizes
+// 100 bytes take 9.4 bits, 1,000 take 11.3.
+template <class Coder>
+std::size_t code_size(Coder& coder, std::size_t size, const SizeOdds& odds = kUsualSizes) {
+  const unsigned width = code_bits(coder, static_cast<unsigned>(std::bit_width(size)), odds);
   std::size_t value = width > 0 ? 1 : 0;
   for (unsigned i = width; i-- > 1;) {
     value = value << 1 | static_cast<std::size_t>(coder.code(32768, size >> (i - 1) & 1));

@@ -7,6 +7,7 @@
 // rounding costs less than 2^-31 bits a decision.
 #pragma once
 
+#include <algorithm>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -108,6 +109,23 @@ class Decoder {
   std::size_t position_ = 0;
   std::uint64_t value_ = 0;
   std::uint64_t range_ = detail::kTop;
+};
+
+// Decodes, and sees whether an encoder would have written these very bytes: others may decode to
+// the same decisions, and are damaged all the same.
+class CheckedDecoder {
+ public:
+  explicit CheckedDecoder(std::span<const std::uint8_t> in) : in_(in), decoder_(in) {}
+
+  int code(std::uint32_t p1, int /*bit*/ = 0) { return encoder_.code(p1, decoder_.code(p1)); }
+  bool overrun() const { return decoder_.overrun(); }
+  // To be asked once, behind the last decision.
+  bool is_as_written() { return std::ranges::equal(encoder_.finish(), in_); }
+
+ private:
+  std::span<const std::uint8_t> in_;
+  Decoder decoder_;
+  Encoder encoder_;
 };
 
 }  // namespace smll::coder

@@ -33,6 +33,10 @@ Checks checks(Method method, ByteView raw, std::uint64_t identity) {
   return {static_cast<std::uint8_t>(model & 0x0F), static_cast<std::uint8_t>(content)};
 }
 
+std::uint8_t short_check(ByteView raw, std::uint64_t identity) {
+  return XXH3_64bits_withSeed(raw.data(), raw.size(), identity) & 0x7F;
+}
+
 }  // namespace
 
 bool is_compact(ByteView data) {
@@ -48,6 +52,20 @@ Bytes pack_compact(Method method, ByteView payload, ByteView raw, std::uint64_t 
   data.push_back(check.content);
   data.insert(data.end(), payload.begin(), payload.end());
   return data;
+}
+
+bool is_short(ByteView data) {
+  return data.size() >= kShortOverhead && (data[0] & kCompactMark) == 0;
+}
+
+Bytes pack_short(ByteView payload, ByteView raw, std::uint64_t identity) {
+  Bytes data = {short_check(raw, identity)};
+  data.insert(data.end(), payload.begin(), payload.end());
+  return data;
+}
+
+bool short_content_fits(ByteView data, ByteView raw, std::uint64_t identity) {
+  return data[0] == short_check(raw, identity);
 }
 
 Method compact_method(ByteView data) {

@@ -1,4 +1,5 @@
-// The form of small texts in memory: two bytes and the coded text.
+// The forms of small texts in memory: two bytes and the coded text or, with a model, one byte and
+// the coded text.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,14 @@ namespace smll::format {
 inline constexpr std::size_t kCompactOverhead = 2;
 
 bool is_compact(ByteView data);
+
+// With a model: 0ccccccc, a check of the content and of all that its code depends on.
+inline constexpr std::size_t kShortOverhead = 1;
+
+// What no file, and nothing compact, begins with: text that is not smll's may look so, too.
+bool is_short(ByteView data);
+Bytes pack_short(ByteView payload, ByteView raw, std::uint64_t identity);
+bool short_content_fits(ByteView data, ByteView raw, std::uint64_t identity);
 
 // `identity` stands for the model that coded the text; ignored for methods without one.
 Bytes pack_compact(Method method, ByteView payload, ByteView raw, std::uint64_t identity);
