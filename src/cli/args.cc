@@ -12,29 +12,6 @@
 namespace smll::cli {
 namespace {
 
-std::uint64_t parse_size(const std::string& text) {
-  std::size_t used = 0;
-  std::uint64_t value = 0;
-  try {
-    if (text.empty() || text[0] < '0' || text[0] > '9') throw std::invalid_argument(text);
-    value = std::stoull(text, &used);
-  } catch (const std::exception&) {
-    throw Error(ErrorKind::kUsage, "'" + text + "' is not a number of bytes");
-  }
-  int shift = 0;
-  const std::string unit = text.substr(used);
-  if (unit == "K" || unit == "KiB")
-    shift = 10;
-  else if (unit == "M" || unit == "MiB")
-    shift = 20;
-  else if (unit == "G" || unit == "GiB")
-    shift = 30;
-  else if (!unit.empty())
-    throw Error(ErrorKind::kUsage, "'" + text + "' has an unknown unit");
-  if (value > (UINT64_MAX >> shift)) throw Error(ErrorKind::kUsage, "'" + text + "' is too large");
-  return value << shift;
-}
-
 double parse_seconds(const std::string& text) {
   char* end = nullptr;
   const double seconds = std::strtod(text.c_str(), &end);
@@ -280,6 +257,29 @@ void parse(CLI::App& app, const std::vector<std::string>& arguments, Args& args)
 }
 
 }  // namespace
+
+std::uint64_t parse_size(const std::string& text) {
+  std::size_t used = 0;
+  std::uint64_t value = 0;
+  try {
+    if (text.empty() || text[0] < '0' || text[0] > '9') throw std::invalid_argument(text);
+    value = std::stoull(text, &used);
+  } catch (const std::exception&) {
+    throw Error(ErrorKind::kUsage, "'" + text + "' is not a number of bytes");
+  }
+  int shift = 0;
+  const std::string unit = text.substr(used);
+  if (unit == "K" || unit == "KiB")
+    shift = 10;
+  else if (unit == "M" || unit == "MiB")
+    shift = 20;
+  else if (unit == "G" || unit == "GiB")
+    shift = 30;
+  else if (!unit.empty())
+    throw Error(ErrorKind::kUsage, "'" + text + "' has an unknown unit");
+  if (value > (UINT64_MAX >> shift)) throw Error(ErrorKind::kUsage, "'" + text + "' is too large");
+  return value << shift;
+}
 
 Range parse_range(const std::string& text) {
   Range range;

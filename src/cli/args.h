@@ -1,6 +1,7 @@
 // The command line of `smll`, parsed.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,6 +34,9 @@ struct Args {
 // Handles --help and --version itself. Returns the exit status where the program should stop at
 // once. Throws Error(kUsage).
 std::optional<int> parse_args(int argc, char** argv, Args& args);
+
+// A number of bytes that may end in K, M or G (1024-based). Throws Error(kUsage).
+std::uint64_t parse_size(const std::string& text);
 
 // "START:LENGTH", "START:" or "START"; numbers may end in K, M or G (1024-based).
 // Throws Error(kUsage).

@@ -89,13 +89,21 @@ void ProgressBar::update(std::uint64_t done) {
   if (due()) draw(done, "");
 }
 
+void ProgressBar::update_tokens(std::uint64_t done) {
+  if (due()) draw(done, fmt::format("{} / {} tokens", done, total_), "");
+}
+
 void ProgressBar::draw(std::uint64_t done, const std::string& details) {
+  const std::string all = total_ != 0 ? " / " + human_bytes(total_) : "";
+  draw(done, human_bytes(done) + all, details);
+}
+
+// `line` says how much is done.
+void ProgressBar::draw(std::uint64_t done, std::string line, const std::string& details) {
   const double seconds = std::chrono::duration<double>(last_ - start_).count();
-  std::string line = human_bytes(done);
   if (total_ != 0) {
-    line += fmt::format(
-        " / {} ({:.0f}%)", human_bytes(total_),
-        100.0 * static_cast<double>(std::min(done, total_)) / static_cast<double>(total_));
+    line += fmt::format(" ({:.0f}%)", 100.0 * static_cast<double>(std::min(done, total_)) /
+                                          static_cast<double>(total_));
   }
   line += details;
   if (total_ != 0 && done != 0 && done < total_) {

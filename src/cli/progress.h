@@ -13,8 +13,8 @@ namespace smll::cli {
 // Draws at most ten times a second, and nothing in the first moments: short work needs no bar.
 class ProgressBar {
  public:
-  // `name` is printable(). `total` is the number of bytes to come on the side that is read; 0 when
-  // unknown.
+  // `name` is printable(). `total` is the number of bytes to come on the side that is read, or
+  // whatever the updates count; 0 when unknown.
   ProgressBar(bool enabled, std::string name, std::uint64_t total);
   ~ProgressBar() { clear(); }
 
@@ -23,12 +23,15 @@ class ProgressBar {
   void rename(std::string name) { name_ = std::move(name); }
   // A download: bytes only.
   void update(std::uint64_t done);
+  // Of work that is counted in tokens, as `total` is.
+  void update_tokens(std::uint64_t done);
   // Removes the line.
   void clear();
 
  private:
   bool due();
   void draw(std::uint64_t done, const std::string& details);
+  void draw(std::uint64_t done, std::string line, const std::string& details);
 
   bool enabled_;
   std::string name_;
