@@ -6,10 +6,17 @@ _smll() {
     --backend) COMPREPLY=($(compgen -W "exact llama" -- "$current")); return ;;
     --experts) COMPREPLY=($(compgen -W "all llm cm cm-fast" -- "$current")); return ;;
     --isa) COMPREPLY=($(compgen -W "scalar avx2 avx512 amx neon" -- "$current")); return ;;
+    dict) COMPREPLY=($(compgen -W "list info add" -- "$current")); return ;;
+    --records) COMPREPLY=($(compgen -W "guess lines files json" -- "$current")); return ;;
     models) COMPREPLY=($(compgen -W "list pull info" -- "$current")); return ;;
     --model) COMPREPLY=($(compgen -W "$(smll models list 2>/dev/null | awk 'NR > 1 && /^[^ ]/ { print $1 }')" -- "$current")
                         $(compgen -f -- "$current")); return ;;
   esac
+  if [[ $current == -* && ${COMP_WORDS[1]} == train ]]; then
+    COMPREPLY=($(compgen -W "--output --records --size --sample-size --minutes --adapter --no-adapter --force --quiet --threads
+      --model --window --isa --help" -- "$current"))
+    return
+  fi
   if [[ $current == -* ]]; then
     COMPREPLY=($(compgen -W "--compress --decompress --test --list --stdout --output --force --keep --rm --recursive
       --threads --experts --lanes --window --learn --no-learn --frame-size --flush --model --backend --isa --range --keep-going
@@ -18,6 +25,6 @@ _smll() {
     return
   fi
   COMPREPLY=($(compgen -f -- "$current"))
-  [ "$COMP_CWORD" -eq 1 ] && COMPREPLY+=($(compgen -W "models explain bench" -- "$current"))
+  [ "$COMP_CWORD" -eq 1 ] && COMPREPLY+=($(compgen -W "models train dict explain bench" -- "$current"))
 }
 complete -o filenames -F _smll smll unsmll smllcat

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "api/model_source.h"
+#include "codec/dictionary.h"
 #include "codec/frame_codec.h"
 #include "codec/model_coder.h"
 #include "codec/record_stream.h"
@@ -63,6 +64,15 @@ void make_index_seeds(const fs::path& directory) {
      "path": "/dev/null", "size": 0, "backend": "exact"},
     {"weights": "1", "vocabulary": "2", "name": "", "path": "x.gguf",
      "size": 18446744073709551615, "backend": "llama"}]})"));
+}
+
+void make_dictionary_seeds(const fs::path& directory) {
+  const Bytes text = bytes_of("an opening\nof lines\n");
+  std::string many;
+  for (int i = 0; i < 50; ++i) many += "a line of the sample\n";
+  save(directory / "dictionary", "plain", codec::plain_dictionary("n", text)->serialize());
+  save(directory / "dictionary", "all",
+       codec::Dictionary({"name", text, bytes_of(many), {1, 2, 3}, {4, 5}}).serialize());
 }
 
 // What frame_fuzz takes: method, raw size, payload.
@@ -162,6 +172,7 @@ void make_seeds(const std::string& model_path, const fs::path& directory) {
     if (i != 0) make_short_seed(model, texts[i], name, directory);
   }
   make_index_seeds(directory);
+  make_dictionary_seeds(directory);
   for (const std::uint8_t experts : {0, 1}) {
     Bytes plain = {experts, 3};
     plain.insert(plain.end(), texts[2].begin(), texts[2].end());

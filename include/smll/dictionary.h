@@ -21,11 +21,11 @@ class Dictionary;
 
 struct TrainOptions {
   std::string name;  // the dictionary's, for people; at most 255 bytes
-  // Bytes of the opening, the text that stands, as it were, before every text: 64 to 16,384; 0: what
-  // about 1,000 tokens have. Never more than half the model's window.
+  // Bytes of the opening, the text that stands, as it were, before every text: 64 to 16,384; 0:
+  // what about 1,000 tokens have. Never more than half the model's window.
   std::size_t opening_bytes = 0;
   // Bytes of the sample, which the context models read: at most 1 MiB.
-  std::size_t sample_bytes = std::size_t{256} << 10;
+  std::size_t sample_bytes = std::size_t{128} << 10;
   // How much is tried: what two cores do in so many minutes. The work is counted and not the time,
   // so that the same is found everywhere.
   double minutes = 2;
@@ -57,9 +57,9 @@ struct DictionaryInfo {
 class Dictionary {
  public:
   // Picks the opening after which held-back samples cost least; the same for the same arguments.
-  // Samples are whole records of one kind: a line, a message, a small file; a line end is put behind
-  // one that has none. Loads the model. Throws Error(kData) for fewer than 8 samples that are not
-  // empty, Error(kUsage) for options out of range and another backend than kExact, and
+  // Samples are whole records of one kind: a line, a message, a small file; a line end is put
+  // behind one that has none. Loads the model. Throws Error(kData) for fewer than 8 samples that
+  // are not empty, Error(kUsage) for options out of range and another backend than kExact, and
   // Error(kModel).
   static Dictionary train(std::span<const ByteView> samples, const TrainOptions& options,
                           const Model& model, TrainGain* gain = nullptr);

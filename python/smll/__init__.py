@@ -17,8 +17,8 @@ from typing import Any, Optional, Union
 
 from . import _smll
 from ._compressor import Compressor
-from ._dictionary import Dictionary
 from ._costs import Ablation, Guess, TokenCost
+from ._dictionary import Dictionary, TrainGain
 from ._file import SmllFile, open  # noqa: A004 (the name is gzip's)
 from ._smll import Error
 from ._text import BytesLike
@@ -32,6 +32,7 @@ __all__ = [
     "Guess",
     "SmllFile",
     "TokenCost",
+    "TrainGain",
     "compress",
     "decompress",
     "decompress_bytes",

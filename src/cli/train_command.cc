@@ -37,7 +37,7 @@ void add_options(CLI::App& app, TrainArgs& args) {
                  "What a record is: lines, files, json, or guess (the default)");
   app.add_option("--size", args.size, "Most bytes of the opening (default: about 1,000 tokens)");
   app.add_option("--sample-size", args.sample_size,
-                 "Most bytes that the context models read before it (64K)");
+                 "Most bytes that the context models read before it (128K)");
   app.add_option("--minutes", args.minutes,
                  "How much to try: what two cores do in so many minutes (2)");
   app.add_flag("--adapter,!--no-adapter", args.adapter,
@@ -85,9 +85,9 @@ class Output {
 
 std::string gain_text(const TrainGain& gain) {
   return fmt::format(
-      "{} of {} records were held back: the model alone codes {} bytes of them in {:.0f} without "
-      "the dictionary and in {:.0f} with it ({:.2f})",
-      gain.measured, gain.records, gain.raw_bytes, gain.bytes_without, gain.bytes_with,
+      "{} records that it was not made of: {} bytes are coded in {:.0f} without it and in {:.0f} "
+      "with it ({:.2f})",
+      gain.measured, gain.raw_bytes, gain.bytes_without, gain.bytes_with,
       gain.bytes_without > 0 ? gain.bytes_with / gain.bytes_without : 1.0);
 }
 

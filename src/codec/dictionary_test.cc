@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -142,6 +143,19 @@ TEST(Dictionary, LiesAreRefusedWhateverTheCheckSays) {
   Bytes newer = file;
   newer[3] = 2;
   EXPECT_NE(problem_of(newer).find("newer smll"), std::string::npos);
+}
+
+// What others have must stay readable, and be known by the same number. With SMLL_WRITE_GOLDEN the
+// file is written anew (tests/golden/write.sh).
+TEST(Dictionary, GoldenFileIsRead) {
+  const Dictionary made(some_parts());
+  const std::string path = std::string(SMLL_GOLDEN_DIRECTORY) + "/dictionary.smlld";
+  if (std::getenv("SMLL_WRITE_GOLDEN")) made.save(path);
+  const auto golden = Dictionary::load(path);
+  EXPECT_EQ(golden->identity(), 0U);
+  EXPECT_EQ(golden->identity(), made.identity());
+  EXPECT_EQ(golden->name(), made.name());
+  EXPECT_EQ(golden->sample(), made.sample());
 }
 
 TEST(Dictionary, PartsHaveLimits) {

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "codec/coverage.h"
+#include "codec/dictionary_gain.h"
+#include "codec/opening.h"
 #include "codec/opening_costs.h"
 #include "codec/opening_search.h"
 #include "smll/error.h"
@@ -23,6 +25,8 @@ constexpr std::size_t kMeasured = 64, kMeasuredUnits = 256, kMeasuredTokens = 30
 // An opening has several pieces.
 constexpr std::size_t kPiecesOfOpening = 4;
 constexpr std::size_t kMaxPieces = std::size_t{1} << 15, kMaxPieceBytes = std::size_t{4} << 20;
+// Records of a kind that a sample has at most.
+constexpr int kSampleRounds = 16;
 // Smallest opening that is worth looking for.
 constexpr std::size_t kMinOpening = 64;
 // What two cores feed a model of so many weights in a minute, nearly.
@@ -171,7 +175,14 @@ Bytes sample_of(std::span<const std::string_view> pieces, const Coverage& covera
   std::vector<std::size_t> sizes;
   for (const std::string_view piece : pieces) sizes.push_back(piece.size());
   for (const std::size_t piece : opening) sizes[piece] = 0;
-  std::vector<std::size_t> chosen = coverage.choose(coverage.shared(), sizes, most);
+  std::vector<std::size_t> chosen;
+  // Another of each kind, and so on, while there is room.
+  for (int round = 0; round < kSampleRounds; ++round) {
+    const std::vector<std::size_t> more = coverage.choose(coverage.shared(), sizes, most);
+    if (more.empty()) break;
+    for (const std::size_t piece : more) most -= std::exchange(sizes[piece], 0);
+    chosen.insert(chosen.end(), more.begin(), more.end());
+  }
   std::ranges::sort(chosen);
   Bytes sample;
   for (const std::size_t piece : chosen) {
@@ -188,10 +199,11 @@ TrainingResult train_dictionary(std::span<const ByteView> records, const LoadedM
   const Parts parts = split(records);
   const std::uint64_t most = work_of(options, model);
   std::uint64_t done = 0, total = most;
-  OpeningCosts costs(model, [&](std::size_t tokens) {
+  const OpeningCosts::Work work = [&](std::size_t tokens) {
     done += tokens;
     if (progress) progress(std::min(done, total), total);
-  });
+  };
+  OpeningCosts costs(model, work);
   const OpeningLimits limits = limits_of(options, model, parts.read, costs);
   const std::vector<std::string> kept =
       pieces_of(parts.read, std::max<std::size_t>(limits.bytes / kPiecesOfOpening, 1));
@@ -208,14 +220,17 @@ TrainingResult train_dictionary(std::span<const ByteView> records, const LoadedM
   result.records = parts.read.size() + parts.held_back.size() + parts.unseen.size();
   result.measured = unseen.records.size();
   result.raw_bytes = unseen.bytes;
-  result.bytes_without = costs.total("", unseen.records) / 8;
-  result.bytes_with = costs.total(search.text(), unseen.records) / 8;
   DictionaryParts made;
   made.name = options.name;
   made.opening.assign(search.text().begin(), search.text().end());
   made.sample = sample_of(pieces, coverage, search.chosen(), options.sample_bytes);
   made.model = model.identity();
   result.dictionary = std::make_shared<const Dictionary>(std::move(made));
+  const Opening none(model, {}, Opening::Readers::kModel);
+  const Opening opening(model, result.dictionary->opening(), Opening::Readers::kModelAndMixer,
+                        result.dictionary->sample());
+  result.bytes_without = coded_bytes(model, none, unseen.records, work);
+  result.bytes_with = coded_bytes(model, opening, unseen.records, work);
   return result;
 }
 
