@@ -100,6 +100,7 @@ def test_train_refuses(smll, train):
         (["-o", "x.smlld"], 2, "FILE"),
         (["none", "-o", "x.smlld"], 1, "none"),
         (["log", "-o", "there.smlld"], 1, "-f"),
+        (["few", "log", "-f", "-o", "log"], 2, "input log"),
         (["log", "-o", "missing/x.smlld"], 1, "missing"),
         (["log", "--records", "words", "-o", "x.smlld"], 2, "words"),
         (["--records", "json", "broken.json", "-o", "x.smlld"], 1, "broken.json"),

@@ -83,6 +83,17 @@ class Output {
   std::optional<OutputFile> file_;
 };
 
+void check_is_no_input(const TrainArgs& args) {
+  const std::optional<struct stat> output = status_behind(args.output);
+  if (!output || !S_ISREG(output->st_mode)) return;
+  for (const std::string& input : args.inputs) {
+    const std::optional<struct stat> status = status_behind(input);
+    if (status && id_of(*status) == id_of(*output)) {
+      throw Error(ErrorKind::kUsage, "-o would overwrite the input " + input);
+    }
+  }
+}
+
 std::string gain_text(const TrainGain& gain) {
   return fmt::format(
       "{} records that it was not made of: {} bytes are coded in {:.0f} without it and in {:.0f} "
@@ -104,6 +115,7 @@ void report(const TrainArgs& args, const Dictionary& dictionary, const TrainingR
 int train(TrainArgs args) {
   const RecordKind kind = parse_record_kind(args.records);
   TrainOptions options = options_of(args);
+  check_is_no_input(args);
   Output output(args.output, args.force);
   const TrainingRecords records(args.inputs, kind);
   if (!args.quiet) args.model.notice = [](const std::string& text) { say(text); };

@@ -211,7 +211,8 @@ TrainingResult train_dictionary(std::span<const ByteView> records, const LoadedM
   const Coverage coverage(pieces);
   const Measured held_back = to_measure(parts.held_back, costs);
   const Measured unseen = to_measure(parts.unseen, costs);
-  const std::uint64_t last = OpeningCosts::work_of(limits.tokens, unseen.records) * 2;
+  // Measuring the result without the dictionary and with it, and at least one opening.
+  const std::uint64_t last = OpeningCosts::work_of(0, unseen.records) * 2;
   total = std::max(most, last + OpeningCosts::work_of(limits.tokens, held_back.records));
 
   OpeningSearch search(costs, pieces, coverage, held_back.records, limits);

@@ -106,7 +106,7 @@ void OpeningCosts::begin_with(std::string_view opening) {
     const lm::LaneInput input = {lane, std::span(tokens).subspan(done, size), rows, paths, {}};
     predictor_->feed({&input, 1});
     done += size;
-    if (work_) work_(size);
+    count(size);
   }
   context_ = predictor_->keep_lane(lane);
 }
@@ -137,6 +137,11 @@ void OpeningCosts::measure(std::span<Feed> feeds) {
                                : bits_of(feed.paths[token++], model_.vocabulary().bytes(unit.row)));
     }
   }
+  count(tokens);
+}
+
+void OpeningCosts::count(std::size_t tokens) {
+  fed_ += tokens;
   if (work_) work_(tokens);
 }
 

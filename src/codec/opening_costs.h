@@ -24,7 +24,7 @@ struct TokenizedRecord {
 
 class OpeningCosts {
  public:
-  // Called with the tokens that were fed since the last call; may throw to cancel.
+  // Called with the tokens that were fed since the last call; may throw to cancel. May be empty.
   using Work = std::function<void(std::size_t tokens)>;
 
   // The model must not learn, and must outlive this.
@@ -38,6 +38,9 @@ class OpeningCosts {
   // Tokens that measuring so many records after an opening takes.
   static std::size_t work_of(std::size_t opening_tokens, std::span<const TokenizedRecord> records);
 
+  // Tokens that were fed so far.
+  std::uint64_t fed() const { return fed_; }
+
   // Bits of each unit of each record behind the opening; `opening` may be empty.
   std::vector<std::vector<double>> bits(std::string_view opening,
                                         std::span<const TokenizedRecord> records);
@@ -48,12 +51,14 @@ class OpeningCosts {
   struct Feed;
   void begin_with(std::string_view opening);
   void measure(std::span<Feed> feeds);
+  void count(std::size_t tokens);
 
   const LoadedModel& model_;
   Work work_;
   std::unique_ptr<lm::Predictor> predictor_;
   std::shared_ptr<const lm::KeptContext> context_;  // all of the opening but its last token
   Token last_ = 0;
+  std::uint64_t fed_ = 0;
 };
 
 }  // namespace smll::codec

@@ -33,7 +33,7 @@ OpeningSearch::OpeningSearch(OpeningCosts& costs, std::span<const std::string_vi
 }
 
 void OpeningSearch::run(std::uint64_t tokens) {
-  most_work_ = work_ + tokens;
+  end_ = costs_.fed() + tokens;
   propose_spread();
   propose_shared();
   if (is_left(each_ + limits_.tokens + kDearPieces * kDearUnits)) propose_dear();
@@ -87,7 +87,6 @@ void OpeningSearch::propose_dear() {
     records.push_back(costs_.tokenize(pieces_[numbers.back()], kDearUnits));
   }
   const std::vector<std::vector<double>> bits = costs_.bits(best_text_, records);
-  work_ += OpeningCosts::work_of(limits_.tokens, records);
   std::vector<std::vector<float>> costs(pieces_.size());
   for (std::size_t i = 0; i < count; ++i) {
     for (std::size_t unit = 0; unit < bits[i].size(); ++unit) {
@@ -121,9 +120,13 @@ void OpeningSearch::try_opening(Opening opening) {
     text.erase(0, pieces_[opening.front()].size());
     opening.erase(opening.begin());
   }
-  if (opening.empty()) return;
+  if (opening.empty()) {
+    end_ = 0;  // nothing fits, and nothing will
+    return;
+  }
+  const std::uint64_t before = costs_.fed();
   const double bits = costs_.total(text, held_back_);
-  work_ += each_;
+  each_ = std::max<std::uint64_t>(1, costs_.fed() - before);
   if (!best_.empty() && bits >= best_bits_) return;
   best_bits_ = bits;
   best_ = std::move(opening);

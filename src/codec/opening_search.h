@@ -45,7 +45,7 @@ class OpeningSearch {
   void propose_changed();
   void try_opening(Opening opening);
   Opening filled(Opening opening, std::span<const std::size_t> order) const;
-  bool is_left(std::uint64_t tokens) const { return work_ + tokens <= most_work_; }
+  bool is_left(std::uint64_t tokens) const { return costs_.fed() + tokens <= end_; }
   std::size_t below(std::size_t end) { return static_cast<std::size_t>(random_() % end); }
 
   OpeningCosts& costs_;
@@ -54,9 +54,9 @@ class OpeningSearch {
   const std::span<const TokenizedRecord> held_back_;
   const OpeningLimits limits_;
   std::vector<std::size_t> sizes_;
-  std::uint64_t work_ = 0, most_work_ = 0;  // tokens
-  std::uint64_t each_ = 0;                  // of a trial
-  std::mt19937_64 random_{1};               // the same for ever
+  std::uint64_t end_ = 0;      // tokens that may have been fed in all
+  std::uint64_t each_;         // of the last trial
+  std::mt19937_64 random_{1};  // the same for ever
   Opening best_;
   std::string best_text_;
   double best_bits_ = 0;
