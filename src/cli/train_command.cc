@@ -32,26 +32,36 @@ struct TrainArgs {
 void add_options(CLI::App& app, TrainArgs& args) {
   app.add_option("FILE", args.inputs, "Files with records of one kind; - is standard input")
       ->required();
-  app.add_option("-o,--output", args.output, "The dictionary to write (NAME.smlld)")->required();
+  app.add_option("-o,--output", args.output, "The dictionary to write (NAME.smlld)")
+      ->take_last()
+      ->required();
   app.add_option("--records", args.records,
-                 "What a record is: lines, files, json, or guess (the default)");
-  app.add_option("--size", args.size, "Most bytes of the opening (default: about 1,000 tokens)");
+                 "What a record is: lines, files, json, or guess (the default)")
+      ->take_last();
+  app.add_option("--size", args.size, "Most bytes of the opening (default: about 1,000 tokens)")
+      ->take_last();
   app.add_option("--sample-size", args.sample_size,
-                 "Most bytes that the context models read before it (128K)");
+                 "Most bytes that the context models read before it (128K)")
+      ->take_last();
   app.add_option("--minutes", args.minutes,
-                 "How much to try: what two cores do in so many minutes (2)");
+                 "How much to try: what two cores do in so many minutes (2)")
+      ->take_last();
   app.add_flag("--adapter,!--no-adapter", args.adapter,
                "Train the model's weights as well (not available yet)");
   app.add_flag("-f,--force", args.force, "Overwrite a file");
   app.add_flag("-q,--quiet", args.quiet, "No progress line and no report");
   app.add_option("-T,--threads", args.model.threads, "Threads (0: one per core)")
-      ->check(CLI::Range(0, 1024));
-  app.add_option("--model", args.model.model, "Model: a GGUF file, a known name or hf:REPO:GLOB");
+      ->check(CLI::Range(0, 1024))
+      ->take_last();
+  app.add_option("--model", args.model.model, "Model: a GGUF file, a known name or hf:REPO:GLOB")
+      ->take_last();
   app.add_option("--window", args.model.window, "Tokens of context a lane sees")
-      ->check(CLI::Range(16, 1 << 20));
+      ->check(CLI::Range(16, 1 << 20))
+      ->take_last();
   app.add_option("--isa", args.model.isa, "Instruction set")
       ->check(CLI::IsMember({"scalar", "avx2", "avx512", "amx", "neon"}))
-      ->envname("SMLL_ISA");
+      ->envname("SMLL_ISA")
+      ->take_last();
 }
 
 TrainOptions options_of(const TrainArgs& args) {
