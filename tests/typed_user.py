@@ -1,7 +1,7 @@
 """What a user's script looks like to mypy --strict; test_python_types.py checks it and does not run it."""
 
 import io
-from typing import Iterator, List, Union
+from typing import Iterator, List, Optional, Union
 
 import smll
 
@@ -48,3 +48,13 @@ def files(path: str) -> int:
         kind: str = error.kind
         print(kind)
         return len(smll.decompress(smll.compress("x")))
+
+
+def dictionary(texts: List[str]) -> float:
+    made = smll.Dictionary.train(texts, name="notes", size=2000, minutes=0.5, progress=print)
+    made.save("notes.smlld")
+    kept: str = made.keep()
+    gain: Optional[smll.TrainGain] = smll.Dictionary.load(kept).gain
+    with smll.Compressor(dictionary=made) as compressor:
+        print(compressor.compress("a note"), made.identity + made.opening_size, made.name)
+    return gain.bytes_without / gain.bytes_with if gain else 0.0
