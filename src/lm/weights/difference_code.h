@@ -1,0 +1,28 @@
+// Codes the differences of two matrices of quantized weights.
+//
+// Row by row, block by block. Of a U4 block: d and m as half floats in their order of size (the
+// bits, negated where the sign is set), then the 32 values. Of an S8 block: the scale, likewise, in
+// steps of 2^13, then the values. A difference is coded by adaptive binary decisions and the range
+// coder (coder/range_coder.h): is it zero, its sign, its number of bits, the bits.
+#pragma once
+
+#include "lm/weights/packed_matrix.h"
+#include "smll/io.h"
+
+namespace smll::weights {
+
+// Bits of an S8 scale, a single float, that stay as they are.
+inline constexpr int kScaleShift = 13;
+
+// Both have the same size and format; scales of S8 differ by multiples of 2^kScaleShift in their
+// order. Empty where nothing differs.
+Bytes code_differences(const PackedMatrix& from, const PackedMatrix& to);
+
+// The opposite, into new memory. Throws Error(kData) where the code is not one of such a matrix.
+PackedMatrix add_differences(const PackedMatrix& from, ByteView code);
+
+// A float's bits as an integer whose order is the float's; and back.
+std::int32_t order_of(float x);
+float float_of(std::int32_t order);
+
+}  // namespace smll::weights
