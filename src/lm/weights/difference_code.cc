@@ -115,8 +115,11 @@ class BlockCoder {
     const std::int64_t order = old + scale_.code(coder_, static_cast<std::int32_t>(step)) * kStep;
     if (std::abs(order) >= kInfinity) fail();
     to.scale = float_of(static_cast<std::int32_t>(order));
+    const int shift = minimum_.code(coder_, kDecodes ? 0 : shift_of(from, to));
+    if (std::abs(shift) > kMostShift) fail();
     for (int i = 0; i < 32; ++i) {
-      const int value = from.q[i] + value_.code(coder_, kDecodes ? 0 : to.q[i] - from.q[i]);
+      const int old = std::clamp(from.q[i] + shift, -127, 127);
+      const int value = old + value_.code(coder_, kDecodes ? 0 : to.q[i] - old);
       if (value < -127 || value > 127) fail();
       to.q[i] = static_cast<std::int8_t>(value);
     }
@@ -125,6 +128,15 @@ class BlockCoder {
  private:
   static constexpr std::int64_t kInfinity = 0x7f800000;
   static constexpr std::int32_t kHalfInfinity = 0x7c00;
+  static constexpr int kMostShift = 254;
+
+  // The middle one of the values' differences.
+  static int shift_of(const S8Block& from, const S8Block& to) {
+    std::array<int, 32> shifts;
+    for (int i = 0; i < 32; ++i) shifts[i] = to.q[i] - from.q[i];
+    std::nth_element(shifts.begin(), shifts.begin() + 16, shifts.end());
+    return shifts[16];
+  }
 
   void code_half(DifferenceModel& model, std::uint16_t from, std::uint16_t& to) {
     const std::int32_t old = ordered(from);

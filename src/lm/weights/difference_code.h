@@ -2,7 +2,8 @@
 //
 // Row by row, block by block. Of a U4 block: d and m as half floats in their order of size (the
 // bits, negated where the sign is set), then the 32 values. Of an S8 block: the scale, likewise, in
-// steps of 2^13, then the values. A difference is coded by adaptive binary decisions and the range
+// steps of 2^13, a shift of all values (which stay within -127..127), then the values' differences
+// from those shifted. A difference is coded by adaptive binary decisions and the range
 // coder (coder/range_coder.h): is it zero, its sign, its number of bits, the bits.
 #pragma once
 

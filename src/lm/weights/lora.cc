@@ -108,10 +108,11 @@ class LoraFile {
     const auto inputs = static_cast<std::size_t>(of.blocks) * exact::kBlock;
     if (factors.a->columns != inputs || factors.b->rows != static_cast<std::size_t>(of.outputs) ||
         factors.a->rows != factors.b->columns) {
-      fail(fmt::format("the factors of '{}' are {} x {} and {} x {}, and do not fit a matrix of {} x "
-                       "{}; is it made for another model?",
-                       name_of(place), factors.a->columns, factors.a->rows, factors.b->columns,
-                       factors.b->rows, inputs, of.outputs));
+      fail(fmt::format(
+          "the factors of '{}' are {} x {} and {} x {}, and do not fit a matrix of {} x "
+          "{}; is it made for another model?",
+          name_of(place), factors.a->columns, factors.a->rows, factors.b->columns, factors.b->rows,
+          inputs, of.outputs));
     }
   }
 
