@@ -23,6 +23,10 @@ constexpr float kU4Centre = 8.0f;
 // Their usual size there; the factor's steps are so much shorter.
 constexpr float kU4Size = 4.0f, kS8Size = 50.0f;
 
+// Differences of halves are multiples of it: an adapter takes two bits a number less.
+constexpr float kHalfGrain = 4.0f;
+constexpr std::int32_t kLargestOrder = 0x7bff;
+
 float value_of(const U4Block& block, int i) {
   const int nibble = i < 16 ? block.nibbles[i] & 15 : block.nibbles[i - 16] >> 4;
   return static_cast<float>(nibble) - kU4Centre;
@@ -36,15 +40,22 @@ float addend_of(const U4Block& block) {
 }
 float addend_of(const S8Block& /*block*/) { return 0.0f; }
 
-std::uint16_t to_half(float x) {
-  constexpr float kLargest = 65504.0f;
-  return ggml_fp32_to_fp16(std::clamp(x, -kLargest, kLargest));
+// Nearly the half nearest to x: so many steps of kHalfGrain in the order of halves from the
+// model's.
+std::uint16_t to_half(std::uint16_t models, float x) {
+  constexpr float kLargest = 65000.0f;
+  const std::int32_t old = weights::order_of_half(models);
+  const std::int32_t nearest =
+      weights::order_of_half(ggml_fp32_to_fp16(std::clamp(x, -kLargest, kLargest)));
+  const float steps = std::rint(static_cast<float>(nearest - old) / kHalfGrain);
+  const std::int32_t order = old + static_cast<std::int32_t>(steps * kHalfGrain);
+  return weights::half_of(std::clamp(order, -kLargestOrder, kLargestOrder));
 }
 
-// The nearest block that the model's form can say.
+// The block becomes nearly the nearest one that the model's form can say.
 void set(U4Block& block, float factor, float addend) {
-  block.d = to_half(factor);
-  block.m = to_half(addend - kU4Centre * half_to_float(block.d));
+  block.d = to_half(block.d, factor);
+  block.m = to_half(block.m, addend - kU4Centre * half_to_float(block.d));
 }
 
 void set(S8Block& block, float factor, float addend) {

@@ -64,11 +64,8 @@ class DifferenceModel {
     while (coded_bits < kMostBits && size_[coded_bits].code(coder, bits > coded_bits)) ++coded_bits;
     std::uint32_t coded = 1;
     for (int i = coded_bits - 2; i >= 0; --i) {
-      const int bit = static_cast<int>(magnitude >> i & 1);
-      // Below the first two bits all values are about as likely.
-      const int coded_bit = i == coded_bits - 2 ? second_[coded_bits].code(coder, bit)
-                                                : coder.code(coder::kProbabilityOne / 2, bit);
-      coded = coded << 1 | static_cast<std::uint32_t>(coded_bit);
+      const int bit = bits_[coded_bits][i].code(coder, static_cast<int>(magnitude >> i & 1));
+      coded = coded << 1 | static_cast<std::uint32_t>(bit);
     }
     context_ = coded_bits == 1 ? 1 : 2;
     return negative ? -static_cast<std::int32_t>(coded) : static_cast<std::int32_t>(coded);
@@ -78,7 +75,8 @@ class DifferenceModel {
   static constexpr int kMostBits = 20;  // two finite floats are no farther apart
   std::array<AdaptiveBit, 3> nonzero_;  // by the one before: zero, one, more
   AdaptiveBit sign_;
-  std::array<AdaptiveBit, kMostBits + 1> size_, second_;
+  std::array<AdaptiveBit, kMostBits + 1> size_;
+  std::array<std::array<AdaptiveBit, kMostBits>, kMostBits + 1> bits_;  // by size and place
   int context_ = 0;
 };
 
@@ -186,6 +184,8 @@ void decode(const PackedMatrix& from, ByteView code, PackedMatrix& to) {
 }  // namespace
 
 std::int32_t order_of(float x) { return ordered(std::bit_cast<std::uint32_t>(x)); }
+std::int32_t order_of_half(std::uint16_t bits) { return ordered(bits); }
+std::uint16_t half_of(std::int32_t order) { return unordered<std::uint16_t>(order); }
 float float_of(std::int32_t order) { return std::bit_cast<float>(unordered<std::uint32_t>(order)); }
 
 Bytes code_differences(const PackedMatrix& from, const PackedMatrix& to) {
