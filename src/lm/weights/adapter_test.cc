@@ -119,6 +119,22 @@ TEST(Adapter, WhatIsWrittenIsRead) {
   EXPECT_EQ(read.apply(*model, 1)->fingerprint(), adapter.apply(*model, 2)->fingerprint());
 }
 
+// Adapters that exist must be read for ever.
+TEST(Adapter, ItsBytesAndWhatTheyMakeStayTheSame) {
+  for (const auto& [type, bytes, matrix] :
+       {std::tuple{GGML_TYPE_Q4_1, std::uint64_t{8872069775115028990u},
+                   std::uint64_t{14945923413133944615u}},
+        std::tuple{GGML_TYPE_Q8_0, std::uint64_t{4472708829540711666u},
+                   std::uint64_t{8860924299811919965u}}}) {
+    const ModelPtr model = load(type);
+    const Adapter adapter = adapter_of(*model);
+    EXPECT_EQ(adapter.hash(), bytes);
+    const ModelPtr adapted = adapter.apply(*model, 1);
+    const PackedMatrix& down = adapted->layers()[1].matrices.down;
+    EXPECT_EQ(XXH3_64bits(down.tile(0), down.tile_bytes * down.tiles), matrix);
+  }
+}
+
 TEST(Adapter, NothingIsNotedWhereNothingChanged) {
   const ModelPtr model = load(GGML_TYPE_Q4_1);
   Adapter adapter(model->fingerprint());
