@@ -24,11 +24,11 @@ struct AdapterTraining {
   int passes = 1;
   // Tokens at most, over all passes; 0: no limit. Time is in proportion to it.
   std::uint64_t most_tokens = 0;
-  float rate = kUsualRate;
-  bool all_layers = true;  // or the upper half: faster, and the adapter half as large
-  int window = 512;        // tokens that a position sees
+  float rate = kUsualRate;  // of the first step, for what is added to weights
+  bool all_layers = false;  // or the upper half: faster, and the adapter half as large
+  int window = 512;         // tokens that a position sees
 
-  static constexpr float kUsualRate = 8e-5f;
+  static constexpr float kUsualRate = 1.2e-4f;
 };
 
 // How far it is, now and then; false: stop, with what was learned so far.
@@ -45,7 +45,7 @@ weights::Adapter train_adapter(std::shared_ptr<const weights::Weights> model,
                                std::span<const std::vector<Token>> texts,
                                const AdapterTraining& options, const OnTraining& progress = {});
 
-// Bytes that it takes besides the model, nearly.
+// Bytes that it takes besides the model, at most.
 std::uint64_t training_memory(const weights::Weights& model, const AdapterTraining& options);
 
 // Bits of a text's tokens by the model, given those before it, from the coder's own frequencies:
