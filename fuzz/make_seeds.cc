@@ -1,6 +1,7 @@
 // Writes the inputs that the fuzz targets start from: make_seeds MODEL.gguf DIRECTORY. They are
 // made and not kept, so that they are always of the present format.
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -13,6 +14,7 @@
 #include "codec/scheduler.h"
 #include "container/archive_writer.h"
 #include "format/compact.h"
+#include "lm/weights/adapter.h"
 #include "smll/smll.h"
 
 namespace {
@@ -73,6 +75,25 @@ void make_dictionary_seeds(const fs::path& directory) {
   save(directory / "dictionary", "plain", codec::plain_dictionary("n", text)->serialize());
   save(directory / "dictionary", "all",
        codec::Dictionary({"name", text, bytes_of(many), {1, 2, 3}, {4, 5}}).serialize());
+}
+
+// Whole ones, and what adapter_fuzz puts the beginning and the checksum to.
+void make_adapter_seeds(const std::string& model_path, const fs::path& directory) {
+  const auto model = weights::Weights::load(model_path, {}, 1);
+  const weights::PackedMatrix from =
+      weights::in_format(model->layers()[0].matrices.key, weights::Format::kS8);
+  weights::PackedMatrix to(weights::Format::kS8, from.blocks * exact::kBlock, from.outputs);
+  std::memcpy(to.tile(0), from.tile(0), from.tile_bytes * from.tiles);
+  std::vector<weights::S8Block> row(from.blocks);
+  weights::unpack(from, 0, std::span<weights::S8Block>(row));
+  for (std::int8_t& value : row[0].q) value = static_cast<std::int8_t>(value > 0 ? value - 1 : 3);
+  weights::pack(std::span<const weights::S8Block>(row), 0, to.tile(0));
+  weights::Adapter adapter(model->fingerprint());
+  save(directory / "adapter", "empty", adapter.serialize());
+  adapter.add(*model, {0, weights::MatrixName::kKey}, to);
+  const Bytes whole = adapter.serialize();
+  save(directory / "adapter", "whole", whole);
+  save(directory / "adapter", "middle", Bytes(whole.begin() + 13, whole.end() - 8));
 }
 
 // What frame_fuzz takes: method, raw size, payload.
@@ -173,6 +194,7 @@ void make_seeds(const std::string& model_path, const fs::path& directory) {
   }
   make_index_seeds(directory);
   make_dictionary_seeds(directory);
+  make_adapter_seeds(model_path, directory);
   for (const std::uint8_t experts : {0, 1}) {
     Bytes plain = {experts, 3};
     plain.insert(plain.end(), texts[2].begin(), texts[2].end());

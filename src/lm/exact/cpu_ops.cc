@@ -91,6 +91,7 @@ CpuOps::CpuOps(std::shared_ptr<const weights::Weights> model, const Options& opt
       pool_(options.pool),
       window_(options.window),
       learns_(options.learns),
+      plan_(options.plan),
       layout_(spec_.head_dim),
       kv_(layout_, cache_parts(spec_)),
       work_(std::make_unique<Workspace>(spec_, model_->head().outputs, pool_.threads())) {
@@ -139,7 +140,7 @@ void CpuOps::open_lane(int lane, std::shared_ptr<const lm::KeptContext> begin) {
   if (learns_) {
     const FpEnv environment;
     learner_ = std::make_unique<Learner>(
-        model_, Learner::Context{kernels_, pool_, *cache, rotary_, window_, positions});
+        model_, Learner::Context{kernels_, pool_, *cache, rotary_, window_, positions, plan_});
   }
   if (caches_.size() <= static_cast<std::size_t>(lane)) caches_.resize(lane + 1);
   caches_[lane] = std::move(cache);

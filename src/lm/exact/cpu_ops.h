@@ -23,6 +23,7 @@ class CpuOps : public Ops {
     ThreadPool::Client& pool;
     int window;   // positions that a query sees where the model does not say less
     bool learns;  // one lane at a time
+    LearningPlan plan = {};
   };
 
   CpuOps(std::shared_ptr<const weights::Weights> model, const Options& options);
@@ -33,6 +34,9 @@ class CpuOps : public Ops {
   // Of them, what a lane's keys and values take.
   static std::uint64_t context_memory(const weights::Weights& model, int window,
                                       std::size_t tokens);
+
+  // Null where it does not learn.
+  const Learner* learner() const { return learner_.get(); }
 
   void open_lane(int lane, std::shared_ptr<const lm::KeptContext> begin) override;
   void close_lane(int lane) override;
@@ -86,6 +90,7 @@ class CpuOps : public Ops {
   ThreadPool::Client& pool_;
   const int window_;
   const bool learns_;
+  const LearningPlan plan_;
   KvLayout layout_;
   KvPool kv_;
   std::vector<RotaryTable> rotary_;               // one for each of the specification's

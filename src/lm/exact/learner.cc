@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "lm/exact/block_matrix.h"
+
 namespace smll::exact {
 
 using weights::LayerMatrices;
@@ -32,14 +34,19 @@ struct Learner::Matrix {
   std::vector<float> weights, squares;
   float rate = 1.0f;  // of a step, in the model's
   PackedMatrix& packed;
+  std::unique_ptr<BlockMatrix> blocks;  // where they learn, not the weights
 
-  Matrix(const PackedMatrix& from, PackedMatrix& to)
+  Matrix(const PackedMatrix& from, PackedMatrix& to, bool by_blocks)
       : outputs(from.outputs),
         inputs(from.blocks * kBlock),
         weights(static_cast<std::size_t>(from.tiles) * kTile * inputs),
-        squares(weights.size()),
+        squares(by_blocks ? 0 : weights.size()),
         packed(to) {
-    packed = PackedMatrix(weights::Format::kS8, inputs, outputs);
+    if (by_blocks) {
+      blocks = std::make_unique<BlockMatrix>(from, to);
+    } else {
+      packed = PackedMatrix(weights::Format::kS8, inputs, outputs);
+    }
   }
 };
 
@@ -47,14 +54,14 @@ struct Learner::Learning {
   LayerMatrices packed;
   Matrix query, key, value, output, gate, up, down;
 
-  explicit Learning(const LayerMatrices& from)
-      : query(from.query, packed.query),
-        key(from.key, packed.key),
-        value(from.value, packed.value),
-        output(from.output, packed.output),
-        gate(from.gate, packed.gate),
-        up(from.up, packed.up),
-        down(from.down, packed.down) {}
+  Learning(const LayerMatrices& from, bool by_blocks)
+      : query(from.query, packed.query, by_blocks),
+        key(from.key, packed.key, by_blocks),
+        value(from.value, packed.value, by_blocks),
+        output(from.output, packed.output, by_blocks),
+        gate(from.gate, packed.gate, by_blocks),
+        up(from.up, packed.up, by_blocks),
+        down(from.down, packed.down, by_blocks) {}
 };
 
 struct Learner::Layer {
@@ -97,7 +104,7 @@ Learner::Learner(std::shared_ptr<const weights::Weights> model, const Context& c
       key_width_(static_cast<std::size_t>(spec_.kv_heads) * spec_.head_dim),
       ffn_width_(spec_.ffn_width),
       logit_stride_(static_cast<std::size_t>(model_->head().tiles) * kTile),
-      first_layer_(static_cast<int>(spec_.layers.size()) / 2),
+      first_layer_(context.plan.all_layers ? 0 : static_cast<int>(spec_.layers.size()) / 2),
       turns_(spec_.rotations.size() + 1, {Rotations(spec_.head_dim), Rotations(spec_.head_dim)}),
       output_(kStep * width_),
       logits_(kStep * logit_stride_),
@@ -173,7 +180,7 @@ float Learner::root_mean_square(const Matrix& matrix) {
 // Not before it is needed: short texts do without.
 void Learner::start(Layer& layer) {
   const LayerMatrices& from = layer.original.matrices;
-  layer.learning = std::make_unique<Learning>(from);
+  layer.learning = std::make_unique<Learning>(from, context_.plan.by_blocks);
   Learning& to = *layer.learning;
   const auto unpack = [&](const PackedMatrix& source, Matrix& matrix) {
     context_.pool.run(source.outputs, [&](std::size_t o, int) {
@@ -232,7 +239,7 @@ void Learner::see(std::uint64_t position, Token token) {
 void Learner::learn(std::uint64_t first_position) {
   ++steps_;
   power_ *= kKeep;
-  rate_ = kRate * (1.0f + kHaste / std::sqrt(static_cast<float>(steps_)));
+  rate_ = rate();
   fill_turns(first_position);
   logit_gradients();
   head_gradient();
@@ -243,6 +250,14 @@ void Learner::learn(std::uint64_t first_position) {
     learn_ffn(*layers_[i]);
     learn_attention(i, first_position);
   }
+}
+
+float Learner::rate() const {
+  const LearningPlan& plan = context_.plan;
+  const auto step = static_cast<float>(steps_);
+  if (plan.rate == 0.0f) return kRate * (1.0f + kHaste / std::sqrt(step));
+  if (plan.steps == 0) return plan.rate;
+  return plan.rate * std::max(0.0f, 1.0f - (step - 1.0f) / static_cast<float>(plan.steps));
 }
 
 void Learner::fill_turns(std::uint64_t first_position) {
@@ -478,6 +493,12 @@ void Learner::step(Matrix& matrix, const float* gradient, std::size_t stride, co
     context_.kernels.multiply({gradient + first, 1, stride, input, inputs, scratch.gradient.data(),
                                inputs, outputs, kStep, matrix.inputs, false});
     const std::size_t at = first * inputs;
+    if (matrix.blocks) {
+      matrix.blocks->step(static_cast<int>(tile), scratch.gradient.data(),
+                          {context_.kernels, kKeep, rate_ * matrix.rate, correction, kEpsilon},
+                          matrix.weights.data() + at);
+      return;
+    }
     context_.kernels.rms_step({scratch.gradient.data(), matrix.weights.data() + at,
                                matrix.squares.data() + at, outputs * inputs, kKeep,
                                rate_ * matrix.rate, correction, kEpsilon});

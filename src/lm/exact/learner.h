@@ -26,6 +26,14 @@
 
 namespace smll::exact {
 
+// How a learner learns, if not from the text that is coded.
+struct LearningPlan {
+  bool by_blocks = false;   // two numbers of each block of 32 weights (block_matrix.h), not each
+  bool all_layers = false;  // or the upper half
+  float rate = 0.0f;        // 0: as usual
+  std::uint64_t steps = 0;  // the rate falls evenly to zero at the last of them; 0: it does not
+};
+
 // For one lane.
 class Learner {
  public:
@@ -40,6 +48,7 @@ class Learner {
     const std::vector<RotaryTable>& rotary;  // one for each of the specification's
     int window;                              // of layers that have none of their own
     std::uint64_t begin;                     // positions before it were not computed by the engine
+    LearningPlan plan = {};
   };
 
   // Takes 9 bytes of memory for each weight that learns, from the first step on.
@@ -86,6 +95,7 @@ class Learner {
   };
 
   void learn(std::uint64_t first_position);
+  float rate() const;
   void fill_turns(std::uint64_t first_position);
   void logit_gradients();
   const float* branch_gradient(const float* branch, const std::vector<float>& post_norm);

@@ -218,18 +218,6 @@ std::uint16_t minus_eight_times(std::uint16_t h) {
   return sign | magnitude;
 }
 
-// Nearest int8 multiples of amax/127; the definition of requantization.
-void requantize(const float* x, S8Block* out) {
-  float amax = 0.0f;
-  for (int i = 0; i < 32; ++i) amax = std::fabs(x[i]) > amax ? std::fabs(x[i]) : amax;
-  const bool tiny = !(amax > 1e-30f);
-  const float inverse = tiny ? 0.0f : 127.0f / amax;
-  out->scale = tiny ? 0.0f : amax / 127.0f;
-  for (int i = 0; i < 32; ++i) {
-    out->q[i] = static_cast<std::int8_t>((x[i] * inverse + 12582912.0f) - 12582912.0f);
-  }
-}
-
 // Q8_0 stays as it is unless it holds -128, which kernels must never see.
 bool take_q8_0(const std::uint8_t* p, S8Block* out) {
   std::memcpy(out->q, p + 2, 32);
@@ -300,6 +288,17 @@ void decode_row(const TensorInfo& tensor, const std::uint8_t* p, float* out) {
     for (int v = 0; v < decoder.values; ++v) finite = finite && std::isfinite(out[i + v]);
   }
   require_finite(finite, tensor);
+}
+
+void requantize(const float* x, S8Block* out) {
+  float amax = 0.0f;
+  for (int i = 0; i < 32; ++i) amax = std::fabs(x[i]) > amax ? std::fabs(x[i]) : amax;
+  const bool tiny = !(amax > 1e-30f);
+  const float inverse = tiny ? 0.0f : 127.0f / amax;
+  out->scale = tiny ? 0.0f : amax / 127.0f;
+  for (int i = 0; i < 32; ++i) {
+    out->q[i] = static_cast<std::int8_t>((x[i] * inverse + 12582912.0f) - 12582912.0f);
+  }
 }
 
 void expand(const U4Block& block, float* out) {

@@ -38,6 +38,9 @@ void decode_row(const TensorInfo& tensor, const std::uint8_t* row, S8Block* out)
 // One row as plain floats: what the type's own formula says (not requantized).
 void decode_row(const TensorInfo& tensor, const std::uint8_t* row, float* out);
 
+// 32 values as the nearest multiples of the largest one's size / 127.
+void requantize(const float* x, S8Block* out);
+
 // The values that a canonical block stands for.
 void expand(const U4Block& block, float* out);
 void expand(const S8Block& block, float* out);

@@ -20,13 +20,11 @@ AlignedBuffer::AlignedBuffer(std::size_t bytes) {
   if (posix_memalign(&memory, align, bytes) != 0) {
     throw Error(ErrorKind::kMemory, "not enough memory for the model's weights or its window");
   }
-  data_.reset(static_cast<std::uint8_t*>(memory));
+  data_ = {static_cast<std::uint8_t*>(memory), [](std::uint8_t* p) { std::free(p); }};
 #ifdef MADV_HUGEPAGE
   if (align == kHuge) madvise(memory, bytes, MADV_HUGEPAGE);
 #endif
 }
-
-void AlignedBuffer::Free::operator()(std::uint8_t* p) const { std::free(p); }
 
 PackedMatrix::PackedMatrix(Format kind, int inputs, int output_count)
     : format(kind),
@@ -67,6 +65,13 @@ void take(const std::uint8_t* tile, int output, S8Block& block) {
 }
 
 template <typename Block>
+void take_row(const PackedMatrix& matrix, int output, std::size_t block_bytes,
+              std::span<Block> row) {
+  const std::uint8_t* tile = matrix.tile(output / kTile);
+  for (std::size_t b = 0; b < row.size(); ++b) take(tile + b * block_bytes, output % kTile, row[b]);
+}
+
+template <typename Block>
 void unpack_blocks(const std::uint8_t* tile, std::size_t block_bytes, int output, int count,
                    float* out) {
   for (int b = 0; b < count; ++b) {
@@ -77,6 +82,14 @@ void unpack_blocks(const std::uint8_t* tile, std::size_t block_bytes, int output
 }
 
 }  // namespace
+
+void unpack(const PackedMatrix& matrix, int output, std::span<U4Block> row) {
+  take_row(matrix, output, kU4BlockBytes, row);
+}
+
+void unpack(const PackedMatrix& matrix, int output, std::span<S8Block> row) {
+  take_row(matrix, output, kS8BlockBytes, row);
+}
 
 void unpack(const PackedMatrix& matrix, int output, int first, int count, float* out) {
   const std::uint8_t* tile = matrix.tile(output / kTile);

@@ -10,7 +10,7 @@
 
 namespace smll::weights {
 
-// Uninitialized memory aligned to 64 bytes, on huge pages where it is large.
+// Uninitialized memory aligned to 64 bytes, on huge pages where it is large. Copies share it.
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
@@ -20,13 +20,10 @@ class AlignedBuffer {
   explicit operator bool() const { return data_ != nullptr; }
 
  private:
-  struct Free {
-    void operator()(std::uint8_t* p) const;
-  };
-  std::unique_ptr<std::uint8_t[], Free> data_;
+  std::shared_ptr<std::uint8_t[]> data_;
 };
 
-// outputs x inputs weights in tiles; outputs beyond the last are zero.
+// outputs x inputs weights in tiles; outputs beyond the last are zero. Copies share the tiles.
 struct PackedMatrix {
   Format format = Format::kS8;
   int outputs = 0;
@@ -46,6 +43,9 @@ struct PackedMatrix {
 // Puts one output's blocks, from the first on, into a tile; `output` is its place there, 0..15.
 void pack(std::span<const U4Block> row, int output, std::uint8_t* tile);
 void pack(std::span<const S8Block> row, int output, std::uint8_t* tile);
+// The opposite, of a matrix of the blocks' format: all blocks of one output.
+void unpack(const PackedMatrix& matrix, int output, std::span<U4Block> row);
+void unpack(const PackedMatrix& matrix, int output, std::span<S8Block> row);
 // The weights of one output from block `first` on: 32 * `count` floats.
 void unpack(const PackedMatrix& matrix, int output, int first, int count, float* out);
 

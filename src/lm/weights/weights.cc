@@ -179,24 +179,20 @@ void Loader::read_norms_and_factors() {
   }
 }
 
-// From the order of rows in the file to that in which dimensions which turn together are
-// neighbours, head by head.
+// From the order of rows in the file to that of the model, head by head.
 std::vector<std::int64_t> Loader::head_order(int heads) const {
   const ModelSpec& spec = model_->spec_;
-  const int half = spec.rotations.front().dims / 2;
   std::vector<std::int64_t> order(static_cast<std::size_t>(heads) * spec.head_dim);
   for (std::size_t i = 0; i < order.size(); ++i) {
-    const int d = static_cast<int>(i) % spec.head_dim;
-    order[i] = static_cast<std::int64_t>(i) - d + (d < 2 * half ? d / 2 + d % 2 * half : d);
+    order[i] = static_cast<std::int64_t>(row_of_head(spec, i));
   }
   return order;
 }
 
 // A vector with one value for each dimension of so many heads of queries or keys.
 std::vector<float> Loader::head_vector(const std::string& name, int heads) {
-  const ModelSpec& spec = model_->spec_;
-  std::vector<float> values = vector(name, heads * spec.head_dim);
-  if (spec.pairs == RotaryPairs::kNeighbours) return values;
+  std::vector<float> values = vector(name, heads * model_->spec_.head_dim);
+  if (model_->spec_.pairs == RotaryPairs::kNeighbours) return values;
   const std::vector<std::int64_t> order = head_order(heads);
   std::vector<float> ordered(values.size());
   for (std::size_t i = 0; i < order.size(); ++i) ordered[i] = values[order[i]];
@@ -426,6 +422,13 @@ void Loader::compute_fingerprint() {
   model_->fingerprint_ = XXH3_64bits(hashes_.data(), hashes_.size() * sizeof(hashes_[0]));
 }
 
+std::size_t row_of_head(const ModelSpec& spec, std::size_t row) {
+  if (spec.pairs == RotaryPairs::kNeighbours) return row;
+  const auto half = static_cast<std::size_t>(spec.rotations.front().dims / 2);
+  const std::size_t d = row % static_cast<std::size_t>(spec.head_dim);
+  return d < 2 * half ? row - d + d / 2 + d % 2 * half : row;
+}
+
 std::shared_ptr<const Weights> Weights::load(const std::string& path, const Coding& coding,
                                              int threads) {
   return load_with(
@@ -436,6 +439,14 @@ std::shared_ptr<const Weights> Weights::load_with(const std::string& path,
                                                   const std::function<Coding()>& coding,
                                                   int threads) {
   return Loader(path, coding, threads).load();
+}
+
+std::shared_ptr<const Weights> Weights::with_layers(const Weights& model, std::vector<Layer> layers,
+                                                    std::uint64_t fingerprint) {
+  auto altered = std::make_shared<Weights>(model);
+  altered->layers_ = std::move(layers);
+  altered->fingerprint_ = fingerprint;
+  return altered;
 }
 
 namespace {

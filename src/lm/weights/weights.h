@@ -32,6 +32,9 @@ struct Layer {
   LayerMatrices matrices;
 };
 
+// Of a model's row of queries or keys: the file's, which may have them in another order.
+std::size_t row_of_head(const ModelSpec& spec, std::size_t row);
+
 // Which tokens the head has rows for, and which one opens a context.
 struct Coding {
   // The file's begin-of-text token or, without one, its end-of-text token.
@@ -53,6 +56,11 @@ class Weights {
                                                   const std::function<Coding()>& coding,
                                                   int threads);
 
+  // The model with other layers of the same sizes, all else shared with it or copied where it is
+  // small. `fingerprint` is the new one's.
+  static std::shared_ptr<const Weights> with_layers(const Weights& model, std::vector<Layer> layers,
+                                                    std::uint64_t fingerprint);
+
   const ModelSpec& spec() const { return spec_; }
   const std::vector<Layer>& layers() const { return layers_; }
   const std::vector<float>& output_norm() const { return output_norm_; }
@@ -68,7 +76,7 @@ class Weights {
   void embed(Token token, float* out) const;
 
   // XXH3-64 over the canonical weights in file order and the numbers of the specification. Not the
-  // vocabulary, and not the row order.
+  // vocabulary, and not the row order. Of an adapted model: over the plain one's and the adapter's.
   std::uint64_t fingerprint() const { return fingerprint_; }
 
  private:
