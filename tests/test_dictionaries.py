@@ -45,6 +45,22 @@ def test_train_says_what_it_made(smll, train):
     assert train("log", "-q", "-o", "quiet.smlld").stderr == b""
 
 
+def test_an_adapter_is_trained_and_used(smll, train, test_model):
+    smll.write("log", text(400))
+    train("log", "--adapter", "-o", "log.smlld")
+    assert int(facts(smll, "log.smlld")["adapter"].split()[0]) > 0
+    smll.write("other", text(3, first=1000))
+    options = ("--model", test_model, "-D", "log.smlld")
+    smll(*options, "-k", "other")
+    assert smll(*options, "-dc", "other.smll").stdout == text(3, first=1000)
+    plain = smll("--model", test_model, "-c", "other").stdout
+    assert smll.path("other.smll").stat().st_size < len(plain)
+    told = smll("-dc", "--model", test_model, "other.smll", status=3).stderr.decode()
+    assert "dictionary log" in told and facts(smll, "log.smlld")["identity"] in told
+    train("log", "--adapter", "-T", "1", "-o", "again.smlld")
+    assert facts(smll, "again.smlld")["identity"] == facts(smll, "log.smlld")["identity"]
+
+
 def test_the_same_records_make_the_same_dictionary(smll, train):
     smll.write("log", text(200))
     train("log", "-o", "one.smlld")
@@ -95,7 +111,6 @@ def test_train_refuses(smll, train):
         (["--records", "json", "broken.json", "-o", "x.smlld"], 1, "broken.json"),
         (["log", "--size", "1G", "-o", "x.smlld"], 2, "16384"),
         (["log", "--minutes", "0", "-o", "x.smlld"], 2, "minutes"),
-        (["log", "--adapter", "-o", "x.smlld"], 2, "adapter"),
         (["log", "--model", "none.gguf", "-o", "x.smlld"], 3, "none.gguf"),
     ):
         message = train(*arguments, status=status).stderr.decode()

@@ -127,7 +127,7 @@ def test_unknown_errors_mode(fast):
 
 def test_the_first_error_is_raised(compressor, damaged):
     for many in (compressor.decompress_many, compressor.decompress_many_bytes):
-        with pytest.raises(smll.Error, match="^item 3: not smll data$") as caught:
+        with pytest.raises(smll.Error, match="^item 3: not smll data") as caught:
             many(damaged)
         assert (caught.value.kind, caught.value.index) == ("data", 3)
 
@@ -137,7 +137,7 @@ def test_errors_in_their_items_places(compressor, damaged):
     assert [i for i, result in enumerate(results) if isinstance(result, smll.Error)] == [3, 7]
     assert [results[i].index for i in (3, 7)] == [3, 7]
     assert results[7].kind == "data"
-    assert str(results[7]) == "item 7: not smll data"
+    assert str(results[7]).startswith("item 7: not smll data")
     again = pickle.loads(pickle.dumps(results[7]))
     assert (again.kind, again.index, str(again)) == ("data", 7, str(results[7]))
     assert [r for r in results if isinstance(r, str)] == [t for i, t in enumerate(TEXTS) if i not in (3, 7)]

@@ -38,6 +38,19 @@ inline bool needs_model(ByteView archive) {
   return format::is_short(archive) || format::needs_model(format::compact_method(archive));
 }
 
+// What `decode` gives of an archive. Nothing tells a short text from what is not smll's before it
+// is decoded, so how that fails means nothing to people.
+template <class Decode>
+auto decoded(ByteView archive, const Decode& decode) {
+  try {
+    return decode();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kData || !format::is_short(archive)) throw;
+    throw Error(ErrorKind::kData,
+                "not smll data, or it is damaged, or was made with another model or dictionary");
+  }
+}
+
 // `raw`, or Error(kData) where that is not what was compressed. `model` is null where none was
 // needed.
 inline Bytes checked(ByteView archive, Bytes raw, const LoadedModelPtr& model) {
@@ -45,10 +58,9 @@ inline Bytes checked(ByteView archive, Bytes raw, const LoadedModelPtr& model) {
                         ? format::short_content_fits(archive, raw, identity_of(model))
                         : format::compact_content_fits(archive, raw, identity_of(model));
   if (fits) return raw;
-  throw Error(ErrorKind::kData,
-              model
-                  ? "the data is damaged, or another model's or dictionary's: the checksum differs"
-                  : "the data is damaged: the checksum differs");
+  throw Error(ErrorKind::kData, model
+                                    ? "the data is damaged or another model's: the checksum differs"
+                                    : "the data is damaged: the checksum differs");
 }
 
 }  // namespace smll::api

@@ -95,7 +95,7 @@ Bytes Compressor::decompress(ByteView archive, const Limits& limits) const {
     return state_->decompress_file(archive, limits);
   }
   api::check_form(archive);
-  return state_->decompress_small(archive, limits);
+  return api::decoded(archive, [&] { return state_->decompress_small(archive, limits); });
 }
 
 std::vector<Result> Compressor::compress_many(std::span<const ByteView> texts,

@@ -28,13 +28,10 @@ Dictionary::Dictionary(std::shared_ptr<const codec::Dictionary> content)
 
 Dictionary Dictionary::train(std::span<const ByteView> samples, const TrainOptions& options,
                              const Model& model, TrainGain* gain) {
-  if (options.adapter) {
-    throw Error(ErrorKind::kUsage, "adapters cannot be trained in this version of smll");
-  }
   const api::LoadedModelPtr loaded = model.source()->for_writing();
   const codec::TrainingResult result = codec::train_dictionary(
       samples, *loaded,
-      {options.name, options.opening_bytes, options.sample_bytes, options.minutes},
+      {options.name, options.opening_bytes, options.sample_bytes, options.minutes, options.adapter},
       options.progress);
   if (gain) {
     *gain = {result.records, result.measured, result.raw_bytes, result.bytes_without,

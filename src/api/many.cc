@@ -270,15 +270,17 @@ std::vector<Result> decompress_many(const Model& model, const WriteOptions& opti
     }
     if (!loaded) loaded = model.source()->for_reading_compact();
     check_model(archive, *loaded);
-    const auto decoding = std::make_shared<codec::FrameDecoding>(
-        loaded,
-        codec::FrameDecoding::Payload{method, std::min(limit, codec::kMaxCompact), payload, nullptr,
-                                      is_short ? codec::FrameDecoding::Payload::Form::kShort
-                                               : codec::FrameDecoding::Payload::Form::kCompact});
+    using Form = codec::FrameDecoding::Payload::Form;
+    const codec::FrameDecoding::Payload coded{method, std::min(limit, codec::kMaxCompact), payload,
+                                              nullptr, is_short ? Form::kShort : Form::kCompact};
+    const auto decoding =
+        decoded(archive, [&] { return std::make_shared<codec::FrameDecoding>(loaded, coded); });
     format::check_memory(decoding->memory(), limits.max_memory);
     return started(decoding->lanes()[0], decoding,
                    [archive, loaded](codec::FrameDecoding& work, const codec::Progress& progress) {
-                     return checked(archive, work.finish(nullptr, progress), loaded);
+                     return decoded(archive, [&] {
+                       return checked(archive, work.finish(nullptr, progress), loaded);
+                     });
                    });
   };
   Items items(archives.size(), overall, start,

@@ -47,7 +47,7 @@ void add_options(CLI::App& app, TrainArgs& args) {
                  "How much to try: what two cores do in so many minutes (2)")
       ->take_last();
   app.add_flag("--adapter,!--no-adapter", args.adapter,
-               "Train the model's weights as well (not available yet)");
+               "The model's weights learn as well: so many minutes more, 1 to 3 MB");
   app.add_flag("-f,--force", args.force, "Overwrite a file");
   app.add_flag("-q,--quiet", args.quiet, "No progress line and no report");
   app.add_option("-T,--threads", args.model.threads, "Threads (0: one per core)")

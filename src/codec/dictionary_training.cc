@@ -11,6 +11,7 @@
 #include "codec/opening.h"
 #include "codec/opening_costs.h"
 #include "codec/opening_search.h"
+#include "lm/exact/adapter_training.h"
 #include "smll/error.h"
 #include "text/utf8.h"
 
@@ -31,6 +32,9 @@ constexpr int kSampleRounds = 16;
 constexpr std::size_t kMinOpening = 64;
 // What two cores feed a model of so many weights in a minute, nearly.
 constexpr double kTokensAMinute = 50000, kWeights = 135e6;
+// Where they learn.
+constexpr double kLearnedAMinute = 14000;
+constexpr int kMostPasses = 3;
 
 std::string_view text_of(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -169,6 +173,11 @@ std::uint64_t work_of(const TrainingOptions& options, const LoadedModel& model) 
       options.minutes * std::min(kTokensAMinute * kWeights / weights, 4 * kTokensAMinute));
 }
 
+std::uint64_t learned_tokens(const TrainingOptions& options, const LoadedModel& model) {
+  return static_cast<std::uint64_t>(static_cast<double>(work_of(options, model)) * kLearnedAMinute /
+                                    kTokensAMinute);
+}
+
 // What the opening does not have, in the order of the records.
 Bytes sample_of(std::span<const std::string_view> pieces, const Coverage& coverage,
                 const std::vector<std::size_t>& opening, std::size_t most) {
@@ -191,22 +200,69 @@ Bytes sample_of(std::span<const std::string_view> pieces, const Coverage& covera
   return sample;
 }
 
+// What the weights learn from the pieces; its tokens count as done.
+Bytes adapter_of(std::span<const std::string> pieces, const LoadedModel& model,
+                 std::uint64_t most_tokens, const OpeningCosts::Work& work) {
+  std::vector<std::vector<Token>> texts;
+  std::uint64_t tokens = 0;
+  for (const std::string& piece : pieces) {
+    std::vector<Token>& text = texts.emplace_back();
+    for (const text::Unit& unit : model.tokenizer().tokenize(piece)) {
+      if (!unit.escaped()) text.push_back(model.vocabulary().token(unit.row));
+    }
+    tokens += text.size();
+  }
+  exact::AdapterTraining training;
+  training.threads = model.options().threads;
+  training.isa = model.instruction_set();
+  training.passes = static_cast<int>(
+      std::clamp<std::uint64_t>(most_tokens / std::max<std::uint64_t>(tokens, 1), 1, kMostPasses));
+  training.most_tokens = most_tokens;
+  std::uint64_t before = 0;
+  return exact::train_adapter(model.weights(), texts, training,
+                              [&](const exact::TrainingProgress& progress) {
+                                work(progress.tokens - std::exchange(before, progress.tokens));
+                                return true;
+                              })
+      .serialize();
+}
+
+std::shared_ptr<const LoadedModel> with_dictionary(const LoadedModel& model,
+                                                   std::shared_ptr<const Dictionary> dictionary) {
+  LoadOptions options = model.options();
+  options.dictionary = std::move(dictionary);
+  return LoadedModel::load(model.path(), options);
+}
+
 }  // namespace
 
 TrainingResult train_dictionary(std::span<const ByteView> records, const LoadedModel& model,
                                 const TrainingOptions& options, const TrainingProgress& progress) {
   check(options, model);
   const Parts parts = split(records);
-  const std::uint64_t most = work_of(options, model);
+  std::uint64_t most = work_of(options, model);
   std::uint64_t done = 0, total = most;
   const OpeningCosts::Work work = [&](std::size_t tokens) {
     done += tokens;
     if (progress) progress(std::min(done, total), total);
   };
-  OpeningCosts costs(model, work);
-  const OpeningLimits limits = limits_of(options, model, parts.read, costs);
+  OpeningCosts plain_costs(model, work);
+  const OpeningLimits limits = limits_of(options, model, parts.read, plain_costs);
   const std::vector<std::string> kept =
       pieces_of(parts.read, std::max<std::size_t>(limits.bytes / kPiecesOfOpening, 1));
+  DictionaryParts made;
+  made.name = options.name;
+  made.model = model.identity();
+  std::shared_ptr<const LoadedModel> adapted;
+  if (options.adapter) {
+    const std::uint64_t learned = learned_tokens(options, model);
+    most += learned;
+    total = most;
+    made.adapter = adapter_of(kept, model, learned, work);
+    adapted = with_dictionary(model, std::make_shared<const Dictionary>(made));
+    done = learned;
+  }
+  OpeningCosts costs(adapted ? *adapted : model, work);
   const std::vector<std::string_view> pieces(kept.begin(), kept.end());
   const Coverage coverage(pieces);
   const Measured held_back = to_measure(parts.held_back, costs);
@@ -216,22 +272,18 @@ TrainingResult train_dictionary(std::span<const ByteView> records, const LoadedM
   total = std::max(most, last + OpeningCosts::work_of(limits.tokens, held_back.records));
 
   OpeningSearch search(costs, pieces, coverage, held_back.records, limits);
-  search.run(most > last ? most - last : 0);
+  search.run(most - done > last ? most - done - last : 0);
   TrainingResult result;
   result.records = parts.read.size() + parts.held_back.size() + parts.unseen.size();
   result.measured = unseen.records.size();
   result.raw_bytes = unseen.bytes;
-  DictionaryParts made;
-  made.name = options.name;
   made.opening.assign(search.text().begin(), search.text().end());
   made.sample = sample_of(pieces, coverage, search.chosen(), options.sample_bytes);
-  made.model = model.identity();
   result.dictionary = std::make_shared<const Dictionary>(std::move(made));
   const Opening none(model, {}, Opening::Readers::kModel);
-  const Opening opening(model, result.dictionary->opening(), Opening::Readers::kModelAndMixer,
-                        result.dictionary->sample());
   result.bytes_without = coded_bytes(model, none, unseen.records, work);
-  result.bytes_with = coded_bytes(model, opening, unseen.records, work);
+  const auto with = with_dictionary(model, result.dictionary);
+  result.bytes_with = coded_bytes(*with, *with->opening(), unseen.records, work);
   return result;
 }
 

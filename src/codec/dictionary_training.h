@@ -24,7 +24,8 @@ struct TrainingOptions {
   std::string name;                                   // the dictionary's
   std::size_t opening_bytes = 0;                      // at most; 0: about kOpeningTokens tokens
   std::size_t sample_bytes = std::size_t{128} << 10;  // at most
-  double minutes = 2;  // how much is tried: of what a usual machine does in them
+  double minutes = 2;    // how much is tried: of what a usual machine does in them
+  bool adapter = false;  // the model's weights learn, too: so many minutes more
 };
 
 struct TrainingResult {

@@ -25,6 +25,7 @@
 #include "lm/llama/llama_predictor.h"
 #include "lm/llama/llama_vocabulary.h"
 #include "lm/llama/model_facts.h"
+#include "lm/weights/adapter.h"
 #include "smll/error.h"
 
 namespace smll::codec {
@@ -194,6 +195,7 @@ class LlamaModel : public LoadedModel {
       : LoadedModel(path, options, std::move(file)) {}
 
   format::ModelIdentity identity() const override { return {file_->hash, vocabulary().hash()}; }
+  std::shared_ptr<const weights::Weights> weights() const override { return nullptr; }
   std::string no_learning() const override { return "only the exact backend's models learn"; }
   std::uint32_t arithmetic_version() const override { return 0; }
   std::string isa() const override { return "llama.cpp"; }
@@ -217,16 +219,27 @@ class ExactModel : public LoadedModel {
  public:
   ExactModel(const std::string& path, const LoadOptions& options,
              std::shared_ptr<const ModelFile> file)
-      : LoadedModel(path, options, std::move(file)) {
+      : LoadedModel(path, options, std::move(file)), weights_(file_->weights) {
     engine_options_.isa = instruction_set_;
     engine_options_.threads = options.threads;
     engine_options_.window = options.window;
     engine_options_.pool = pool_;
+    const Dictionary* dictionary = options.dictionary.get();
+    if (!dictionary) return;
+    if (!dictionary->fits(identity())) {
+      throw Error(ErrorKind::kModel, "the dictionary " + dictionary->name() +
+                                         " was made for another model than " + path +
+                                         "; train one for it with smll train");
+    }
+    if (dictionary->adapter().empty()) return;
+    weights_ =
+        weights::Adapter::parse(dictionary->adapter()).apply(*file_->weights, options.threads);
   }
 
   format::ModelIdentity identity() const override {
     return {file_->weights->fingerprint(), vocabulary().hash()};
   }
+  std::shared_ptr<const weights::Weights> weights() const override { return weights_; }
   std::string no_learning() const override { return ""; }
   std::uint32_t arithmetic_version() const override {
     return options_.learns ? exact::kLearningVersion : exact::kArithmeticVersion;
@@ -238,18 +251,17 @@ class ExactModel : public LoadedModel {
   std::string set_up() const override { return {}; }
   Token start_token() const override { return file_->weights->start_token(); }
   std::unique_ptr<lm::Predictor> make_predictor(bool may_learn) const override {
-    return std::make_unique<lm::ExactPredictor>(file_->weights, engine_options(may_learn),
-                                                vocabulary());
+    return std::make_unique<lm::ExactPredictor>(weights_, engine_options(may_learn), vocabulary());
   }
   std::uint64_t decoding_memory(std::span<const std::size_t> lanes) const override {
     // Each lane that learns has an engine.
     const int learning = static_cast<int>(lanes.size());
     const int others = lanes.size() < DecodeStream::kSplitLanes ? 1 : 2;
-    return exact::Engine::memory(*file_->weights, engine_options(true), lanes,
+    return exact::Engine::memory(*weights_, engine_options(true), lanes,
                                  options_.learns ? learning : others);
   }
   std::uint64_t context_memory(std::size_t tokens) const override {
-    return exact::Engine::context_memory(*file_->weights, engine_options_, tokens);
+    return exact::Engine::context_memory(*weights_, engine_options_, tokens);
   }
 
  protected:
@@ -259,7 +271,7 @@ class ExactModel : public LoadedModel {
     // What they learn takes much memory, so only as many as half of what is free can hold.
     const std::size_t tokens = options_.window;
     const std::uint64_t each =
-        exact::Engine::memory(*file_->weights, engine_options(true), {&tokens, 1}, 1);
+        exact::Engine::memory(*weights_, engine_options(true), {&tokens, 1}, 1);
     return std::clamp<std::size_t>(free_memory() / 2 / each, 1, threads);
   }
 
@@ -270,6 +282,7 @@ class ExactModel : public LoadedModel {
     return options;
   }
 
+  std::shared_ptr<const weights::Weights> weights_;
   exact::EngineOptions engine_options_;
 };
 
@@ -324,11 +337,6 @@ std::shared_ptr<const LoadedModel> LoadedModel::load(const std::string& path,
   }
   const auto model = std::make_shared<ExactModel>(path, options, std::move(file));
   if (const Dictionary* dictionary = options.dictionary.get()) {
-    if (!dictionary->fits(model->identity())) {
-      throw Error(ErrorKind::kModel, "the dictionary " + dictionary->name() +
-                                         " was made for another model than " + path +
-                                         "; train one for it with smll train");
-    }
     model->opening_ = std::make_unique<Opening>(
         *model, dictionary->opening(), Opening::Readers::kModelAndMixer, dictionary->sample());
   }

@@ -14,6 +14,7 @@
 #include "format/model_identity.h"
 #include "lm/exact/isa.h"
 #include "lm/predictor.h"
+#include "lm/weights/weights.h"
 #include "smll/options.h"
 #include "smll/smll.h"
 #include "text/tokenizer.h"
@@ -69,6 +70,8 @@ class LoadedModel {
 
   // The token that stands for "nothing before".
   virtual Token start_token() const = 0;
+  // Of the exact backend, with what the dictionary's adapter changes; null for llama's.
+  virtual std::shared_ptr<const weights::Weights> weights() const = 0;
   // What each lane begins with where the options name a dictionary; else null.
   const Opening* opening() const { return opening_.get(); }
   // What a short text begins with whose head has this index of openings(); null: nothing. With a
