@@ -210,15 +210,16 @@ void CompactEncoder::end(const Progress& progress) {
   text_.paths = winner->paths;
   ShortHead head = cheapest_head(*winner);
   std::vector<std::uint8_t> payload = encode(head, *winner, at_the_end);
+  std::size_t price = 0;
   if (experts_ != Experts::kLlm) {
     head.mixed = true;
     std::vector<std::uint8_t> mixed = encode(head, *winner, at_the_end);
     if (mixed.size() < payload.size()) payload = std::move(mixed);
-    const std::size_t price = rows_.size() / kTokensPerByte;
-    if (payload.size() + format::kShortOverhead + price >=
-        result_.frame.payload.size() + format::kCompactOverhead) {
-      return;
-    }
+    price = rows_.size() / kTokensPerByte;
+  }
+  if (payload.size() + format::kShortOverhead + price >=
+      result_.frame.payload.size() + format::kCompactOverhead) {
+    return;
   }
   result_.frame.payload = std::move(payload);
   result_.is_short = true;

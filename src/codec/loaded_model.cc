@@ -3,6 +3,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include <array>
 #include <exception>
 #include <filesystem>
 #include <fstream>
@@ -339,6 +340,8 @@ std::shared_ptr<const LoadedModel> LoadedModel::load(const std::string& path,
   if (const Dictionary* dictionary = options.dictionary.get()) {
     model->opening_ = std::make_unique<Opening>(
         *model, dictionary->opening(), Opening::Readers::kModelAndMixer, dictionary->sample());
+    const std::array<ByteView, 2> texts = {dictionary->sample(), dictionary->opening()};
+    model->short_odds_ = {true, sizes_of_lines(texts)};
   }
   return model;
 }
@@ -369,6 +372,6 @@ std::span<const Opening* const> LoadedModel::openings_with_firsts() const {
 
 bool LoadedModel::has_openings() const { return options_.backend == Backend::kExact && !opening_; }
 
-ShortHeadOdds LoadedModel::short_odds() const { return {opening_ != nullptr, kUsualSizes}; }
+ShortHeadOdds LoadedModel::short_odds() const { return short_odds_; }
 
 }  // namespace smll::codec

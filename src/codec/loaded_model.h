@@ -110,6 +110,7 @@ class LoadedModel {
   std::shared_ptr<const ModelFile> file_;
   std::shared_ptr<ThreadPool> pool_;
   std::unique_ptr<const Opening> opening_;
+  ShortHeadOdds short_odds_;
 
  private:
   mutable std::mutex mutex_;  // of what follows

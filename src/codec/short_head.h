@@ -5,10 +5,12 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "codec/openings.h"
 #include "codec/size_code.h"
 #include "smll/error.h"
+#include "smll/io.h"
 
 namespace smll::codec {
 
@@ -26,6 +28,10 @@ struct ShortHeadOdds {
   bool dictionary = false;
   SizeOdds sizes = kUsualSizes;  // of significant bits
 };
+
+// Of texts like the lines of a dictionary's texts, which are given one after another: what has that
+// many bits came as often as there. With kUsualSizes as if four lines had been like them.
+SizeOdds sizes_of_lines(std::span<const ByteView> texts);
 
 namespace detail {
 

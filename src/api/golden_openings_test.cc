@@ -1,0 +1,160 @@
+// Golden archives of texts that begin with an opening: short ones behind one of the table, short
+// ones and frames behind a dictionary. tests/golden/write.sh writes them.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "api/model_source.h"
+#include "codec/dictionary.h"
+#include "codec/model_coder.h"
+#include "codec/record_stream.h"
+#include "codec/scheduler.h"
+#include "codec/short_encoder.h"
+#include "container/archive_writer.h"
+#include "format/compact.h"
+#include "lm/exact/isa.h"
+#include "smll/smll.h"
+
+namespace smll {
+namespace {
+
+enum class Kind { kShort, kFrame };
+
+struct Form {
+  std::string name;  // of the file in tests/golden
+  Kind kind = Kind::kShort;
+  bool mixed = false;
+  std::size_t opening = codec::kNoOpening;  // of the table, where there is no dictionary
+  bool dictionary = false;
+  bool line = false;
+  bool learns = false;
+};
+
+std::vector<Form> forms() {
+  return {{"short.smll", Kind::kShort, false, codec::kNoOpening},
+          {"short-opening.smll", Kind::kShort, true, 5, false, true},
+          {"short-dictionary.smll", Kind::kShort, true, codec::kNoOpening, true, true},
+          {"dictionary-llm.smll", Kind::kFrame, false, codec::kNoOpening, true},
+          {"dictionary-mixed.smll", Kind::kFrame, true, codec::kNoOpening, true},
+          {"dictionary-learn.smll", Kind::kFrame, true, codec::kNoOpening, true, false, true}};
+}
+
+Bytes contents(const std::string& name) {
+  std::ifstream file(std::filesystem::path(SMLL_GOLDEN_DIRECTORY) / name, std::ios::binary);
+  EXPECT_TRUE(file) << name;
+  return Bytes(std::istreambuf_iterator<char>(file), {});
+}
+
+std::string test_model() {
+  const char* path = std::getenv("SMLL_TEST_MODEL");
+  return path ? path : "test_model.gguf";
+}
+
+Model model_for(const Form& form, const std::string& isa) {
+  ModelOptions options;
+  options.model = test_model();
+  options.isa = isa;
+  options.threads = 1;
+  options.window = 128;
+  options.learns = form.learns;
+  options.download = false;
+  if (form.dictionary) {
+    const Bytes text = contents("mixed.txt");
+    options.dictionary.emplace(
+        codec::plain_dictionary("golden", ByteView(text).subspan(text.size() - 6000)));
+  }
+  return Model(options);
+}
+
+// Without a line break, but for the one that ends a line.
+Bytes text_of(const Form& form) {
+  Bytes text = contents("mixed.txt");
+  text.resize(form.kind == Kind::kShort ? 200 : 600);
+  if (form.line) std::ranges::replace(text, '\n', ' ');
+  return text;
+}
+
+Bytes write(const Form& form, const Model& with) {
+  const api::LoadedModelPtr model = with.source()->for_writing();
+  const Bytes text = text_of(form);
+  Bytes coded = text;
+  if (form.line) coded.push_back('\n');
+  const codec::Opening* opening =
+      form.kind == Kind::kShort ? model->opening_of_short(form.opening) : model->opening();
+  const int lanes = form.kind == Kind::kShort || form.learns ? 1 : 2;
+  codec::ModelledFrame frame = codec::cut_frame(coded, lanes, *model, opening);
+  codec::RecordStream stream(frame, model->vocabulary());
+  model->scheduler().run(stream, {});
+  if (form.kind == Kind::kShort) {
+    codec::ShortText parts;
+    parts.bytes = text.size();
+    parts.units = frame.lanes[0].units;
+    parts.paths = frame.paths[0];
+    parts.has_break = form.line;
+    parts.escapes = frame.escapes;
+    const codec::ShortHead head{form.mixed, form.opening, form.line, frame.escapes, coded.size()};
+    const Bytes payload =
+        codec::encode_short(parts, model->short_odds(), head, opening, model->vocabulary(), {});
+    return format::pack_short(payload, text, api::ModelSource::identity_of(*model));
+  }
+  const auto experts = form.mixed ? mix::Sources::kAll : mix::Sources::kLlm;
+  const auto method = form.mixed ? format::Method::kMixed : format::Method::kLlm;
+  const Bytes payload = codec::FrameEncoder(frame, model->vocabulary(), experts, false).finish();
+  MemorySink sink;
+  container::ArchiveWriter writer(sink);
+  const format::ModelRecord record = api::ModelSource::record_of(*model);
+  writer.add({method, text.size(), payload}, text, &record);
+  writer.finish();
+  return sink.take();
+}
+
+class GoldenOpenings : public testing::TestWithParam<Form> {
+ protected:
+  void SetUp() override {
+    if (!std::filesystem::exists(test_model())) {
+      GTEST_SKIP() << test_model() << " is missing: run `make unit`, which generates it";
+    }
+  }
+};
+
+TEST_P(GoldenOpenings, EveryInstructionSetReadsAndWritesTheArchive) {
+  if (std::getenv("SMLL_WRITE_GOLDEN") != nullptr) {
+    const Bytes archive = write(GetParam(), model_for(GetParam(), "scalar"));
+    std::ofstream(std::filesystem::path(SMLL_GOLDEN_DIRECTORY) / GetParam().name, std::ios::binary)
+        .write(reinterpret_cast<const char*>(archive.data()),
+               static_cast<std::streamsize>(archive.size()));
+  }
+  const Bytes archive = contents(GetParam().name);
+  const Bytes text = text_of(GetParam());
+  for (const exact::Isa isa : exact::supported_isas()) {
+    const Model model = model_for(GetParam(), exact::isa_name(isa));
+    EXPECT_EQ(write(GetParam(), model), archive) << exact::isa_name(isa);
+    EXPECT_EQ(Compressor(model).decompress(archive), text) << exact::isa_name(isa);
+  }
+}
+
+TEST_P(GoldenOpenings, IsRefusedWithoutWhatItBeganWith) {
+  Form other = GetParam();
+  if (!other.dictionary) return;
+  other.dictionary = false;
+  const Bytes archive = contents(GetParam().name);
+  EXPECT_THROW(Compressor(model_for(other, "")).decompress(archive), Error);
+}
+
+std::string name_of(const testing::TestParamInfo<Form>& form) {
+  std::string name = form.param.name;
+  name.resize(name.find('.'));
+  std::ranges::replace(name, '-', '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Forms, GoldenOpenings, testing::ValuesIn(forms()), name_of);
+
+}  // namespace
+}  // namespace smll
