@@ -19,7 +19,7 @@ _smll() {
   fi
   if [[ $current == -* ]]; then
     COMPREPLY=($(compgen -W "--compress --decompress --test --list --stdout --output --force --keep --rm --recursive
-      --threads --experts --lanes --window --learn --no-learn --frame-size --flush --model --backend --isa --range --keep-going
+      --threads --experts --lanes --window --learn --no-learn --frame-size --flush --model --dictionary --backend --isa --range --keep-going
       --memory --max-output --max-time --stats
       --quiet --verbose --progress --no-progress --fast --best --help --version" -- "$current"))
     return

@@ -26,9 +26,9 @@ struct TokenCost {
   std::vector<Guess> guesses;  // the model's likeliest, best first
 };
 
-// The costs of a text in one context, as Compressor::compress codes it. `guesses` is how many to
-// keep of each token. `progress` is told nothing, but may throw to cancel. Throws Error(kData)
-// above kMaxExplained bytes, Error(kModel).
+// The costs of a text in one context, as a frame of one lane is coded that begins with nothing.
+// `guesses` is how many to keep of each token. `progress` is told nothing, but may throw to cancel.
+// Throws Error(kData) above kMaxExplained bytes, Error(kModel).
 std::vector<TokenCost> explain(const Model& model, ByteView text, std::size_t guesses = 5,
                                const Progress& progress = {});
 

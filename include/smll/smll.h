@@ -92,13 +92,13 @@ class Compressor {
   Compressor(Compressor&&) noexcept;
   Compressor& operator=(Compressor&&) noexcept;
 
-  // Up to kCompactLimit bytes become the compact form, which names no model and adds 2 bytes to the
-  // coded text: whoever reads it must use the same model. Longer data becomes a file, as Writer
-  // writes it.
+  // Up to kCompactLimit bytes become a form that names no model and adds 1 byte to what the model
+  // codes, 2 to what needs none: whoever reads it must use the same model and dictionary. Longer
+  // data becomes a file, as Writer writes it.
   Bytes compress(ByteView data) const;
   Bytes compress(std::string_view text) const;
 
-  // Takes both forms; never downloads a model. Throws Error(kData) for damaged data, Error(kModel)
+  // Takes all forms; never downloads a model. Throws Error(kData) for damaged data, Error(kModel)
   // for another model's and Error(kMemory) for what passes a limit.
   Bytes decompress(ByteView archive, const Limits& limits = {}) const;
 
@@ -123,7 +123,7 @@ class Compressor {
   std::unique_ptr<State> state_;
 };
 
-// Largest data, in bytes, that Compressor::compress gives the compact form.
+// Largest data, in bytes, that Compressor::compress gives a form for memory.
 inline constexpr std::size_t kCompactLimit = (std::size_t{1} << 16) - 1;
 
 // Writes one archive to `sink`, frame by frame, with bounded memory. One thread at a time. Once a
@@ -192,6 +192,8 @@ struct ArchiveInfo {
   int window = 0;  // tokens
   std::uint32_t arithmetic = 0;
   Backend backend = Backend::kExact;
+  std::optional<std::uint64_t> dictionary;  // its identity, where the record names one
+  std::string dictionary_name;              // any bytes, too
   std::vector<FrameInfo> frames;
 };
 

@@ -126,8 +126,8 @@ class Compressor:
     def compress(self, data: Union[str, BytesLike]) -> bytes:
         """Compress text (as UTF-8) or any bytes.
 
-        Up to 65,535 bytes become a form that names no model and adds 2 bytes to the coded text; more becomes what a
-        file would hold.
+        Up to 65,535 bytes become a form that names no model and no dictionary and adds 1 byte to what the model codes, 2
+        to what needs none; more becomes what a file would hold.
         """
         engine = self._open_engine()
         return engine.compressor.compress(encoded(data))

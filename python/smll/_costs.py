@@ -17,7 +17,7 @@ class TokenCost(NamedTuple):
 
     Attributes:
         token: the bytes that the token spells.
-        bits: its cost with all experts, as `Compressor.compress` codes it.
+        bits: its cost with all experts, in a text that begins with no opening.
         model_bits: its cost with the language model alone.
         context_bits: its cost with the context models alone.
         rank: its place among the model's guesses, from 1; 0 for a byte without a token.

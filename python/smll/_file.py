@@ -8,6 +8,7 @@ from typing import IO, Any, Literal, NoReturn, Optional, Union, cast, overload
 
 from . import _smll
 from ._compressor import Compressor
+from ._dictionary import Dictionary
 from ._engine import Engine, Limits, keep
 
 _READ_SIZE = 256 * 1024
@@ -133,6 +134,7 @@ class SmllFile(io.BufferedIOBase):
         *,
         compressor: Optional[Compressor] = None,
         level: int = 6,
+        dictionary: Union[Dictionary, str, "os.PathLike[str]", None] = None,
     ) -> None:
         self._writer: Optional[_smll.Writer] = None
         self._buffer: Optional[io.BufferedReader] = None
@@ -140,8 +142,10 @@ class SmllFile(io.BufferedIOBase):
         kind = mode.replace("b", "", 1)
         if kind not in ("r", "w", "x", "a"):
             raise ValueError(f"invalid mode: {mode!r}")
+        if compressor is not None and dictionary is not None:
+            raise ValueError("a compressor has its dictionary already")
         if compressor is None:
-            compressor = Compressor(level=level)
+            compressor = Compressor(level=level, dictionary=dictionary)
             keep(compressor._open_engine())
         engine = compressor._open_engine()
         self._name: Union[str, bytes] = ""
@@ -300,6 +304,7 @@ def open(
     newline: None = ...,
     compressor: Optional[Compressor] = ...,
     level: int = ...,
+    dictionary: Union[Dictionary, str, "os.PathLike[str]", None] = ...,
 ) -> SmllFile: ...
 @overload
 def open(
@@ -311,6 +316,7 @@ def open(
     newline: Optional[str] = ...,
     compressor: Optional[Compressor] = ...,
     level: int = ...,
+    dictionary: Union[Dictionary, str, "os.PathLike[str]", None] = ...,
 ) -> io.TextIOWrapper: ...
 @overload
 def open(
@@ -322,6 +328,7 @@ def open(
     newline: Optional[str] = ...,
     compressor: Optional[Compressor] = ...,
     level: int = ...,
+    dictionary: Union[Dictionary, str, "os.PathLike[str]", None] = ...,
 ) -> Union[SmllFile, io.TextIOWrapper]: ...
 def open(  # noqa: A001 (the name is gzip's)
     file: FileLike,
@@ -332,13 +339,14 @@ def open(  # noqa: A001 (the name is gzip's)
     newline: Optional[str] = None,
     compressor: Optional[Compressor] = None,
     level: int = 6,
+    dictionary: Union[Dictionary, str, "os.PathLike[str]", None] = None,
 ) -> Union[SmllFile, io.TextIOWrapper]:
     """Open a compressed file in binary ("rb", "wb", "ab", "xb") or text ("rt", "wt", ...) mode."""
     if "t" in mode and "b" in mode:
         raise ValueError(f"invalid mode: {mode!r}")
     if "t" not in mode and (encoding or errors or newline is not None):
         raise ValueError("encoding, errors and newline are for text mode")
-    binary = SmllFile(file, mode.replace("t", ""), compressor=compressor, level=level)
+    binary = SmllFile(file, mode.replace("t", ""), compressor=compressor, level=level, dictionary=dictionary)
     if "t" not in mode:
         return binary
     # A file of another's making may have no name; TextIOWrapper asks for it when it is printed, and no sooner.

@@ -431,6 +431,11 @@ ArchiveInfo list(Source& source) {
       info.window = static_cast<int>(record.window);
       info.arithmetic = record.arithmetic;
       info.backend = record.backend;
+      info.dictionary.reset();
+      if (record.dictionary) {
+        info.dictionary = record.dictionary->identity;
+        info.dictionary_name = record.dictionary->name;
+      }
     }
     parser.skip_payload();
     info.frames.push_back(

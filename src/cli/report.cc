@@ -129,6 +129,11 @@ void print_list_frames(const ArchiveInfo& info) {
                       info.model_name.empty() ? "-" : printable(info.model_name),
                       fingerprint_of(info), to_string(info.backend), info.window, info.arithmetic));
   }
+  if (info.dictionary) {
+    print(fmt::format("  dictionary {} {:016x}\n",
+                      info.dictionary_name.empty() ? "-" : printable(info.dictionary_name),
+                      *info.dictionary));
+  }
   std::uint64_t start = 0;
   for (std::size_t i = 0; i < info.frames.size(); ++i) {
     const FrameInfo& frame = info.frames[i];

@@ -231,7 +231,7 @@ ShortHead CompactEncoder::cheapest_head(const Runner& runner) const {
   sized.opening = runner.index;
   sized.escapes = text_.escapes;
   sized.size = text_.bytes;
-  if (!text_.has_break) return sized;
+  if (!text_.has_break || text_.bytes >= kMaxCompact) return sized;
   ShortHead line = sized;
   line.line = true;
   line.size = text_.bytes + 1;

@@ -22,7 +22,6 @@
 
 namespace smll::codec {
 
-// Stored in archives; never renumber.
 struct LoadOptions {
   Backend backend = Backend::kExact;
   std::string isa;      // "", "scalar", "avx2", "avx512", "amx", "neon"; "" lets the machine choose

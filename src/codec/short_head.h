@@ -61,6 +61,7 @@ ShortHead code_short_head(Coder& coder, const ShortHead& known, const ShortHeadO
   } else {
     const unsigned bits =
         code_bits(coder, static_cast<unsigned>(std::bit_width(known.size)), odds.sizes);
+    if (bits == 0) throw Error(ErrorKind::kData, "the data is damaged: its line has no end");
     head.size = (std::size_t{1} << bits) - 1;
   }
   return head;

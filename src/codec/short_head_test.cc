@@ -36,6 +36,19 @@ TEST(ShortHead, ComesBack) {
   }
 }
 
+// Its line break is counted in.
+TEST(ShortHead, ALineIsNotEmpty) {
+  coder::Encoder encoder;
+  encoder.code(detail::kNewerHead, 0);
+  encoder.code(detail::kMixedWithDictionary, 0);
+  encoder.code(detail::kLineWithDictionary, 1);
+  encoder.code(detail::kShortEscapes, 0);
+  code_bits(encoder, 0, kUsualSizes);
+  const std::vector<std::uint8_t> code = encoder.finish();
+  coder::CheckedDecoder decoder(code);
+  EXPECT_THROW(code_short_head(decoder, {}, {true, kUsualSizes}), Error);
+}
+
 TEST(ShortHead, OfANewerVersionIsRefused) {
   coder::Encoder encoder;
   encoder.code(detail::kNewerHead, 1);

@@ -29,8 +29,7 @@ bool starts_with_magic(ByteView bytes) {
 
 // Whether a record can start with this byte; most bytes end here.
 bool may_start(std::uint8_t tag) {
-  return format::is_method(tag) || tag == format::kMagic[0] ||
-         ((tag & format::kTagModel) != 0 && (tag & format::kModelBackendMask) <= 1);
+  return format::is_method(tag) || tag == format::kMagic[0] || (tag & format::kTagModel) != 0;
 }
 
 // What the bytes say if they are a frame's header.
