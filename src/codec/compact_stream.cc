@@ -57,15 +57,14 @@ CompactEncoder::CompactEncoder(std::span<const std::uint8_t> data, Experts exper
     : data_(data),
       experts_(experts),
       model_(FrameCodec::wants_model(data, {experts, 1}) ? std::move(model) : nullptr) {
+  if (races()) lanes_ = OpeningRace::kMostRunners;
   if (data.size() > kMaxCompact) throw Error(ErrorKind::kData, "a compact text is too large");
 }
 
 CompactEncoder::~CompactEncoder() = default;
 
-// Known before begin(), which says how many there are.
-std::size_t CompactEncoder::lanes() const {
-  const bool races = model_ && model_->has_openings() && model_->max_lanes() > 1;
-  return races ? OpeningRace::kMostRunners : 1;
+bool CompactEncoder::races() const {
+  return model_ && model_->has_openings() && model_->max_lanes() > 1;
 }
 
 std::size_t CompactEncoder::rows() const {
@@ -114,7 +113,7 @@ void CompactEncoder::cut() {
 
 void CompactEncoder::line_up() {
   std::vector<std::size_t> indices = {kNoOpening};
-  if (lanes() > 1 && !rows_.empty()) {
+  if (races() && !rows_.empty()) {
     static const std::vector<std::uint64_t> choices = costs_of_choices();
     std::vector<std::uint64_t> firsts;
     for (const Opening* opening : model_->openings_with_firsts()) {
@@ -138,6 +137,7 @@ void CompactEncoder::line_up() {
     }
     runner.paths.resize(rows_.size());
   }
+  lanes_ = runners_.size();
 }
 
 void CompactEncoder::share_lanes(std::size_t parts) { divide(runners_.size(), parts); }
@@ -196,6 +196,7 @@ void CompactEncoder::finish_heat() {
   race_->finish_heat(costs);
   const auto stay = race_->over() ? race_->runners().first(1) : race_->runners();
   for (Runner& runner : runners_) runner.out = std::ranges::find(stay, runner.index) == stay.end();
+  lanes_ = stay.size();
 }
 
 bool CompactEncoder::is_done(std::size_t lane) const {

@@ -1,6 +1,7 @@
 // Small texts in one lane, as streams of which many run at once.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -29,7 +30,7 @@ class CompactEncoder : public LaneStream {
   // Once end() was called.
   CompactText take() { return std::move(result_); }
 
-  std::size_t lanes() const override;
+  std::size_t lanes() const override { return lanes_; }
   std::size_t rows() const override;
   std::uint64_t memory() const override;
   bool works_before() const override { return true; }
@@ -55,6 +56,7 @@ class CompactEncoder : public LaneStream {
     bool out = false;                 // of the race
   };
 
+  bool races() const;
   void cut();
   void line_up();
   void finish_heat();
@@ -71,6 +73,7 @@ class CompactEncoder : public LaneStream {
   std::vector<std::uint32_t> rows_;  // of the units that are tokens
   std::optional<OpeningRace> race_;
   std::vector<Runner> runners_;  // by lane
+  std::atomic<std::size_t> lanes_ = 1;
 };
 
 // Decodes a small text that needs no model.

@@ -82,7 +82,7 @@ struct Scheduler::Seat {
 
   std::size_t lanes() const {
     std::size_t sum = 0;
-    for (const Place& place : places) sum += place.ticket->lanes;
+    for (const Place& place : places) sum += std::max<std::size_t>(place.stream().lanes(), 1);
     return sum;
   }
   std::size_t rows() const {

@@ -23,7 +23,7 @@ class Stream {
  public:
   virtual ~Stream() = default;
 
-  // Lanes that it wants, at most; known before begin().
+  // Lanes that it wants, at most; known before begin(). May get less while it runs.
   virtual std::size_t lanes() const = 0;
   // Tokens that it could feed at once, as far as that matters to others.
   virtual std::size_t rows() const { return lanes(); }
