@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/allocated_bytes.h"
@@ -247,6 +249,49 @@ TEST(FrameMixer, CopiesGoOnAsTheOriginalWould) {
     EXPECT_EQ(std::string(copy.bytes().begin(), copy.bytes().end()), read + next);
     EXPECT_EQ(predictions(learned, next.substr(0, 100)).front(), expected.front())
         << "the copy changed its original";
+  }
+}
+
+// Codes a text in tokens of three bytes behind a model that knows nothing, and adds up the cost.
+double cost_of(FrameMixer& mixer, int lane, const std::string& text) {
+  double bits = 0;
+  const auto add = [&bits](uint32_t p, int bit) {
+    bits -= std::log2((bit != 0 ? p : 65536 - p) / 65536.0);
+  };
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (i % 3 == 0) mixer.begin_token(lane);
+    for (int b = 7; b >= 0; --b) {
+      const int bit = text[i] >> b & 1;
+      add(mixer.predict_bit(lane, 32768), bit);
+      mixer.update_bit(lane, bit);
+    }
+    add(mixer.predict_end(lane, 32768), i % 3 == 2);
+    mixer.update_end(lane, i % 3 == 2);
+  }
+  return bits;
+}
+
+TEST(FrameMixer, FramesGoOnFromWhatWasLearned) {
+  const std::string sample = prose(6000, 3), opening = prose(900, 4), text = prose(400, 5);
+  const size_t before = sample.size() + opening.size();
+  const auto learned =
+      std::make_shared<FrameMixer>(Sources::kAll, Strength::kStrong, before, cut(before, 1));
+  learned->read(0, {reinterpret_cast<const uint8_t*>(sample.data()), sample.size()});
+  cost_of(*learned, 0, opening);
+  FrameMixer fresh(Sources::kAll, Strength::kStrong, text.size(), cut(text.size(), 2));
+  const double without = cost_of(fresh, 0, text.substr(0, 200));
+  double first = 0, second = 0;
+  for (int time = 0; time < 2; ++time) {
+    FrameMixer frame(learned, text.size(), cut(text.size(), 2));
+    EXPECT_EQ(frame.bytes().size(), text.size());
+    const double one = cost_of(frame, 0, text.substr(0, 200));
+    const double two = cost_of(frame, 1, text.substr(200));
+    EXPECT_LT(one, without * 0.8);
+    EXPECT_EQ(std::string(frame.bytes().begin(), frame.bytes().end()), text);
+    // What was learned is shared, and stays as it is.
+    EXPECT_TRUE(time == 0 || std::pair(first, second) == std::pair(one, two));
+    first = one;
+    second = two;
   }
 }
 
