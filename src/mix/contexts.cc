@@ -80,7 +80,8 @@ std::span<const ContextRow> context_rows() { return kRows; }
 
 FollowerTable::FollowerTable() : after1_(256, 0), after2_(65536, 0) {}
 
-void FollowerTable::advance(LaneHistory& h, uint8_t byte, std::span<const uint8_t> lane_bytes) {
+void FollowerTable::advance(LaneHistory& h, uint8_t byte, std::span<const uint8_t> before,
+                            std::span<const uint8_t> lane_bytes) {
   uint16_t& follows1 = after1_[h.byte(0)];
   follows1 = static_cast<uint16_t>(follows1 << 8 | byte);
   uint16_t& follows2 = after2_[h.bytes(2)];
@@ -105,7 +106,12 @@ void FollowerTable::advance(LaneHistory& h, uint8_t byte, std::span<const uint8_
   } else {
     ++h.column;
   }
-  h.above = h.line_before > h.column ? lane_bytes[lane_bytes.size() - h.line_before - 0] : 0;
+  h.above = 0;
+  if (h.line_before > h.column) {
+    const size_t own = lane_bytes.size();
+    h.above = h.line_before <= own ? lane_bytes[own - h.line_before]
+                                   : before[before.size() + own - h.line_before];
+  }
   h.prefix = mix_hash(h.prefix, byte);
   ++h.depth;
 }

@@ -55,8 +55,10 @@ std::span<const ContextRow> context_rows();
 class FollowerTable {
  public:
   FollowerTable();
-  // Appends a byte to the lane's history.
-  void advance(LaneHistory& history, uint8_t byte, std::span<const uint8_t> lane_bytes);
+  // Appends a byte to the lane's history. `lane_bytes` ends with it; `before`: the
+  // bytes that the history begins with before the lane's.
+  void advance(LaneHistory& history, uint8_t byte, std::span<const uint8_t> before,
+               std::span<const uint8_t> lane_bytes);
 
  private:
   std::vector<uint16_t> after1_;

@@ -248,7 +248,8 @@ class FrameMixer::Impl {
     Cursor& cursor = cursors_[lane];
     const LaneBytes& place = places_[lane];
     const std::span<const uint8_t> all(bytes_);
-    followers_->advance(cursor.history, byte, all.subspan(place.begin, place.known - place.begin));
+    followers_->advance(cursor.history, byte, all.first(lane < first_lane_ ? 0 : before_),
+                        all.subspan(place.begin, place.known - place.begin));
     cursor.history.expected = 0;
     for (size_t m = 0; m < matches_.size(); ++m) {
       matches_[m].advance(cursor.match[m], bytes_, places_, lane);
