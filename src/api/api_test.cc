@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "api/test_text.h"
 #include "smll/smll.h"
 
 namespace smll {
@@ -20,16 +21,6 @@ WriteOptions fast(std::uint64_t frame_size = 0) {
   options.experts = Experts::kCmFast;
   options.frame_size = frame_size;
   return options;
-}
-
-Bytes text(std::size_t size) {
-  Bytes data;
-  for (int line = 0; data.size() < size; ++line) {
-    const std::string words = "line " + std::to_string(line * 7919 % 1000) + " of a text\n";
-    data.insert(data.end(), words.begin(), words.end());
-  }
-  data.resize(size);
-  return data;
 }
 
 Bytes written(const Bytes& data, const WriteOptions& options) {
@@ -55,7 +46,7 @@ Bytes read_back(const Bytes& archive, ReadOptions options, Stats* stats = nullpt
 
 TEST(Api, FilesComeBack) {
   for (const std::size_t size : {0, 1, 100, 65536, 200000}) {
-    const Bytes data = text(size);
+    const Bytes data = lines_of(size);
     EXPECT_EQ(read_back(written(data, fast()), {}), data) << size;
     EXPECT_EQ(read_back(written(data, fast(10000)), {}), data) << size;
   }
@@ -75,7 +66,7 @@ TEST(Api, SmallTextsTakeTwoBytesMoreThanTheirCode) {
 
 TEST(Api, LargeDataBecomesAFile) {
   const Compressor compressor(no_model(), fast());
-  const Bytes data = text(kCompactLimit + 1);
+  const Bytes data = lines_of(kCompactLimit + 1);
   const Bytes packed = compressor.compress(data);
   EXPECT_EQ(packed[0], kFileMagic[0]);
   EXPECT_EQ(compressor.decompress(packed), data);
@@ -83,7 +74,7 @@ TEST(Api, LargeDataBecomesAFile) {
 }
 
 TEST(Api, RangesDecodeOnlyTheirFrames) {
-  const Bytes data = text(100000);
+  const Bytes data = lines_of(100000);
   const Bytes archive = written(data, fast(5000));
   for (const auto& [start, length] : std::vector<std::pair<std::uint64_t, std::uint64_t>>{
            {0, 1}, {4999, 2}, {50100, 700}, {99999, 50}, {0, UINT64_MAX}, {7, 0}, {200000, 5}}) {
@@ -101,7 +92,7 @@ TEST(Api, RangesDecodeOnlyTheirFrames) {
 }
 
 TEST(Api, KeepGoingLosesOnlyTheDamagedFrame) {
-  const Bytes data = text(100000);
+  const Bytes data = lines_of(100000);
   const Bytes archive = written(data, fast(10000));
   MemorySource source(archive);
   const ArchiveInfo info = list(source);
@@ -134,7 +125,7 @@ class Pipe : public MemorySource {
 };
 
 TEST(Api, KeepGoingFindsFramesInAPipeBehindDamagedHeaders) {
-  const Bytes data = text(100000);
+  const Bytes data = lines_of(100000);
   const Bytes archive = written(data, fast(10000));
   MemorySource listed(archive);
   const ArchiveInfo info = list(listed);
@@ -183,7 +174,7 @@ TEST(Api, KeepGoingFindsFramesInAPipeBehindDamagedHeaders) {
 
 TEST(Api, ThreadsChangeNothing) {
   // Frames large enough to get threads of their own, and one that is damaged among them.
-  const Bytes data = text(400000);
+  const Bytes data = lines_of(400000);
   const auto with_threads = [](int threads) {
     ModelOptions options;
     options.download = false;
@@ -235,7 +226,7 @@ class Waiting : public MemorySource {
 TEST(Api, GivesWhatCameBeforeItWaits) {
   MemorySink sink;
   Writer writer(no_model(), fast(), sink);
-  writer.write(text(100000));
+  writer.write(lines_of(100000));
   writer.flush();
   Waiting source(sink.bytes());
   Reader reader(no_model(), {}, source);
@@ -253,7 +244,7 @@ TEST(Api, CancelsWhatRunsInThreads) {
   Writer writer(Model(options), write, sink);
   EXPECT_THROW(
       {
-        writer.write(text(2000000));
+        writer.write(lines_of(2000000));
         writer.finish();
       },
       Error);
@@ -262,7 +253,7 @@ TEST(Api, CancelsWhatRunsInThreads) {
 TEST(Api, FlushMakesDataReadable) {
   MemorySink sink;
   Writer writer(no_model(), fast(), sink);
-  writer.write(text(10));
+  writer.write(lines_of(10));
   writer.flush();
   const Bytes so_far = sink.bytes();
   MemorySource source(so_far);
