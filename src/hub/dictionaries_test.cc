@@ -6,6 +6,7 @@
 #include <fstream>
 #include <string>
 
+#include "hub/test_cache.h"
 #include "smll/error.h"
 
 namespace smll::hub {
@@ -17,19 +18,8 @@ codec::Dictionary dictionary(const std::string& name, const std::string& opening
   return codec::Dictionary({name, Bytes(opening.begin(), opening.end()), {}, {}, {}});
 }
 
-class Dictionaries : public testing::Test {
+class Dictionaries : public CacheTest {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "smll-test-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
-    ::setenv("SMLL_CACHE", pattern.c_str(), 1);
-  }
-  void TearDown() override {
-    ::unsetenv("SMLL_CACHE");
-    fs::remove_all(directory_);
-  }
-
   template <class Spec>
   static std::string problem_of_finding(const Spec& spec) {
     try {
@@ -40,8 +30,6 @@ class Dictionaries : public testing::Test {
     }
     return "";
   }
-
-  fs::path directory_;
 };
 
 TEST_F(Dictionaries, AreFoundByIdentityNameAndFile) {

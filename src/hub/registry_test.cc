@@ -9,6 +9,7 @@
 #include "base/sha256.h"
 #include "hub/cache.h"
 #include "hub/subprocess.h"
+#include "hub/test_cache.h"
 #include "smll/error.h"
 
 namespace smll::hub {
@@ -22,26 +23,13 @@ std::optional<SeenModel> seen(const format::ModelIdentity& identity) {
   return find_seen(identity.archive_fingerprint(2048), Backend::kExact, 2048);
 }
 
-class Registry : public testing::Test {
+class Registry : public CacheTest {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "smll-test-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
-    ::setenv("SMLL_CACHE", pattern.c_str(), 1);
-  }
-  void TearDown() override {
-    ::unsetenv("SMLL_CACHE");
-    fs::remove_all(directory_);
-  }
-
   fs::path file(const std::string& name, const std::string& content) const {
     const fs::path path = directory_ / name;
     std::ofstream(path) << content;
     return path;
   }
-
-  fs::path directory_;
 };
 
 TEST_F(Registry, RemembersModelsByFingerprint) {
