@@ -36,6 +36,10 @@ class SpareMemory {
 };
 
 constexpr std::size_t kSpareMegabytes = 64, kSpareMegabytesEach = 2;
+// glibc's malloc gives each of the first threads that ask it for memory, up to eight a processor,
+// an arena of its own: 64 MiB of address space (HEAP_MAX_SIZE), twice that while it looks for an
+// aligned place.
+constexpr std::size_t kArenaMegabytes = 64, kArenasPerProcessor = 8;
 
 }  // namespace
 
@@ -45,8 +49,10 @@ void start_threads(std::size_t count, const std::function<void(std::size_t index
   SpareMemory spare;
   try {
     // What several engines take for each thread, at the default window, comes to some megabytes.
-    if (!spare.add(kSpareMegabytes)) return;
-    for (std::size_t i = 1; i <= count && spare.add(kSpareMegabytesEach); ++i) {
+    if (!spare.add(kSpareMegabytes + kArenaMegabytes)) return;
+    const std::size_t arenas = kArenasPerProcessor * std::thread::hardware_concurrency();
+    for (std::size_t i = 1; i <= count; ++i) {
+      if (!spare.add(kSpareMegabytesEach + (i < arenas ? kArenaMegabytes : 0))) return;
       threads.emplace_back(body, i);
     }
   } catch (const std::system_error&) {
