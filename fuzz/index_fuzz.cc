@@ -21,7 +21,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::ofstream(index, std::ios::binary)
       .write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(size));
   for (const hub::SeenModel& seen : hub::seen_models()) {
-    hub::find_seen(seen.identity.archive_fingerprint(2048), seen.backend, 2048);
+    format::ModelRecord record;
+    record.backend = seen.backend;
+    record.fingerprint = seen.identity.fingerprint();
+    hub::find_seen(record);
   }
   list_models();
   try {

@@ -13,7 +13,6 @@
 #include "codec/record_stream.h"
 #include "codec/scheduler.h"
 #include "container/archive_writer.h"
-#include "format/compact.h"
 #include "lm/weights/adapter.h"
 #include "smll/smll.h"
 
@@ -111,14 +110,13 @@ void make_model_seeds(const codec::LoadedModel& model, const Bytes& data, const 
     codec::ModelledFrame frame = codec::cut_frame(data, lanes, model, nullptr);
     codec::RecordStream stream(frame, model.vocabulary());
     model.scheduler().run(stream, {});
-    return codec::FrameEncoder(frame, model.vocabulary(), experts, lanes == 1).finish();
+    return codec::FrameEncoder(frame, model.vocabulary(), experts).finish();
   };
   const format::ModelRecord record = api::ModelSource::record_of(model);
   for (const auto& [method, experts] : {std::pair{format::Method::kLlm, mix::Sources::kLlm},
                                         std::pair{format::Method::kMixed, mix::Sources::kAll}}) {
     const std::string kind = name + "-" + format::method_name(method);
     const format::Frame frame{method, data.size(), encode(2, experts)};
-    const format::Frame compact{method, data.size(), encode(1, experts)};
     MemorySink sink;
     container::ArchiveWriter writer(sink);
     for (int i = 0; i < 2; ++i) writer.add(frame, data, &record);
@@ -126,10 +124,7 @@ void make_model_seeds(const codec::LoadedModel& model, const Bytes& data, const 
     save(directory / "parser", kind, sink.bytes());
     save_archive(directory, kind, sink.bytes());
     save(directory / "decompress", kind, sink.bytes());
-    save(directory / "decompress", kind + "-compact",
-         format::pack_compact(method, compact.payload, data, api::ModelSource::identity_of(model)));
     save(directory / "frame", kind, frame_seed(frame, data));
-    save(directory / "frame", kind + "-compact", frame_seed(compact, data));
   }
 }
 

@@ -7,8 +7,9 @@ import pathlib
 import pytest
 from conftest import FAMILIES
 
-GOLDEN = pathlib.Path(__file__).resolve().parent / "golden"
-TEXT = GOLDEN / "mixed.txt"
+TEXTS = pathlib.Path(__file__).resolve().parent / "golden"
+GOLDEN = TEXTS / "v1"
+TEXT = TEXTS / "mixed.txt"
 ISAS = ["scalar", "avx2", "avx512", "amx", "neon"]
 SMALL_MODEL = {  # archive: options that write it, its method
     "llm": (["--experts", "llm", "--window", "64"], "llm"),
@@ -18,10 +19,11 @@ SMALL_MODEL = {  # archive: options that write it, its method
 UNIT_TEST = ["mixed", "mixed-learn"]  # what src/api/golden_test.cc writes, of the text's first bytes
 UNIT_TEST_TEXT = TEXT.read_bytes()[:1000]
 NO_MODEL = {  # archive: its text, options that write it, its method
-    "cm": (GOLDEN / "numbers.txt", ["--experts", "cm"], "cm"),
+    "cm": (TEXTS / "numbers.txt", ["--experts", "cm"], "cm"),
     "cm-english": (TEXT, ["--experts", "cm"], "cm-english"),
     "cm-fast": (TEXT, ["--experts", "cm-fast"], "cm-fast"),
     "frames": (TEXT, ["--experts", "cm", "--frame-size", "1000"], "cm-english"),
+    "stored": (TEXTS / "random.bin", [], "stored"),
 }
 
 
@@ -71,7 +73,7 @@ def test_families(smll, family_model, isa, family):
 @pytest.mark.parametrize("lanes", [3, 16, 17])
 def test_lanes_are_shared_among_threads(smll, test_model, tmp_path, lanes):
     """Each thread encodes some of the lanes; many lanes are decoded in two halves at once, or by one thread."""
-    text = (GOLDEN / "mixed.txt").read_bytes() * 4 + bytes(range(256))  # some bytes are no token's
+    text = (TEXTS / "mixed.txt").read_bytes() * 4 + bytes(range(256))  # some bytes are no token's
     common = ["--model", test_model, "--window", "64"]
     archive = smll("-c", *common, "--experts", "llm", "--lanes", str(lanes), input=text).stdout
     for threads in ("1", "2", "4"):
@@ -98,4 +100,14 @@ def test_without_model(smll, name):
 @pytest.mark.parametrize("isa", ISAS)
 def test_real_model(smll, real_model, isa):
     skip_without(smll, isa, real_model)
-    check(smll, GOLDEN / "real.smll", GOLDEN / "real.txt", ["--isa", isa, "--model", real_model])
+    check(smll, GOLDEN / "real.smll", TEXTS / "real.txt", ["--isa", isa, "--model", real_model])
+
+
+def test_other_forms_of_files(smll, test_model):
+    """zstd's payloads depend on its version: they are only read."""
+    numbers = (TEXTS / "numbers.txt").read_bytes()
+    assert smll("-dc", str(GOLDEN / "zstd.smll")).stdout == numbers
+    assert smll("-dc", str(GOLDEN / "empty.smll")).stdout == b""
+    assert smll("-c", input=b"").stdout == (GOLDEN / "empty.smll").read_bytes()
+    joined = smll("-dc", "--model", test_model, str(GOLDEN / "concatenated.smll")).stdout
+    assert joined == numbers + TEXT.read_bytes()

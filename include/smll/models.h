@@ -56,10 +56,6 @@ std::string find_model(const std::string& spec);
 std::string pull_model(const std::string& spec, const DownloadProgress& progress = {},
                        const std::function<void(const std::string&)>& notice = {});
 
-// The fingerprint of the model that an archive needs, where a model used before on this machine
-// tells it.
-std::optional<std::uint64_t> find_fingerprint(const ArchiveInfo& archive);
-
 // How one backend gets on with a model.
 struct BackendReport {
   Backend backend = Backend::kExact;

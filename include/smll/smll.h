@@ -48,8 +48,6 @@ struct ModelInfo {
   std::string set_up;  // what the results depend on besides the model; "" with Backend::kExact
   // Of weights and vocabulary, as the backend sees them: models with the same one are the same.
   std::uint64_t fingerprint = 0;
-  // What archives store of the model. It covers the window too.
-  std::uint64_t archive_fingerprint = 0;
   std::uint32_t arithmetic = 0;  // version of the exact arithmetic
   int window = 0;                // tokens
   Backend backend = Backend::kExact;
@@ -187,8 +185,7 @@ struct ArchiveInfo {
   std::uint64_t padding = 0;  // bytes of the size that are zeros behind archives
   bool needs_model = false;
   std::string model_name;  // of the last model record; these five are set when needs_model
-  // Of the model and the window; find_fingerprint() (models.h) says which model it is.
-  std::uint64_t archive_fingerprint = 0;
+  std::uint64_t fingerprint = 0;  // ModelInfo::fingerprint
   int window = 0;  // tokens
   std::uint32_t arithmetic = 0;
   Backend backend = Backend::kExact;

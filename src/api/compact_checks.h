@@ -14,18 +14,10 @@ inline std::uint64_t identity_of(const LoadedModelPtr& model) {
   return model ? ModelSource::identity_of(*model) : 0;
 }
 
-// Throws Error(kModel) where the text was certainly compressed with another model.
-inline void check_model(ByteView archive, const codec::LoadedModel& model) {
-  if (format::is_short(archive)) return;  // its one byte checks all at once
-  if (format::compact_model_fits(archive, ModelSource::identity_of(model))) return;
-  throw Error(ErrorKind::kModel, "the data was compressed with another model than " + model.name() +
-                                     ", or it is damaged");
-}
-
 inline Bytes pack(const codec::CompactText& text, ByteView raw, const LoadedModelPtr& model) {
   const format::Frame& frame = text.frame;
   if (text.is_short) return format::pack_short(frame.payload, raw, identity_of(model));
-  return format::pack_compact(frame.method, frame.payload, raw, identity_of(model));
+  return format::pack_compact(frame.method, frame.payload, raw);
 }
 
 // Throws Error(kData) for what has neither form.
@@ -34,9 +26,7 @@ inline void check_form(ByteView archive) {
   throw Error(ErrorKind::kData, "not smll data");
 }
 
-inline bool needs_model(ByteView archive) {
-  return format::is_short(archive) || format::needs_model(format::compact_method(archive));
-}
+inline bool needs_model(ByteView archive) { return format::is_short(archive); }
 
 // What `decode` gives of an archive. Nothing tells a short text from what is not smll's before it
 // is decoded, so how that fails means nothing to people.
@@ -56,7 +46,7 @@ auto decoded(ByteView archive, const Decode& decode) {
 inline Bytes checked(ByteView archive, Bytes raw, const LoadedModelPtr& model) {
   const bool fits = format::is_short(archive)
                         ? format::short_content_fits(archive, raw, identity_of(model))
-                        : format::compact_content_fits(archive, raw, identity_of(model));
+                        : format::compact_content_fits(archive, raw);
   if (fits) return raw;
   throw Error(ErrorKind::kData, model
                                     ? "the data is damaged or another model's: the checksum differs"

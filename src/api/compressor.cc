@@ -46,7 +46,6 @@ struct Compressor::State {
   Bytes decompress_small(ByteView data, const Limits& limits) {
     const bool with_model = api::needs_model(data);
     const api::LoadedModelPtr loaded = with_model ? model.source()->for_reading_compact() : nullptr;
-    if (loaded) api::check_model(data, *loaded);
     codec::FrameCodec codec(loaded);
     codec.limit_memory(limits.max_memory);
     const Stats none;

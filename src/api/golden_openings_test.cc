@@ -5,11 +5,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
+#include "api/golden_files.h"
 #include "api/model_source.h"
 #include "codec/dictionary.h"
 #include "codec/model_coder.h"
@@ -27,7 +26,7 @@ namespace {
 enum class Kind { kShort, kFrame };
 
 struct Form {
-  std::string name;  // of the file in tests/golden
+  std::string name;  // of the file in tests/golden/v1
   Kind kind = Kind::kShort;
   bool mixed = false;
   std::size_t opening = codec::kNoOpening;  // of the table, where there is no dictionary
@@ -45,11 +44,7 @@ std::vector<Form> forms() {
           {"dictionary-learn.smll", Kind::kFrame, true, codec::kNoOpening, true, false, true}};
 }
 
-Bytes contents(const std::string& name) {
-  std::ifstream file(std::filesystem::path(SMLL_GOLDEN_DIRECTORY) / name, std::ios::binary);
-  EXPECT_TRUE(file) << name;
-  return Bytes(std::istreambuf_iterator<char>(file), {});
-}
+Bytes golden_text() { return golden::contents(golden::text_path("mixed.txt")); }
 
 std::string test_model() {
   const char* path = std::getenv("SMLL_TEST_MODEL");
@@ -65,7 +60,7 @@ Model model_for(const Form& form, const std::string& isa) {
   options.learns = form.learns;
   options.download = false;
   if (form.dictionary) {
-    const Bytes text = contents("mixed.txt");
+    const Bytes text = golden_text();
     options.dictionary.emplace(
         codec::plain_dictionary("golden", ByteView(text).subspan(text.size() - 6000)));
   }
@@ -74,7 +69,7 @@ Model model_for(const Form& form, const std::string& isa) {
 
 // Without a line break, but for the one that ends a line.
 Bytes text_of(const Form& form) {
-  Bytes text = contents("mixed.txt");
+  Bytes text = golden_text();
   text.resize(form.kind == Kind::kShort ? 200 : 600);
   if (form.line) std::ranges::replace(text, '\n', ' ');
   return text;
@@ -105,7 +100,7 @@ Bytes write(const Form& form, const Model& with) {
   }
   const auto experts = form.mixed ? mix::Sources::kAll : mix::Sources::kLlm;
   const auto method = form.mixed ? format::Method::kMixed : format::Method::kLlm;
-  const Bytes payload = codec::FrameEncoder(frame, model->vocabulary(), experts, false).finish();
+  const Bytes payload = codec::FrameEncoder(frame, model->vocabulary(), experts).finish();
   MemorySink sink;
   container::ArchiveWriter writer(sink);
   const format::ModelRecord record = api::ModelSource::record_of(*model);
@@ -124,13 +119,11 @@ class GoldenOpenings : public testing::TestWithParam<Form> {
 };
 
 TEST_P(GoldenOpenings, EveryInstructionSetReadsAndWritesTheArchive) {
-  if (std::getenv("SMLL_WRITE_GOLDEN") != nullptr) {
-    const Bytes archive = write(GetParam(), model_for(GetParam(), "scalar"));
-    std::ofstream(std::filesystem::path(SMLL_GOLDEN_DIRECTORY) / GetParam().name, std::ios::binary)
-        .write(reinterpret_cast<const char*>(archive.data()),
-               static_cast<std::streamsize>(archive.size()));
+  const std::string& name = GetParam().name;
+  if (golden::is_to_be_written(name)) {
+    golden::write(name, write(GetParam(), model_for(GetParam(), "scalar")));
   }
-  const Bytes archive = contents(GetParam().name);
+  const Bytes archive = golden::contents(golden::archive_path(name));
   const Bytes text = text_of(GetParam());
   for (const exact::Isa isa : exact::supported_isas()) {
     const Model model = model_for(GetParam(), exact::isa_name(isa));
@@ -143,7 +136,7 @@ TEST_P(GoldenOpenings, IsRefusedWithoutWhatItBeganWith) {
   Form other = GetParam();
   if (!other.dictionary) return;
   other.dictionary = false;
-  const Bytes archive = contents(GetParam().name);
+  const Bytes archive = golden::contents(golden::archive_path(GetParam().name));
   EXPECT_THROW(Compressor(model_for(other, "")).decompress(archive), Error);
 }
 

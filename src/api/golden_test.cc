@@ -1,20 +1,18 @@
-// Golden archives that the program cannot write on its own: the compact form, and methods that are
-// never the smallest with the small generated model. tests/test_exact.py has the others.
+// Golden archives that the program cannot write on its own: of methods that are never the smallest
+// with the small generated model. tests/test_exact.py has the others.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
+#include "api/golden_files.h"
 #include "api/model_source.h"
 #include "codec/model_coder.h"
 #include "codec/record_stream.h"
 #include "codec/scheduler.h"
 #include "container/archive_writer.h"
-#include "format/compact.h"
 #include "lm/exact/isa.h"
 #include "lm/family_models.h"
 #include "smll/smll.h"
@@ -23,9 +21,8 @@ namespace smll {
 namespace {
 
 struct Form {
-  std::string name;                     // of the file in tests/golden
+  std::string name;                     // of the file in tests/golden/v1
   std::vector<format::Method> methods;  // of its frames, which share the text
-  bool compact = false;
   int lanes = 1;
   bool learns = false;
   std::string family = {};  // of the model; otherwise it is the test model
@@ -34,14 +31,11 @@ struct Form {
 std::vector<Form> forms() {
   using enum format::Method;
   std::vector<Form> forms = {
-      {"mixed.smll", {kMixed}, false, 3, false},
-      {"mixed-learn.smll", {kMixed}, false, 1, true},
-      {"compact-llm.smll", {kLlm}, true, 1, false},
-      {"compact-mixed.smll", {kMixed}, true, 1, false},
-      {"compact-learn.smll", {kLlm}, true, 1, true},
+      {"mixed.smll", {kMixed}, 3, false},
+      {"mixed-learn.smll", {kMixed}, 1, true},
   };
   for (const std::string& family : lm::kFamilies) {
-    forms.push_back({"families/" + family + ".smll", {kLlm, kMixed}, false, 2, false, family});
+    forms.push_back({"families/" + family + ".smll", {kLlm, kMixed}, 2, false, family});
   }
   return forms;
 }
@@ -49,16 +43,6 @@ std::vector<Form> forms() {
 std::string test_model() {
   const char* path = std::getenv("SMLL_TEST_MODEL");
   return path ? path : "test_model.gguf";
-}
-
-std::filesystem::path golden(const std::string& name) {
-  return std::filesystem::path(SMLL_GOLDEN_DIRECTORY) / name;
-}
-
-Bytes contents(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  EXPECT_TRUE(file) << path;
-  return Bytes(std::istreambuf_iterator<char>(file), {});
 }
 
 std::string model_path(const Form& form) {
@@ -82,16 +66,11 @@ Bytes payload_of(const Form& form, format::Method method, const codec::LoadedMod
   codec::RecordStream stream(frame, model.vocabulary());
   model.scheduler().run(stream, {});
   const auto experts = method == format::Method::kLlm ? mix::Sources::kLlm : mix::Sources::kAll;
-  return codec::FrameEncoder(frame, model.vocabulary(), experts, form.compact).finish();
+  return codec::FrameEncoder(frame, model.vocabulary(), experts).finish();
 }
 
 Bytes write(const Form& form, const Model& with, ByteView text) {
   const api::LoadedModelPtr model = with.source()->for_writing();
-  if (form.compact) {
-    const format::Method method = form.methods.front();
-    return format::pack_compact(method, payload_of(form, method, *model, text), text,
-                                api::ModelSource::identity_of(*model));
-  }
   MemorySink sink;
   container::ArchiveWriter writer(sink);
   const format::ModelRecord record = api::ModelSource::record_of(*model);
@@ -116,20 +95,18 @@ class Golden : public testing::TestWithParam<Form> {
 
   // More than a lane's window and several steps of a model that learns.
   const Bytes text_ = [] {
-    Bytes text = contents(golden("mixed.txt"));
+    Bytes text = golden::contents(golden::text_path("mixed.txt"));
     text.resize(1000);
     return text;
   }();
 };
 
 TEST_P(Golden, EveryInstructionSetReadsAndWritesTheArchive) {
-  if (std::getenv("SMLL_WRITE_GOLDEN") != nullptr) {  // as tests/golden/write.sh does
-    const Bytes archive = write(GetParam(), model_for(GetParam(), "scalar"), text_);
-    std::ofstream(golden(GetParam().name), std::ios::binary)
-        .write(reinterpret_cast<const char*>(archive.data()),
-               static_cast<std::streamsize>(archive.size()));
+  const std::string& name = GetParam().name;
+  if (golden::is_to_be_written(name)) {
+    golden::write(name, write(GetParam(), model_for(GetParam(), "scalar"), text_));
   }
-  const Bytes archive = contents(golden(GetParam().name));
+  const Bytes archive = golden::contents(golden::archive_path(name));
   for (const exact::Isa isa : exact::supported_isas()) {
     const Model model = model_for(GetParam(), exact::isa_name(isa));
     EXPECT_EQ(write(GetParam(), model, text_), archive) << exact::isa_name(isa);

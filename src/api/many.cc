@@ -255,13 +255,10 @@ std::vector<Result> decompress_many(const Model& model, const WriteOptions& opti
     // Time that one item takes is only known where it does not share the threads.
     const bool is_short = format::is_short(archive);
     if (limits.max_seconds > 0 || !(is_short || format::is_compact(archive))) return {};
-    const format::Method method =
-        is_short ? format::Method::kMixed : format::compact_method(archive);
-    const ByteView payload =
-        archive.subspan(is_short ? format::kShortOverhead : format::kCompactOverhead);
-    if (!format::needs_model(method)) {
-      const auto decoder =
-          std::make_shared<codec::CompactPlainDecoder>(method, payload, limit, limits.max_memory);
+    if (!is_short) {
+      const auto decoder = std::make_shared<codec::CompactPlainDecoder>(
+          format::compact_method(archive), archive.subspan(format::kCompactOverhead), limit,
+          limits.max_memory);
       return started(archive.size(), std::make_shared<Run>(schedulers.of(nullptr), decoder),
                      [decoder, archive](Run& run, const codec::Progress& progress) {
                        run.finish(progress);
@@ -269,10 +266,9 @@ std::vector<Result> decompress_many(const Model& model, const WriteOptions& opti
                      });
     }
     if (!loaded) loaded = model.source()->for_reading_compact();
-    check_model(archive, *loaded);
-    using Form = codec::FrameDecoding::Payload::Form;
-    const codec::FrameDecoding::Payload coded{method, std::min(limit, codec::kMaxCompact), payload,
-                                              nullptr, is_short ? Form::kShort : Form::kCompact};
+    const codec::FrameDecoding::Payload coded{
+        format::Method::kMixed, std::min(limit, codec::kMaxCompact),
+        archive.subspan(format::kShortOverhead), nullptr, true};
     const auto decoding =
         decoded(archive, [&] { return std::make_shared<codec::FrameDecoding>(loaded, coded); });
     format::check_memory(decoding->memory(), limits.max_memory);

@@ -33,12 +33,9 @@ std::string environment_model() {
 // What a person calls the model of a record.
 std::string title(const format::ModelRecord& record) {
   const std::string name = ModelSource::name_of(record);
-  const std::optional<std::uint64_t> fingerprint = ModelSource::fingerprint_of(record);
-  if (name.empty()) {
-    return fingerprint ? "the model with fingerprint " + hex(*fingerprint)
-                       : "the model with archive fingerprint " + hex(record.fingerprint);
-  }
-  return "the model " + name + (fingerprint ? " (fingerprint " + hex(*fingerprint) + ")" : "");
+  const std::string fingerprint = "fingerprint " + hex(record.fingerprint);
+  return name.empty() ? "the model with " + fingerprint
+                      : "the model " + name + " (" + fingerprint + ")";
 }
 
 std::string how_to_get(const format::ModelRecord& record) {
@@ -58,6 +55,9 @@ bool same_set_up(const codec::LoadOptions& a, const codec::LoadOptions& b) {
 }
 
 }  // namespace
+
+static_assert(format::kMinWindow == exact::kMinWindow &&
+              format::kMaxExactWindow == exact::kMaxWindow);
 
 ModelSource::ModelSource(ModelOptions options) : options_(std::move(options)) {
   if (options_.learns && options_.backend != Backend::kExact) {
@@ -98,11 +98,6 @@ LoadedModelPtr ModelSource::for_reading(const format::ModelRecord& record) {
 
 LoadedModelPtr ModelSource::loaded_for(const format::ModelRecord& record) {
   const std::lock_guard lock(mutex_);
-  if (record.backend == Backend::kExact &&
-      (record.window < exact::kMinWindow || record.window > exact::kMaxWindow)) {
-    throw Error(ErrorKind::kData,
-                "the archive names a window that its backend cannot have: it is damaged");
-  }
   codec::LoadOptions options = codec_options();
   options.backend = record.backend;
   options.window = static_cast<int>(record.window);
@@ -110,7 +105,7 @@ LoadedModelPtr ModelSource::loaded_for(const format::ModelRecord& record) {
       record.backend == Backend::kExact && record.arithmetic == exact::kLearningVersion;
   options.dictionary = dictionary_of(record);
   for (const LoadedModelPtr& model : loaded_) {
-    if (model->archive_fingerprint() == record.fingerprint &&
+    if (model->identity().is(record.fingerprint, record.window) &&
         same_set_up(model->options(), options)) {
       return model;
     }
@@ -125,7 +120,7 @@ format::ModelRecord ModelSource::record_of(const codec::LoadedModel& model) {
   format::ModelRecord record;
   record.backend = model.options().backend;
   record.arithmetic = model.arithmetic_version();
-  record.fingerprint = model.archive_fingerprint();
+  record.fingerprint = model.fingerprint();
   record.window = static_cast<std::uint32_t>(model.options().window);
   record.set_up = model.set_up().substr(0, format::kMaxSetUp);
   if (const codec::Dictionary* dictionary = model.options().dictionary.get()) {
@@ -142,13 +137,6 @@ format::ModelRecord ModelSource::record_of(const codec::LoadedModel& model) {
 std::string ModelSource::name_of(const format::ModelRecord& record) {
   const hub::KnownModel* known = hub::find_known(record.number);
   return known ? known->name : record.name;
-}
-
-std::optional<std::uint64_t> ModelSource::fingerprint_of(const format::ModelRecord& record) {
-  const auto seen =
-      hub::find_seen(record.fingerprint, record.backend, static_cast<int>(record.window));
-  if (!seen) return std::nullopt;
-  return seen->identity.fingerprint();
 }
 
 std::shared_ptr<const codec::Dictionary> ModelSource::dictionary_of(
@@ -171,10 +159,10 @@ std::shared_ptr<const codec::Dictionary> ModelSource::dictionary_of(
 }
 
 std::uint64_t ModelSource::identity_of(const codec::LoadedModel& model) {
-  const std::uint64_t identity = model.archive_fingerprint() + model.arithmetic_version();
   const codec::Dictionary* dictionary = model.options().dictionary.get();
-  if (!dictionary) return identity;
-  const std::array<std::uint64_t, 2> parts = {identity, dictionary->identity()};
+  const std::array<std::uint64_t, 4> parts = {model.fingerprint(), model.arithmetic_version(),
+                                              static_cast<std::uint64_t>(model.options().window),
+                                              dictionary ? dictionary->identity() : 0};
   return XXH3_64bits(parts.data(), sizeof(parts));
 }
 
@@ -188,7 +176,6 @@ std::optional<ModelInfo> ModelSource::info() {
   info.isa = model.isa();
   info.set_up = model.set_up();
   info.fingerprint = model.fingerprint();
-  info.archive_fingerprint = model.archive_fingerprint();
   info.arithmetic = model.arithmetic_version();
   info.window = model.options().window;
   info.backend = model.options().backend;
@@ -248,8 +235,7 @@ std::string ModelSource::path_for_writing(bool may_download) {
 
 std::string ModelSource::path_for_reading(const format::ModelRecord& record) {
   if (!options_.model.empty()) return find(options_.model);
-  const auto same =
-      hub::find_seen(record.fingerprint, record.backend, static_cast<int>(record.window));
+  const auto same = hub::find_seen(record);
   if (same && hub::is_present(*same)) return same->path;
   const hub::KnownModel* known = hub::find_known(record.number);
   if (known && hub::is_present(*known)) return hub::known_path(*known).string();
@@ -275,7 +261,7 @@ void ModelSource::check_fits(const codec::LoadedModel& model, const format::Mode
                     " of the " + to_string(record.backend) + " arithmetic; this smll has version " +
                     std::to_string(model.arithmetic_version()) + ": use the smll that wrote it");
   }
-  if (model.archive_fingerprint() != record.fingerprint) {
+  if (!model.identity().is(record.fingerprint, record.window)) {
     throw Error(ErrorKind::kModel, "the archive needs " + title(record) + ", and " + model.path() +
                                        " (fingerprint " + hex(model.fingerprint()) +
                                        ") is another model; " + how_to_get(record));

@@ -36,8 +36,6 @@ class ModelSource {
   // The dictionary of a model's options, or the one that a record names. Throws Error(kModel) where
   // it is not here.
   std::shared_ptr<const codec::Dictionary> dictionary_of(const format::ModelRecord& record) const;
-  // Its fingerprint, where a model used before tells it: a record's own covers the window.
-  static std::optional<std::uint64_t> fingerprint_of(const format::ModelRecord& record);
   // One number for everything that makes two models' codes differ.
   static std::uint64_t identity_of(const codec::LoadedModel& model);
 

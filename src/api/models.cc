@@ -100,13 +100,6 @@ std::string pull_model(const std::string& given, const DownloadProgress& progres
   return spec;
 }
 
-std::optional<std::uint64_t> find_fingerprint(const ArchiveInfo& archive) {
-  if (!archive.needs_model) return std::nullopt;
-  const auto seen = hub::find_seen(archive.archive_fingerprint, archive.backend, archive.window);
-  if (!seen) return std::nullopt;
-  return seen->identity.fingerprint();
-}
-
 std::vector<BackendReport> describe_model(const std::string& spec,
                                           const std::vector<Backend>& backends) {
   const std::string path = find_model(spec);

@@ -427,7 +427,7 @@ ArchiveInfo list(Source& source) {
       const format::ModelRecord& record = *parser.model();
       info.needs_model = true;
       info.model_name = api::ModelSource::name_of(record);
-      info.archive_fingerprint = record.fingerprint;
+      info.fingerprint = record.fingerprint;
       info.window = static_cast<int>(record.window);
       info.arithmetic = record.arithmetic;
       info.backend = record.backend;

@@ -82,7 +82,7 @@ void add_tuning(CLI::App& app, Args& args, Raw& raw) {
       ->check(CLI::Range(0, 32));
   app.add_option("--window", raw.window, "Tokens of context a lane sees")
       ->take_last()
-      ->check(CLI::Range(16, 1 << 20));
+      ->check(CLI::Range(2, 1 << 20));
   app.add_flag("--learn,!--no-learn", raw.learns,
                "The model learns from what it codes (smaller, slower, one lane)")
       ->check(CLI::IsMember({"true", "false"}))

@@ -25,13 +25,6 @@ std::string methods_of(const ArchiveInfo& info) {
   return fmt::format("{}", fmt::join(names, ","));
 }
 
-// The model's own, or the one with the window where no model that was used before has it.
-std::string fingerprint_of(const ArchiveInfo& info) {
-  const auto fingerprint = find_fingerprint(info);
-  return fingerprint ? "fingerprint " + hex_fingerprint(*fingerprint)
-                     : "archive-fingerprint " + hex_fingerprint(info.archive_fingerprint);
-}
-
 }  // namespace
 
 ByteView bytes_of(const std::string& text) {
@@ -114,9 +107,8 @@ void print_list_heading() {
 void print_list_line(const std::string& name, const ArchiveInfo& info) {
   std::string model = "-";
   if (info.needs_model) {
-    model = info.model_name.empty()
-                ? hex_fingerprint(find_fingerprint(info).value_or(info.archive_fingerprint))
-                : printable(info.model_name);
+    model =
+        info.model_name.empty() ? hex_fingerprint(info.fingerprint) : printable(info.model_name);
   }
   print(fmt::format("{:>12} {:>12} {:>8} {:>6}  {:<12} {:<14} {}\n", info.archive_size,
                     info.raw_size, ratio(info.archive_size, info.raw_size), info.frames.size(),
@@ -125,9 +117,10 @@ void print_list_line(const std::string& name, const ArchiveInfo& info) {
 
 void print_list_frames(const ArchiveInfo& info) {
   if (info.needs_model) {
-    print(fmt::format("  model {} {} backend {} window {} arithmetic {}\n",
+    print(fmt::format("  model {} fingerprint {} backend {} window {} arithmetic {}\n",
                       info.model_name.empty() ? "-" : printable(info.model_name),
-                      fingerprint_of(info), to_string(info.backend), info.window, info.arithmetic));
+                      hex_fingerprint(info.fingerprint), to_string(info.backend), info.window,
+                      info.arithmetic));
   }
   if (info.dictionary) {
     print(fmt::format("  dictionary {} {:016x}\n",

@@ -56,7 +56,7 @@ void add_options(CLI::App& app, TrainArgs& args) {
   app.add_option("--model", args.model.model, "Model: a GGUF file, a known name or hf:REPO:GLOB")
       ->take_last();
   app.add_option("--window", args.model.window, "Tokens of context a lane sees")
-      ->check(CLI::Range(16, 1 << 20))
+      ->check(CLI::Range(2, 1 << 16))
       ->take_last();
   app.add_option("--isa", args.model.isa, "Instruction set")
       ->check(CLI::IsMember({"scalar", "avx2", "avx512", "amx", "neon"}))

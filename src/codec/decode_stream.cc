@@ -19,16 +19,10 @@ DecodeStream::DecodeStream(std::span<const std::uint8_t> payload, std::size_t ra
       opening_(form.opening),
       raw_size_(raw_size),
       coder_(payload) {
-  if (form.compact) {
-    raw_size_ = take_size(coder_, raw_size);
-    extents_ = {{0, raw_size_}};
-    escapes_ = coder_.code(kEscapesLikely) != 0;
-  } else {
-    LaneHeader header = take_lanes(payload, raw_size);
-    extents_ = std::move(header.extents);
-    escapes_ = header.escapes;
-    coder_ = coder::CheckedDecoder(payload);
-  }
+  LaneHeader header = take_lanes(payload, raw_size);
+  extents_ = std::move(header.extents);
+  escapes_ = header.escapes;
+  coder_ = coder::CheckedDecoder(payload);
   if (extents_.size() > static_cast<std::size_t>(form.max_lanes)) {
     throw Error(ErrorKind::kData, "the archive is damaged: it has more lanes than its backend");
   }

@@ -34,13 +34,11 @@ class DecodeStream : public LaneStream {
 
   struct Form {
     mix::Sources experts;
-    bool compact;
     int max_lanes;
     const Opening* opening = nullptr;  // what each lane begins with; null: nothing
   };
   // `payload`, `vocabulary` and the opening must outlive it. Throws Error(kData) where the payload
-  // cannot have come from a FrameEncoder. With `compact`, `raw_size` is the most that is allowed
-  // (Error(kMemory) above).
+  // cannot have come from a FrameEncoder.
   DecodeStream(std::span<const std::uint8_t> payload, std::size_t raw_size,
                const text::Vocabulary& vocabulary, const Form& form);
 
@@ -49,7 +47,7 @@ class DecodeStream : public LaneStream {
     ShortHeadOdds odds;
     std::function<const Opening*(const ShortHead&)> opening;  // null: nothing
   };
-  // The same for what encode_short() gave of at most `limit` bytes of text.
+  // The same for what encode_short() gave of at most `limit` bytes of text (Error(kMemory) above).
   DecodeStream(std::span<const std::uint8_t> payload, std::size_t limit,
                const text::Vocabulary& vocabulary, const ShortForm& form);
 

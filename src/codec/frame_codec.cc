@@ -129,7 +129,7 @@ struct FrameCodec::State {
 
   std::vector<std::uint8_t> encode(const ModelledFrame& frame, format::Method method,
                                    const Progress& progress) const {
-    return FrameEncoder(frame, model->vocabulary(), mixed_experts(method), false).finish(progress);
+    return FrameEncoder(frame, model->vocabulary(), mixed_experts(method)).finish(progress);
   }
 
   std::vector<std::uint8_t> decode(const FrameDecoding::Payload& payload, FrameStats* stats,
@@ -196,7 +196,7 @@ struct FrameCodec::State {
       return keep_smaller(best, format::Method::kLlm,
                           encode(frame, format::Method::kLlm, at_the_end));
     }
-    FrameEncoder mixed(frame, model->vocabulary(), mixed_experts(format::Method::kMixed), false);
+    FrameEncoder mixed(frame, model->vocabulary(), mixed_experts(format::Method::kMixed));
     run_model(frame, stats, progress, /*may_learn=*/true,
               [&](std::span<const std::size_t> recorded) { mixed.advance(recorded); });
     if (data.size() <= kTryLlmAlone) {
@@ -284,9 +284,9 @@ CompactText FrameCodec::encode_compact(std::span<const std::uint8_t> data, Exper
 
 std::vector<std::uint8_t> FrameCodec::decode_short(std::span<const std::uint8_t> payload,
                                                    std::size_t limit, const Progress& progress) {
-  return state_->decode({format::Method::kMixed, std::min(limit, kMaxCompact), payload, nullptr,
-                         FrameDecoding::Payload::Form::kShort},
-                        nullptr, progress);
+  return state_->decode(
+      {format::Method::kMixed, std::min(limit, kMaxCompact), payload, nullptr, true}, nullptr,
+      progress);
 }
 
 std::vector<std::uint8_t> FrameCodec::decode_compact(format::Method method,
@@ -308,9 +308,7 @@ std::vector<std::uint8_t> FrameCodec::decode_compact(format::Method method,
       return decode_cm(payload, limit, method, true, progress, state_->max_memory);
     case format::Method::kLlm:
     case format::Method::kMixed:
-      return state_->decode(
-          {method, limit, payload, nullptr, FrameDecoding::Payload::Form::kCompact}, nullptr,
-          progress);
+      break;  // short texts are what a model codes
   }
   throw Error(ErrorKind::kData, "the archive is damaged, or of a newer version: unknown method");
 }

@@ -29,8 +29,7 @@ class FrameDecoding::Work : public DecodeStream {
  public:
   Work(const Payload& payload, const LoadedModel& model)
       : DecodeStream(payload.bytes, payload.raw_size, model.vocabulary(),
-                     {mixed_experts(payload.method), payload.form == Payload::Form::kCompact,
-                      model.max_lanes(), model.opening()}),
+                     {mixed_experts(payload.method), model.max_lanes(), model.opening()}),
         owner_(payload.owner) {}
   // A short text.
   Work(std::span<const std::uint8_t> payload, std::size_t limit, const LoadedModel& model)
@@ -53,10 +52,9 @@ class FrameDecoding::Work : public DecodeStream {
 
 FrameDecoding::FrameDecoding(std::shared_ptr<const LoadedModel> model, const Payload& payload)
     : model_(std::move(model)) {
-  if (payload.form == Payload::Form::kFrame) check_frame_size(payload.method, payload.raw_size);
-  work_ = payload.form == Payload::Form::kShort
-              ? std::make_shared<Work>(payload.bytes, payload.raw_size, *model_)
-              : std::make_shared<Work>(payload, *model_);
+  if (!payload.is_short) check_frame_size(payload.method, payload.raw_size);
+  work_ = payload.is_short ? std::make_shared<Work>(payload.bytes, payload.raw_size, *model_)
+                           : std::make_shared<Work>(payload, *model_);
   std::size_t bytes = 0;
   for (const mix::LaneExtent& lane : work_->extents()) {
     lanes_.push_back(lane.size);

@@ -27,11 +27,11 @@ void add_stats(const Stream& stream, FrameStats& stats);
 class FrameDecoding {
  public:
   struct Payload {
-    format::Method method;  // one that needs the model; kShort tells it itself
-    std::size_t raw_size;   // kCompact, kShort: at most
+    format::Method method;  // one that needs the model; a short text tells it itself
+    std::size_t raw_size;   // of a short text: at most
     std::span<const std::uint8_t> bytes;
     std::shared_ptr<const void> owner;  // of the bytes; null where they live long enough
-    enum class Form { kFrame, kCompact, kShort } form = Form::kFrame;
+    bool is_short = false;              // a short text's, otherwise a frame's
   };
   // Takes little memory and starts nothing. Throws Error(kData).
   FrameDecoding(std::shared_ptr<const LoadedModel> model, const Payload& payload);

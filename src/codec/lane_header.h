@@ -11,7 +11,6 @@
 namespace smll::codec {
 
 // P(a compact text has bytes that no token spells) * 65536.
-inline constexpr std::uint32_t kEscapesLikely = 512;
 
 struct LaneHeader {
   std::vector<mix::LaneExtent> extents;

@@ -49,10 +49,6 @@ class LoadedModel {
   // Of weights, hyper-parameters and vocabulary.
   virtual format::ModelIdentity identity() const = 0;
   std::uint64_t fingerprint() const { return identity().fingerprint(); }
-  // Of them and the window; archives of one can be read by every model with the same one.
-  std::uint64_t archive_fingerprint() const {
-    return identity().archive_fingerprint(options_.window);
-  }
   virtual std::uint32_t arithmetic_version() const = 0;
   virtual std::string isa() const = 0;  // the instruction set in use, for statistics
   // Of the kernels that smll's own arithmetic uses, with either backend.

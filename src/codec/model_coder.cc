@@ -41,18 +41,13 @@ mix::FrameMixer make_mixer(const Opening* opening, mix::Sources experts, std::si
 }
 
 FrameEncoder::FrameEncoder(const ModelledFrame& frame, const text::Vocabulary& vocabulary,
-                           mix::Sources experts, bool compact)
+                           mix::Sources experts)
     : frame_(frame),
       vocabulary_(vocabulary),
       mixer_(make_mixer(frame.opening, experts, frame.bytes, extents(frame.lanes))),
       units_(coder_, mixer_, frame.escapes),
       positions_(frame.lanes.size()) {
-  if (compact) {
-    code_size(coder_, frame.bytes);
-    coder_.code(kEscapesLikely, frame.escapes);
-  } else {
-    put_lanes({extents(frame.lanes), frame.escapes}, payload_);
-  }
+  put_lanes({extents(frame.lanes), frame.escapes}, payload_);
 }
 
 bool FrameEncoder::round_is_recorded(std::span<const std::size_t> recorded) const {

@@ -39,13 +39,12 @@ ModelledFrame cut_frame(std::span<const std::uint8_t> data, int lanes, const Loa
 mix::FrameMixer make_mixer(const Opening* opening, mix::Sources experts, std::size_t frame_bytes,
                            std::span<const mix::LaneExtent> lanes);
 
-// Turns a frame into a payload, perhaps while its paths are still being recorded. With `compact`
-// the payload tells its own size and has one lane; otherwise the lanes' sizes stand in front.
+// Turns a frame into a payload, perhaps while its paths are still being recorded.
 class FrameEncoder {
  public:
   // `frame` and `vocabulary` must outlive this.
-  FrameEncoder(const ModelledFrame& frame, const text::Vocabulary& vocabulary, mix::Sources experts,
-               bool compact);
+  FrameEncoder(const ModelledFrame& frame, const text::Vocabulary& vocabulary,
+               mix::Sources experts);
   FrameEncoder(const FrameEncoder&) = delete;
   FrameEncoder& operator=(const FrameEncoder&) = delete;
 

@@ -106,10 +106,10 @@ std::unique_ptr<Scheduler> scheduler(std::size_t threads, std::size_t fail_after
       std::make_shared<ThreadPool>(static_cast<int>(threads)));
 }
 
-constexpr DecodeStream::Form kForm = {mix::Sources::kAll, false, 32};
+constexpr DecodeStream::Form kForm = {mix::Sources::kAll, 32};
 
 std::vector<std::uint8_t> encode(Scheduler& scheduler, ModelledFrame frame) {
-  FrameEncoder encoder(frame, letters(), kForm.experts, false);
+  FrameEncoder encoder(frame, letters(), kForm.experts);
   RecordStream stream(frame, letters(), [&](auto recorded) { encoder.advance(recorded); });
   scheduler.run(stream, {});
   return encoder.finish();
@@ -163,7 +163,7 @@ class Whole : public RecordStream {
   void end(const Progress&) override {
     if (fails_ == 3) throw std::runtime_error("end");
     if (fails_ == 2) return;
-    payload = FrameEncoder(*frame_, letters(), kForm.experts, false).finish();
+    payload = FrameEncoder(*frame_, letters(), kForm.experts).finish();
   }
   std::vector<std::uint8_t> payload;
 

@@ -36,7 +36,7 @@ SizeOdds sizes_of_lines(std::span<const ByteView> texts);
 namespace detail {
 
 // P(a decision is yes) * 65536.
-inline constexpr std::uint32_t kNewerHead = 1;
+inline constexpr std::uint32_t kLaterSet = 256;
 inline constexpr std::uint32_t kMixedAlone = 16384, kMixedWithDictionary = 57344;
 inline constexpr std::uint32_t kLineAlone = 45056, kLineWithDictionary = 61440;
 inline constexpr std::uint32_t kShortEscapes = 512;
@@ -48,8 +48,8 @@ inline constexpr std::uint32_t kShortEscapes = 512;
 template <class Coder>
 ShortHead code_short_head(Coder& coder, const ShortHead& known, const ShortHeadOdds& odds) {
   using namespace detail;
-  if (coder.code(kNewerHead, 0)) {
-    throw Error(ErrorKind::kData, "the data is damaged, or a newer smll made it");
+  if (coder.code(kLaterSet, 0)) {
+    throw Error(ErrorKind::kData, "the data is damaged, or has predictions of a later smll");
   }
   ShortHead head;
   head.mixed = coder.code(odds.dictionary ? kMixedWithDictionary : kMixedAlone, known.mixed) != 0;

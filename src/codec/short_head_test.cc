@@ -39,7 +39,7 @@ TEST(ShortHead, ComesBack) {
 // Its line break is counted in.
 TEST(ShortHead, ALineIsNotEmpty) {
   coder::Encoder encoder;
-  encoder.code(detail::kNewerHead, 0);
+  encoder.code(detail::kLaterSet, 0);
   encoder.code(detail::kMixedWithDictionary, 0);
   encoder.code(detail::kLineWithDictionary, 1);
   encoder.code(detail::kShortEscapes, 0);
@@ -51,7 +51,7 @@ TEST(ShortHead, ALineIsNotEmpty) {
 
 TEST(ShortHead, OfANewerVersionIsRefused) {
   coder::Encoder encoder;
-  encoder.code(detail::kNewerHead, 1);
+  encoder.code(detail::kLaterSet, 1);
   const std::vector<std::uint8_t> code = encoder.finish();
   coder::CheckedDecoder decoder(code);
   EXPECT_THROW(code_short_head(decoder, {}, ShortHeadOdds{}), Error);

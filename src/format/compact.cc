@@ -2,56 +2,73 @@
 
 #include <xxhash.h>
 
+#include <string>
+
 #include "format/byte_io.h"
+#include "smll/error.h"
 
 namespace smll::format {
 namespace {
 
 constexpr std::uint8_t kCompactMark = 0x80;
-// A first byte with number 7 could be the magic's. So the mixed method keeps the number that it had
-// before its predictions changed; its identity tells the two apart.
-constexpr std::uint8_t kMixedNumber = kRetiredMethod;
-constexpr std::uint64_t kMixedIdentity = 1;
-
-std::uint8_t number_of(Method method) {
-  return method == Method::kMixed ? kMixedNumber : static_cast<std::uint8_t>(method);
-}
+constexpr std::uint8_t kMethodMask = 0x70;
+constexpr int kMethodShift = 4;
+// First byte of a compact text with a later prediction set, whose number follows. The others with
+// this method's bits are left to files, which begin with one of them.
+constexpr std::uint8_t kLaterSet = 0xF0;
 
 struct Checks {
-  std::uint8_t model;    // 4 bits
-  std::uint8_t content;  // 8 bits
+  std::uint8_t high;  // 4 bits
+  std::uint8_t low;
 };
 
-Checks checks(Method method, ByteView raw, std::uint64_t identity) {
-  if (method == Method::kMixed) identity += kMixedIdentity;
-  const std::uint64_t seed = needs_model(method) ? identity : 0;
-  const std::uint64_t content = XXH3_64bits_withSeed(raw.data(), raw.size(), seed);
-  Bytes name;
-  put_u64(name, identity);
-  const std::uint64_t model =
-      needs_model(method) ? XXH3_64bits(name.data(), name.size()) : content >> 8;
-  return {static_cast<std::uint8_t>(model & 0x0F), static_cast<std::uint8_t>(content)};
+Checks checks(ByteView raw) {
+  const std::uint64_t content = XXH3_64bits(raw.data(), raw.size());
+  return {static_cast<std::uint8_t>(content >> 8 & 0x0F), static_cast<std::uint8_t>(content)};
 }
 
 std::uint8_t short_check(ByteView raw, std::uint64_t identity) {
   return XXH3_64bits_withSeed(raw.data(), raw.size(), identity) & 0x7F;
 }
 
+int method_bits(ByteView data) { return (data[0] & kMethodMask) >> kMethodShift; }
+
 }  // namespace
 
 bool is_compact(ByteView data) {
-  return data.size() >= kCompactOverhead && (data[0] & kCompactMark) != 0 &&
-         ((data[0] >> 4) & 7) != static_cast<int>(Method::kMixed);
+  if (data.size() < kCompactOverhead || (data[0] & kCompactMark) == 0) return false;
+  return data[0] <= kLaterSet;
 }
 
-Bytes pack_compact(Method method, ByteView payload, ByteView raw, std::uint64_t identity) {
-  const Checks check = checks(method, raw, identity);
+Bytes pack_compact(Method method, ByteView payload, ByteView raw) {
+  const Checks check = checks(raw);
   Bytes data;
   data.reserve(kCompactOverhead + payload.size());
-  data.push_back(static_cast<std::uint8_t>(kCompactMark | number_of(method) << 4 | check.model));
-  data.push_back(check.content);
+  data.push_back(static_cast<std::uint8_t>(
+      kCompactMark | static_cast<std::uint8_t>(method) << kMethodShift | check.high));
+  data.push_back(check.low);
   data.insert(data.end(), payload.begin(), payload.end());
   return data;
+}
+
+Method compact_method(ByteView data) {
+  if (data[0] == kLaterSet) {
+    throw Error(ErrorKind::kData,
+                "the data is damaged, or has predictions of a later smll: decompress it with that");
+  }
+  const int number = method_bits(data);
+  const auto method = static_cast<Method>(number);
+  if (number == kRetiredMethod || needs_model(method)) {
+    throw Error(ErrorKind::kData,
+                "the data is damaged, or was compressed by a smll before 1.0: decompress it with "
+                "smll 0.1");
+  }
+  return method;
+}
+
+bool compact_content_fits(ByteView data, ByteView raw) {
+  const Checks check = checks(raw);
+  return check.high == (data[0] & 0x0F) && check.low == data[1];
 }
 
 bool is_short(ByteView data) {
@@ -66,21 +83,6 @@ Bytes pack_short(ByteView payload, ByteView raw, std::uint64_t identity) {
 
 bool short_content_fits(ByteView data, ByteView raw, std::uint64_t identity) {
   return data[0] == short_check(raw, identity);
-}
-
-Method compact_method(ByteView data) {
-  const int number = (data[0] >> 4) & 7;
-  return number == kMixedNumber ? Method::kMixed : static_cast<Method>(number);
-}
-
-bool compact_model_fits(ByteView data, std::uint64_t identity) {
-  const Method method = compact_method(data);
-  return !needs_model(method) || checks(method, {}, identity).model == (data[0] & 0x0F);
-}
-
-bool compact_content_fits(ByteView data, ByteView raw, std::uint64_t identity) {
-  const Checks check = checks(compact_method(data), raw, identity);
-  return check.model == (data[0] & 0x0F) && check.content == data[1];
 }
 
 }  // namespace smll::format

@@ -10,20 +10,21 @@ namespace {
 const Bytes kRaw = {'s', 'o', 'm', 'e', ' ', 't', 'e', 'x', 't'};
 
 TEST(Compact, AddsTwoBytes) {
-  const Bytes packed = pack_compact(Method::kMixed, kRaw, kRaw, 42);
+  const Bytes packed = pack_compact(Method::kCm, kRaw, kRaw);
   EXPECT_EQ(packed.size(), kRaw.size() + 2);
   EXPECT_TRUE(is_compact(packed));
-  EXPECT_EQ(compact_method(packed), Method::kMixed);
-  EXPECT_TRUE(compact_content_fits(packed, kRaw, 42));
+  EXPECT_EQ(compact_method(packed), Method::kCm);
+  EXPECT_TRUE(compact_content_fits(packed, kRaw));
 }
 
 TEST(Compact, IsNoFile) {
-  for (int method = 0; method < kMethods; ++method) {
-    if (!is_method(static_cast<std::uint8_t>(method))) continue;
-    const Bytes packed = pack_compact(static_cast<Method>(method), kRaw, kRaw, 1);
+  for (int number = 0; number < kMethods; ++number) {
+    const auto method = static_cast<Method>(number);
+    if (!is_method(static_cast<std::uint8_t>(number)) || needs_model(method)) continue;
+    const Bytes packed = pack_compact(method, kRaw, kRaw);
     EXPECT_NE(packed[0], kMagic[0]);
     EXPECT_TRUE(is_compact(packed));
-    EXPECT_EQ(static_cast<int>(compact_method(packed)), method);
+    EXPECT_EQ(compact_method(packed), method);
   }
   EXPECT_FALSE(is_compact(Bytes{kMagic[0], 'm', 'l'}));
   EXPECT_FALSE(is_compact(Bytes{'a', 'b'}));
@@ -31,25 +32,34 @@ TEST(Compact, IsNoFile) {
 }
 
 TEST(Compact, OtherContentIsNoticed) {
-  const Bytes packed = pack_compact(Method::kStored, kRaw, kRaw, 0);
+  const Bytes packed = pack_compact(Method::kStored, kRaw, kRaw);
   int noticed = 0;
   for (int i = 0; i < 4096; ++i) {
     Bytes other = kRaw;
     other.push_back(static_cast<std::uint8_t>(i));
     other.push_back(static_cast<std::uint8_t>(i >> 8));
-    noticed += !compact_content_fits(packed, other, 0);
+    noticed += !compact_content_fits(packed, other);
   }
   EXPECT_GE(noticed, 4080);
 }
 
-TEST(Compact, AnotherModelIsNoticedBeforeDecoding) {
-  const Bytes packed = pack_compact(Method::kMixed, kRaw, kRaw, 1234);
-  int refused = 0;
-  for (std::uint64_t identity = 2000; identity < 3000; ++identity) {
-    refused += !compact_model_fits(packed, identity);
+std::string refusal(std::uint8_t first) {
+  const Bytes data = {first, 0, 0};
+  EXPECT_TRUE(is_compact(data)) << int{first};
+  try {
+    compact_method(data);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kData);
+    return error.what();
   }
-  EXPECT_GT(refused, 900);
-  EXPECT_TRUE(compact_model_fits(pack_compact(Method::kStored, kRaw, kRaw, 1), 2));
+  return "";
+}
+
+TEST(Compact, WhatOtherVersionsWriteIsRefusedWithWhatToDo) {
+  for (const std::uint8_t before : {0xC0, 0xCF, 0xD0}) {
+    EXPECT_NE(refusal(before).find("before 1.0"), std::string::npos) << int{before};
+  }
+  EXPECT_NE(refusal(0xF0).find("later smll"), std::string::npos);
 }
 
 }  // namespace

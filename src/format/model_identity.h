@@ -1,4 +1,4 @@
-// The numbers that tell models apart: people's, and archives'.
+// The number that tells models apart, for people and for archives.
 #pragma once
 
 #include <xxhash.h>
@@ -13,16 +13,18 @@ struct ModelIdentity {
   std::uint64_t weights = 0;     // hash of the weights and hyper-parameters
   std::uint64_t vocabulary = 0;  // hash of what each token spells
 
-  // What people see.
   std::uint64_t fingerprint() const {
     const std::array<std::uint64_t, 2> parts = {weights, vocabulary};
     return XXH3_64bits(parts.data(), sizeof(parts));
   }
-  // What archives store: it covers the window too.
-  std::uint64_t archive_fingerprint(int window) const {
-    const std::array<std::uint64_t, 3> parts = {weights, vocabulary,
-                                                static_cast<std::uint64_t>(window)};
+  // What archives of versions before 1.0 store: it covers the window, in tokens, too.
+  std::uint64_t fingerprint_before_1_0(std::uint32_t window) const {
+    const std::array<std::uint64_t, 3> parts = {weights, vocabulary, window};
     return XXH3_64bits(parts.data(), sizeof(parts));
+  }
+  // Whether an archive that stores `stored` and a window was written with this model.
+  bool is(std::uint64_t stored, std::uint32_t window) const {
+    return stored == fingerprint() || stored == fingerprint_before_1_0(window);
   }
 
   bool operator==(const ModelIdentity&) const = default;

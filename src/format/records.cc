@@ -22,7 +22,14 @@ Integer read_le(const NextByte& next_byte) {
   return load_le<Integer>(bytes.data());
 }
 
-Method checked_method(std::uint8_t value) {
+// Of a frame's tag. What follows it belongs to it where the tag says so.
+Method checked_method(std::uint8_t value, const NextByte& next_byte) {
+  if ((value & kTagKindMask) == kTagLaterSet) {
+    throw Error(ErrorKind::kData,
+                "its predictions are version " + std::to_string(read_varint(next_byte)) +
+                    ", and this smll knows up to " + std::to_string(kPredictionSet) +
+                    ": the archive is damaged, or needs a newer smll");
+  }
   if (value == kRetiredMethod) {
     throw Error(ErrorKind::kData,
                 "method " + std::to_string(value) +
@@ -104,8 +111,10 @@ ModelRecord read_model_record(std::uint8_t tag, const NextByte& next_byte) {
   record.fingerprint = read_le<std::uint64_t>(next_byte);
   if (tag & kModelHasWindow) {
     const std::uint64_t window = read_varint(next_byte);
-    if (window == 0 || window > kMaxWindow)
+    const bool exact = record.backend == Backend::kExact;
+    if (window < kMinWindow || window > (exact ? kMaxExactWindow : kMaxWindow)) {
       throw Error(ErrorKind::kData, "the model's window is damaged");
+    }
     record.window = static_cast<std::uint32_t>(window);
   }
   record.number = (tag & kModelNumberMask) >> kModelNumberShift;
@@ -127,7 +136,7 @@ ModelRecord read_model_record(std::uint8_t tag, const NextByte& next_byte) {
 
 FrameHeader read_frame_header(std::uint8_t tag, const NextByte& next_byte) {
   FrameHeader header;
-  header.method = checked_method(tag);
+  header.method = checked_method(tag, next_byte);
   header.raw_size = checked_raw_size(read_varint(next_byte), header.method);
   const std::uint64_t payload = read_varint(next_byte);
   if (payload > max_payload(header.raw_size)) {
@@ -142,7 +151,7 @@ FrameEntry read_entry(const NextByte& next_byte) {
   FrameEntry entry;
   entry.stored_size = read_varint(next_byte);
   entry.raw_size = read_varint(next_byte);
-  entry.method = checked_method(next_byte());
+  entry.method = checked_method(next_byte(), next_byte);
   checked_raw_size(entry.raw_size, entry.method);
   return entry;
 }

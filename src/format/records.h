@@ -23,7 +23,14 @@ inline constexpr std::uint8_t kVersionMask = 0x0F;
 // The archive has exactly one frame and ends with it; there is no end record.
 inline constexpr std::uint8_t kFlagSingle = 0x80;
 
-// A record's first byte. 0x00..0x0F: a frame of that method.
+// The version of all that predicts: context models, mixers, the order of decisions. What changes
+// any of it gets another number; readers keep those of every released version.
+inline constexpr std::uint32_t kPredictionSet = 1;
+
+// A record's first byte. 0x00..0x0F: a frame of that method, with prediction set 1.
+// 0x20..0x2F: a frame of that method, with the prediction set that follows, 2 or more.
+inline constexpr std::uint8_t kTagLaterSet = 0x20;
+inline constexpr std::uint8_t kTagKindMask = 0xF0;
 inline constexpr std::uint8_t kTagEnd = 0x10;
 inline constexpr std::uint8_t kTagModel = 0x80;  // with the bits below
 inline constexpr std::uint8_t kModelBackendMask = 0x01;
@@ -35,7 +42,9 @@ inline constexpr int kModelNumberShift = 4;
 inline constexpr int kModelNamed = 7;  // in the number's place: the name is spelled out
 
 inline constexpr std::uint32_t kImpliedWindow = 2048;  // tokens
-inline constexpr std::uint32_t kMaxWindow = std::uint32_t{1} << 20;
+// Tokens; the exact backend's contexts are shorter.
+inline constexpr std::uint32_t kMinWindow = 2, kMaxWindow = std::uint32_t{1} << 20;
+inline constexpr std::uint32_t kMaxExactWindow = std::uint32_t{1} << 16;
 inline constexpr std::size_t kMaxName = 255;    // bytes
 inline constexpr std::size_t kMaxSetUp = 1023;  // bytes
 

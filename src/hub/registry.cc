@@ -206,11 +206,10 @@ bool is_present(const SeenModel& model) {
   return fs::file_size(model.path, error) == model.size && !error;
 }
 
-std::optional<SeenModel> find_seen(std::uint64_t archive_fingerprint, Backend backend, int window) {
+std::optional<SeenModel> find_seen(const format::ModelRecord& record) {
   std::optional<SeenModel> absent;
   for (const SeenModel& model : seen_models()) {
-    if (model.backend != backend ||
-        model.identity.archive_fingerprint(window) != archive_fingerprint) {
+    if (model.backend != record.backend || !model.identity.is(record.fingerprint, record.window)) {
       continue;
     }
     if (is_present(model)) return model;

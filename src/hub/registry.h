@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "format/model_identity.h"
+#include "format/records.h"
 #include "smll/options.h"
 
 namespace smll::hub {
@@ -78,9 +79,9 @@ std::vector<SeenModel> seen_models();
 // Keeps `model` for later runs. A cache that cannot be written is no error: the file is only
 // searched for again.
 void remember(const SeenModel& model);
-// A model that gives what an archive stores of its model. Preferably one whose file still has the
+// The model that an archive was written with. Preferably one whose file still has the
 // same size; the others say what the archive's model was.
-std::optional<SeenModel> find_seen(std::uint64_t archive_fingerprint, Backend backend, int window);
+std::optional<SeenModel> find_seen(const format::ModelRecord& record);
 // True when the file is there and has the size that it had.
 bool is_present(const SeenModel& model);
 

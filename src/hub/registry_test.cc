@@ -19,8 +19,17 @@ namespace fs = std::filesystem;
 
 constexpr format::ModelIdentity kOne = {7, 8}, kOther = {9, 8};
 
+std::optional<SeenModel> seen_with(std::uint64_t fingerprint, std::uint32_t window,
+                                   Backend backend = Backend::kExact) {
+  format::ModelRecord record;
+  record.backend = backend;
+  record.fingerprint = fingerprint;
+  record.window = window;
+  return find_seen(record);
+}
+
 std::optional<SeenModel> seen(const format::ModelIdentity& identity) {
-  return find_seen(identity.archive_fingerprint(2048), Backend::kExact, 2048);
+  return seen_with(identity.fingerprint(), 2048);
 }
 
 class Registry : public CacheTest {
@@ -50,11 +59,13 @@ TEST_F(Registry, RemembersModelsByFingerprint) {
 // What was seen once is found for archives of every window.
 TEST_F(Registry, AModelIsFoundWhateverTheWindow) {
   remember({kOne, "A", file("a.gguf", "12345").string(), 5, Backend::kExact});
-  for (const int window : {2, 2048, 65536}) {
-    const std::uint64_t stored = kOne.archive_fingerprint(window);
-    EXPECT_TRUE(find_seen(stored, Backend::kExact, window).has_value()) << window;
-    EXPECT_FALSE(find_seen(stored, Backend::kExact, window + 1).has_value()) << window;
-    EXPECT_FALSE(find_seen(stored, Backend::kLlama, window).has_value()) << window;
+  for (const std::uint32_t window : {2u, 2048u, 65536u}) {
+    EXPECT_TRUE(seen_with(kOne.fingerprint(), window).has_value()) << window;
+    EXPECT_FALSE(seen_with(kOne.fingerprint(), window, Backend::kLlama).has_value()) << window;
+    // Archives of versions before 1.0 store a fingerprint with the window in it.
+    const std::uint64_t before = kOne.fingerprint_before_1_0(window);
+    EXPECT_TRUE(seen_with(before, window).has_value()) << window;
+    EXPECT_FALSE(seen_with(before, window + 1).has_value()) << window;
   }
 }
 
