@@ -12,8 +12,8 @@ pytest.importorskip("smll", reason="the Python module is not built: run make")
 pytest.importorskip("numpy")
 
 import smll  # noqa: E402
-from smll.bench import codecs, measure, ngram, report, samples, tables  # noqa: E402
-from smll.bench.progress import Progress  # noqa: E402
+from smll_bench import codecs, measure, ngram, report, samples, tables  # noqa: E402
+from smll_bench.progress import Progress  # noqa: E402
 
 
 def test_samples_are_the_same_each_time_and_of_their_kind():
@@ -97,7 +97,7 @@ def test_report(results, context, tmp_path):
 
 def test_plots(results, tmp_path):
     pytest.importorskip("matplotlib")
-    from smll.bench import plots
+    from smll_bench import plots
 
     written = plots.write(results, tmp_path)
     assert sorted(path.name for path in written) == sorted(
@@ -110,7 +110,7 @@ def test_plots(results, tmp_path):
 
 
 def test_arguments():
-    from smll.bench.command import main
+    from smll_bench.command import main
 
     with pytest.raises(SystemExit) as caught:
         main(["--help"])

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "api/model_source.h"
+#include "api/internals.h"
 #include "codec/model_coder.h"
 #include "codec/record_stream.h"
 #include "codec/scheduler.h"
@@ -86,7 +86,7 @@ Bytes payload_of(const Form& form, format::Method method, const codec::LoadedMod
 }
 
 Bytes write(const Form& form, const Model& with, ByteView text) {
-  const api::LoadedModelPtr model = with.source()->for_writing();
+  const api::LoadedModelPtr model = Internals::source(with).for_writing();
   if (form.compact) {
     const format::Method method = form.methods.front();
     return format::pack_compact(method, payload_of(form, method, *model, text), text,
