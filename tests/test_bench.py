@@ -3,6 +3,11 @@
 import csv
 import json
 import math
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
 import xml.etree.ElementTree
 
 import pytest
@@ -118,3 +123,15 @@ def test_arguments():
     with pytest.raises(SystemExit) as caught:
         main(["--nonsense"])
     assert caught.value.code == 2
+
+
+def test_an_installed_package_says_where_the_benchmark_is(tmp_path):
+    """Wheels leave it out."""
+    package = pathlib.Path(smll.__file__).parent
+    shutil.copytree(package, tmp_path / "smll", ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    for module in package.glob("*.so"):
+        (tmp_path / "smll" / module.name).symlink_to(module)
+    result = subprocess.run([sys.executable, "-m", "smll", "bench", "--quick"], capture_output=True, text=True,
+                            env={**os.environ, "PYTHONPATH": str(tmp_path)}, cwd=tmp_path)  # fmt: skip
+    assert result.returncode == 2
+    assert "checkout" in result.stderr and "Traceback" not in result.stderr

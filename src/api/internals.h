@@ -26,7 +26,7 @@ struct Internals {
     return dictionary.state_->content;
   }
   static Dictionary dictionary(std::shared_ptr<const codec::Dictionary> content) {
-    return Dictionary(std::make_shared<Dictionary::State>(std::move(content)));
+    return Dictionary(std::make_shared<Dictionary::State>(Dictionary::State{std::move(content)}));
   }
 };
 
