@@ -12,8 +12,10 @@
 # make bench-engine the exact engine's speed by batch and instruction set, and where its time goes
 # make bench-llama  compare speed with llama.cpp's own benchmark
 # make wheel    build sdist and wheel into dist/ and try the wheel in a fresh environment
+# make wheels   build and try a wheel for each CPython that is here, for other machines as well
 # make lint     check formatting and types and run clang-tidy
-# make install  install the program, its manual and completions (PREFIX=/usr/local)
+# make install  install the program, its manual and completions, headers and libraries (PREFIX=/usr/local)
+# make deb      build Debian packages into dist/, and install, use and remove them on a copy of this system
 PREFIX ?= /usr/local
 PYTHON := .venv/bin/python
 
@@ -27,7 +29,7 @@ BUILD_PRESET = cmake --preset $@ >/dev/null && cmake --build --preset $@
 CTEST = cd build-$@ && SMLL_TEST_MODEL=$(TEST_MODEL) ctest --output-on-failure --no-tests=error -j 2
 
 .PHONY: all setup build model default-model demo test unit e2e asan tsan clang debug test-isa damage fuzz bench bench-engine bench-llama \
-        wheel lint format install clean
+        wheel wheels lint format install deb clean
 
 all: build
 
@@ -110,6 +112,9 @@ bench-llama:
 wheel: setup build/test_model.gguf
 	@scripts/wheel
 
+wheels: setup build/test_model.gguf
+	@scripts/wheels
+
 lint: build
 	@scripts/lint
 
@@ -118,6 +123,10 @@ format:
 
 install: build
 	cmake --install build --prefix "$(PREFIX)"
+
+deb: build
+	@scripts/deb
+	@scripts/try_deb
 
 clean:
 	rm -rf build build-*

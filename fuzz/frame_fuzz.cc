@@ -1,6 +1,6 @@
 // One frame's payload, past all checks of the container. The first byte chooses the method, the
 // next two the raw size.
-#include "api/model_source.h"
+#include "api/internals.h"
 #include "codec/frame_codec.h"
 #include "fuzz_common.h"
 
@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // The model is slow under sanitizers; what its frames may do does not depend on their size.
   const std::size_t mask = format::needs_model(method) ? 0x3FF : 0xFFF;
   const std::size_t raw_size = (data[1] | data[2] << 8) & mask;
-  static codec::FrameCodec codec(fuzz::model().source()->for_writing());
+  static codec::FrameCodec codec(Internals::source(fuzz::model()).for_writing());
   try {
     codec.decode(method, raw_size, ByteView(data + 3, size - 3));
   } catch (const Error&) {

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <string>
 
-#include "api/model_source.h"
+#include "api/internals.h"
 #include "codec/dictionary.h"
 #include "codec/frame_codec.h"
 #include "codec/model_coder.h"
@@ -184,7 +184,8 @@ void make_seeds(const std::string& model_path, const fs::path& directory) {
     for (const Experts experts : {Experts::kCm, Experts::kCmFast}) {
       make_plain_seeds(model, texts[i], experts, name + "-" + to_string(experts), directory);
     }
-    if (i != 0) make_model_seeds(*model.source()->for_writing(), texts[i], name, directory);
+    if (i != 0)
+      make_model_seeds(*Internals::source(model).for_writing(), texts[i], name, directory);
     if (i != 0) make_short_seed(model, texts[i], name, directory);
   }
   make_index_seeds(directory);

@@ -3,6 +3,11 @@
 import csv
 import json
 import math
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
 import xml.etree.ElementTree
 
 import pytest
@@ -12,8 +17,8 @@ pytest.importorskip("smll", reason="the Python module is not built: run make")
 pytest.importorskip("numpy")
 
 import smll  # noqa: E402
-from smll.bench import codecs, measure, ngram, report, samples, tables  # noqa: E402
-from smll.bench.progress import Progress  # noqa: E402
+from smll_bench import codecs, measure, ngram, report, samples, tables  # noqa: E402
+from smll_bench.progress import Progress  # noqa: E402
 
 
 def test_samples_are_the_same_each_time_and_of_their_kind():
@@ -97,7 +102,7 @@ def test_report(results, context, tmp_path):
 
 def test_plots(results, tmp_path):
     pytest.importorskip("matplotlib")
-    from smll.bench import plots
+    from smll_bench import plots
 
     written = plots.write(results, tmp_path)
     assert sorted(path.name for path in written) == sorted(
@@ -110,7 +115,7 @@ def test_plots(results, tmp_path):
 
 
 def test_arguments():
-    from smll.bench.command import main
+    from smll_bench.command import main
 
     with pytest.raises(SystemExit) as caught:
         main(["--help"])
@@ -118,3 +123,15 @@ def test_arguments():
     with pytest.raises(SystemExit) as caught:
         main(["--nonsense"])
     assert caught.value.code == 2
+
+
+def test_an_installed_package_says_where_the_benchmark_is(tmp_path):
+    """Wheels leave it out."""
+    package = pathlib.Path(smll.__file__).parent
+    shutil.copytree(package, tmp_path / "smll", ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    for module in package.glob("*.so"):
+        (tmp_path / "smll" / module.name).symlink_to(module)
+    result = subprocess.run([sys.executable, "-m", "smll", "bench", "--quick"], capture_output=True, text=True,
+                            env={**os.environ, "PYTHONPATH": str(tmp_path)}, cwd=tmp_path)  # fmt: skip
+    assert result.returncode == 2
+    assert "checkout" in result.stderr and "Traceback" not in result.stderr

@@ -9,15 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "smll/export.h"
 #include "smll/io.h"
 
 namespace smll {
 
 class Model;
-
-namespace codec {
-class Dictionary;
-}
 
 struct TrainOptions {
   std::string name;  // the dictionary's, for people; at most 255 bytes
@@ -55,7 +52,7 @@ struct DictionaryInfo {
 };
 
 // A handle on a dictionary that was read or made. Copies share it. May be used from many threads.
-class Dictionary {
+class SMLL_API Dictionary {
  public:
   // Picks the opening after which held-back samples cost least; the same for the same arguments.
   // Samples are whole records of one kind: a line, a message, a small file; a line end is put
@@ -88,12 +85,11 @@ class Dictionary {
   const std::string& name() const;
   DictionaryInfo info() const;
 
-  // For smll's own use.
-  explicit Dictionary(std::shared_ptr<const codec::Dictionary> content);
-  const std::shared_ptr<const codec::Dictionary>& content() const { return content_; }
-
  private:
-  std::shared_ptr<const codec::Dictionary> content_;
+  friend struct Internals;
+  struct State;
+  explicit Dictionary(std::shared_ptr<const State> state);
+  std::shared_ptr<const State> state_;
 };
 
 // A dictionary's file in the cache.
@@ -104,6 +100,6 @@ struct DictionaryEntry {
 };
 
 // Those that the cache keeps, in the order of their names; those with a problem last.
-std::vector<DictionaryEntry> list_dictionaries();
+SMLL_API std::vector<DictionaryEntry> list_dictionaries();
 
 }  // namespace smll

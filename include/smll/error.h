@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "smll/export.h"
 #include "smll/printable.h"
 
 namespace smll {
@@ -19,7 +20,7 @@ enum class ErrorKind {
 
 // Thrown by every public function. what() says what happened, to which file or field, and what to
 // do, in one line that is printable(), whatever the names in it are.
-class Error : public std::runtime_error {
+class SMLL_API Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, const std::string& message)
       : std::runtime_error(printable(message)), kind_(kind) {}

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "smll/export.h"
 #include "smll/smll.h"
 
 namespace smll {
@@ -29,8 +30,8 @@ struct TokenCost {
 // The costs of a text in one context, as a frame of one lane is coded that begins with nothing.
 // `guesses` is how many to keep of each token. `progress` is told nothing, but may throw to cancel.
 // Throws Error(kData) above kMaxExplained bytes, Error(kModel).
-std::vector<TokenCost> explain(const Model& model, ByteView text, std::size_t guesses = 5,
-                               const Progress& progress = {});
+SMLL_API std::vector<TokenCost> explain(const Model& model, ByteView text, std::size_t guesses = 5,
+                                        const Progress& progress = {});
 
 inline constexpr std::size_t kMaxExplained = std::size_t{1} << 20;
 
@@ -46,6 +47,6 @@ struct Ablation {
 
 // What each of the experts that are mixed with the language model is worth. `progress` and what it
 // throws: as explain().
-Ablation ablate(const Model& model, ByteView text, const Progress& progress = {});
+SMLL_API Ablation ablate(const Model& model, ByteView text, const Progress& progress = {});
 
 }  // namespace smll

@@ -4,7 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
+
+#include "smll/export.h"
 
 namespace smll {
 
@@ -12,7 +15,7 @@ using Bytes = std::vector<std::uint8_t>;
 using ByteView = std::span<const std::uint8_t>;
 
 // A stream of bytes that is read from front to back and, where the medium allows it, at any place.
-class Source {
+class SMLL_API Source {
  public:
   virtual ~Source() = default;
 
@@ -32,7 +35,7 @@ class Source {
 };
 
 // Takes bytes in order.
-class Sink {
+class SMLL_API Sink {
  public:
   virtual ~Sink() = default;
 
@@ -43,7 +46,7 @@ class Sink {
 };
 
 // Reads from memory that must outlive it.
-class MemorySource : public Source {
+class SMLL_API MemorySource : public Source {
  public:
   explicit MemorySource(ByteView data) : data_(data) {}
   std::size_t read(std::span<std::uint8_t> out) override;
@@ -57,7 +60,7 @@ class MemorySource : public Source {
 };
 
 // Collects bytes in memory.
-class MemorySink : public Sink {
+class SMLL_API MemorySink : public Sink {
  public:
   void write(ByteView data) override { bytes_.insert(bytes_.end(), data.begin(), data.end()); }
   const Bytes& bytes() const { return bytes_; }

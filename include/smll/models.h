@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "smll/error.h"
+#include "smll/export.h"
 #include "smll/options.h"
 #include "smll/smll.h"
 
@@ -38,23 +39,23 @@ using DownloadProgress = std::function<void(std::uint64_t done, std::uint64_t to
 
 // Where models are kept: $SMLL_CACHE/models, or $XDG_CACHE_HOME/smll/models, or
 // ~/.cache/smll/models. "" when there is none of them.
-std::string models_directory();
+SMLL_API std::string models_directory();
 
 // Why models are not kept there, and what to do; "" when they are. The cache chooses models: it and
 // its files must belong to this user or to root, and nobody else may be able to write to them.
-std::string cache_problem();
+SMLL_API std::string cache_problem();
 
-std::vector<ModelEntry> list_models();
+SMLL_API std::vector<ModelEntry> list_models();
 
 // The model file that `spec` (path, name, hf:REPO:GLOB or "" for the default) means. Throws
 // Error(kModel), with the command that gets it, when it is not on this machine.
-std::string find_model(const std::string& spec);
+SMLL_API std::string find_model(const std::string& spec);
 
 // The same, but gets a known model or a hub's file first when it is missing. What arrives is
 // verified before it appears in the cache. `notice` is told, before anything is fetched, whose
 // terms come with a model that has its own. Throws Error(kModel).
-std::string pull_model(const std::string& spec, const DownloadProgress& progress = {},
-                       const std::function<void(const std::string&)>& notice = {});
+SMLL_API std::string pull_model(const std::string& spec, const DownloadProgress& progress = {},
+                                const std::function<void(const std::string&)>& notice = {});
 
 // How one backend gets on with a model.
 struct BackendReport {
@@ -65,8 +66,8 @@ struct BackendReport {
 
 // Loads the model that `spec` means with each of the backends, one after another. Throws
 // Error(kModel) when it is not here, or none of them can run it.
-std::vector<BackendReport> describe_model(const std::string& spec,
-                                          const std::vector<Backend>& backends = {Backend::kExact,
-                                                                                  Backend::kLlama});
+SMLL_API std::vector<BackendReport> describe_model(const std::string& spec,
+                                                   const std::vector<Backend>& backends = {
+                                                       Backend::kExact, Backend::kLlama});
 
 }  // namespace smll

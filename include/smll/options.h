@@ -10,6 +10,7 @@
 
 #include "smll/dictionary.h"
 #include "smll/error.h"
+#include "smll/export.h"
 
 namespace smll {
 
@@ -116,17 +117,17 @@ struct ReadOptions : Limits {
 
 // What a level of 1 (fastest) to 9 (smallest) stands for; sets experts, lanes and window (the
 // manual has the table). Throws Error(kUsage) for another level.
-void apply_level(int level, WriteOptions& write, ModelOptions& model);
+SMLL_API void apply_level(int level, WriteOptions& write, ModelOptions& model);
 
 // Whether a model may learn with these: the exact backend's, and not where several lanes are asked
 // for.
-bool can_learn(const WriteOptions& write, const ModelOptions& model);
+SMLL_API bool can_learn(const WriteOptions& write, const ModelOptions& model);
 
 // Names as the command line spells them: "exact", "llama"; "all", "llm", "cm", "cm-fast".
 // The parsers throw Error(kUsage) for an unknown name.
-std::string to_string(Backend backend);
-std::string to_string(Experts experts);
-Backend parse_backend(const std::string& name);
-Experts parse_experts(const std::string& name);
+SMLL_API std::string to_string(Backend backend);
+SMLL_API std::string to_string(Experts experts);
+SMLL_API Backend parse_backend(const std::string& name);
+SMLL_API Experts parse_experts(const std::string& name);
 
 }  // namespace smll

@@ -17,14 +17,11 @@
 #include <vector>
 
 #include "smll/error.h"
+#include "smll/export.h"
 #include "smll/io.h"
 #include "smll/options.h"
 
 namespace smll {
-
-namespace api {
-class ModelSource;
-}
 
 // What a model's file, or where smll got it, says about it. Texts are as they stand in the file:
 // printable() shows them. "" or 0: nothing says it.
@@ -58,7 +55,7 @@ struct ModelInfo {
 // A handle on a model. Copies share it. The file is found and loaded only when some data needs it,
 // so making one costs nothing; then it is kept, and a file or an environment that changes later is
 // for new handles only. May be used from many threads.
-class Model {
+class SMLL_API Model {
  public:
   explicit Model(ModelOptions options = {});
 
@@ -68,11 +65,10 @@ class Model {
   std::optional<ModelInfo> info() const;
   const ModelOptions& options() const;
 
-  // For smll's own use.
-  const std::shared_ptr<api::ModelSource>& source() const { return source_; }
-
  private:
-  std::shared_ptr<api::ModelSource> source_;
+  friend struct Internals;
+  struct State;
+  std::shared_ptr<State> state_;
 };
 
 // What came of one of many: its bytes, or why there are none.
@@ -83,7 +79,7 @@ struct Result {
 
 // Compresses texts held in memory. Made once; may be used from many threads. The options' progress
 // is called by each function in its caller's thread.
-class Compressor {
+class SMLL_API Compressor {
  public:
   explicit Compressor(Model model = Model(), WriteOptions options = {});
   ~Compressor();
@@ -126,7 +122,7 @@ inline constexpr std::size_t kCompactLimit = (std::size_t{1} << 16) - 1;
 
 // Writes one archive to `sink`, frame by frame, with bounded memory. One thread at a time. Once a
 // call has thrown, every later one throws the same, and the archive stays incomplete.
-class Writer {
+class SMLL_API Writer {
  public:
   // `sink` must outlive the writer.
   Writer(Model model, WriteOptions options, Sink& sink);
@@ -150,7 +146,7 @@ class Writer {
 
 // Reads archives, one after another where several were concatenated. One thread at a time. Once a
 // read has thrown, every later one throws the same.
-class Reader {
+class SMLL_API Reader {
  public:
   // `source` must outlive the reader. Where it is seekable and has an index, a range or a damaged
   // frame costs only the frames it touches.
@@ -195,12 +191,12 @@ struct ArchiveInfo {
 };
 
 // Throws Error(kData) when the source is not a whole archive.
-ArchiveInfo list(Source& source);
+SMLL_API ArchiveInfo list(Source& source);
 
 // The first bytes of every archive file; a reader can tell smll files by them.
 inline constexpr std::uint8_t kFileMagic[] = {0xF3, 'm', 'l'};
 
 // The version of this library, "major.minor.patch".
-const char* version();
+SMLL_API const char* version();
 
 }  // namespace smll

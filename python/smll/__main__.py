@@ -9,12 +9,21 @@ USAGE = """usage: smll bench [options]          compare with other compressors
        smll explain FILE [options]   show what each token of a text costs
 The options of each: smll bench --help, smll explain --help"""
 
+NO_BENCH = """smll: 'bench' comes with smll's sources and not with its packages, for its texts and plots are none that
+programs need: run it in a checkout, after make, as build/smll bench"""
+
 
 def main(arguments: Optional[List[str]] = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     command = arguments[0] if arguments else ""
     if command == "bench":
-        from .bench.command import main as run
+        try:
+            from smll_bench.command import main as run
+        except ModuleNotFoundError as error:
+            if error.name != "smll_bench":
+                raise
+            print(NO_BENCH, file=sys.stderr)
+            return 2
     elif command == "explain":
         from .explain.command import main as run
     else:

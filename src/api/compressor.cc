@@ -2,8 +2,8 @@
 
 #include "api/compact_checks.h"
 #include "api/frame_progress.h"
+#include "api/internals.h"
 #include "api/many.h"
-#include "api/model_source.h"
 #include "api/time_limit.h"
 #include "codec/frame_codec.h"
 #include "codec/size_code.h"
@@ -28,7 +28,8 @@ struct Compressor::State {
   Bytes compress_small(ByteView data) {
     const codec::FrameOptions frame_options = {options.experts, options.lanes};
     const bool with_model = codec::FrameCodec::wants_model(data, frame_options);
-    const api::LoadedModelPtr loaded = with_model ? model.source()->for_writing() : nullptr;
+    const api::LoadedModelPtr loaded =
+        with_model ? Internals::source(model).for_writing() : nullptr;
     const Stats none;
     const codec::CompactText text = codec::FrameCodec(loaded).encode_compact(
         data, frame_options.experts, api::frame_progress(options.progress, none));
@@ -45,7 +46,8 @@ struct Compressor::State {
 
   Bytes decompress_small(ByteView data, const Limits& limits) {
     const bool with_model = api::needs_model(data);
-    const api::LoadedModelPtr loaded = with_model ? model.source()->for_reading_compact() : nullptr;
+    const api::LoadedModelPtr loaded =
+        with_model ? Internals::source(model).for_reading_compact() : nullptr;
     codec::FrameCodec codec(loaded);
     codec.limit_memory(limits.max_memory);
     const Stats none;

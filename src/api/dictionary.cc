@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "api/model_source.h"
+#include "api/internals.h"
 #include "codec/dictionary.h"
 #include "codec/dictionary_training.h"
 #include "hub/dictionaries.h"
@@ -23,12 +23,11 @@ DictionaryInfo info_of(const codec::Dictionary& dictionary) {
 
 }  // namespace
 
-Dictionary::Dictionary(std::shared_ptr<const codec::Dictionary> content)
-    : content_(std::move(content)) {}
+Dictionary::Dictionary(std::shared_ptr<const State> state) : state_(std::move(state)) {}
 
 Dictionary Dictionary::train(std::span<const ByteView> samples, const TrainOptions& options,
                              const Model& model, TrainGain* gain) {
-  const api::LoadedModelPtr loaded = model.source()->for_writing();
+  const api::LoadedModelPtr loaded = Internals::source(model).for_writing();
   const codec::TrainingResult result = codec::train_dictionary(
       samples, *loaded,
       {options.name, options.opening_bytes, options.sample_bytes, options.minutes, options.adapter},
@@ -37,30 +36,32 @@ Dictionary Dictionary::train(std::span<const ByteView> samples, const TrainOptio
     *gain = {result.records, result.measured, result.raw_bytes, result.bytes_without,
              result.bytes_with};
   }
-  return Dictionary(result.dictionary);
+  return Internals::dictionary(result.dictionary);
 }
 
 Dictionary Dictionary::load(const std::string& path) {
-  return Dictionary(codec::Dictionary::load(path));
+  return Internals::dictionary(codec::Dictionary::load(path));
 }
 
 Dictionary Dictionary::find(const std::string& spec) {
-  return Dictionary(hub::find_dictionary(spec));
+  return Internals::dictionary(hub::find_dictionary(spec));
 }
 
-Dictionary Dictionary::parse(ByteView file) { return Dictionary(codec::Dictionary::parse(file)); }
+Dictionary Dictionary::parse(ByteView file) {
+  return Internals::dictionary(codec::Dictionary::parse(file));
+}
 
-Bytes Dictionary::serialize() const { return content_->serialize(); }
+Bytes Dictionary::serialize() const { return state_->content->serialize(); }
 
-void Dictionary::save(const std::string& path) const { content_->save(path); }
+void Dictionary::save(const std::string& path) const { state_->content->save(path); }
 
-std::string Dictionary::keep() const { return hub::keep_dictionary(*content_).string(); }
+std::string Dictionary::keep() const { return hub::keep_dictionary(*state_->content).string(); }
 
-std::uint64_t Dictionary::identity() const { return content_->identity(); }
+std::uint64_t Dictionary::identity() const { return state_->content->identity(); }
 
-const std::string& Dictionary::name() const { return content_->name(); }
+const std::string& Dictionary::name() const { return state_->content->name(); }
 
-DictionaryInfo Dictionary::info() const { return info_of(*content_); }
+DictionaryInfo Dictionary::info() const { return info_of(*state_->content); }
 
 std::vector<DictionaryEntry> list_dictionaries() {
   std::vector<DictionaryEntry> entries;

@@ -1,6 +1,6 @@
 #include "smll/explain.h"
 
-#include "api/model_source.h"
+#include "api/internals.h"
 #include "codec/explain.h"
 
 namespace smll {
@@ -11,7 +11,7 @@ api::LoadedModelPtr model_for(const Model& model, ByteView text) {
     throw Error(ErrorKind::kData,
                 "the text to explain is larger than " + std::to_string(kMaxExplained) + " bytes");
   }
-  return model.source()->for_writing();
+  return Internals::source(model).for_writing();
 }
 
 codec::Alive alive(const Progress& progress) {

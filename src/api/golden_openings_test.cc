@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "api/golden_files.h"
-#include "api/model_source.h"
+#include "api/internals.h"
 #include "codec/dictionary.h"
 #include "codec/model_coder.h"
 #include "codec/record_stream.h"
@@ -61,7 +61,7 @@ Model model_for(const Form& form, const std::string& isa) {
   options.download = false;
   if (form.dictionary) {
     const Bytes text = golden_text();
-    options.dictionary.emplace(
+    options.dictionary = Internals::dictionary(
         codec::plain_dictionary("golden", ByteView(text).subspan(text.size() - 6000)));
   }
   return Model(options);
@@ -76,7 +76,7 @@ Bytes text_of(const Form& form) {
 }
 
 Bytes write(const Form& form, const Model& with) {
-  const api::LoadedModelPtr model = with.source()->for_writing();
+  const api::LoadedModelPtr model = Internals::source(with).for_writing();
   const Bytes text = text_of(form);
   Bytes coded = text;
   if (form.line) coded.push_back('\n');

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "api/golden_files.h"
-#include "api/model_source.h"
+#include "api/internals.h"
 #include "codec/model_coder.h"
 #include "codec/record_stream.h"
 #include "codec/scheduler.h"
@@ -70,7 +70,7 @@ Bytes payload_of(const Form& form, format::Method method, const codec::LoadedMod
 }
 
 Bytes write(const Form& form, const Model& with, ByteView text) {
-  const api::LoadedModelPtr model = with.source()->for_writing();
+  const api::LoadedModelPtr model = Internals::source(with).for_writing();
   MemorySink sink;
   container::ArchiveWriter writer(sink);
   const format::ModelRecord record = api::ModelSource::record_of(*model);

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "api/compact_checks.h"
-#include "api/model_source.h"
+#include "api/internals.h"
 #include "codec/compact_stream.h"
 #include "codec/frame_codec.h"
 #include "codec/frame_decoding.h"
@@ -211,7 +211,7 @@ std::vector<Result> compress_many(const Model& model, const WriteOptions& option
   const auto find_model = [&] {
     if (no_model) throw *no_model;
     try {
-      if (!loaded) loaded = model.source()->for_writing();
+      if (!loaded) loaded = Internals::source(model).for_writing();
     } catch (const Error& error) {
       // Finding it out may take long, and once is enough.
       if (error.kind() == ErrorKind::kModel) no_model = error;
@@ -265,7 +265,7 @@ std::vector<Result> decompress_many(const Model& model, const WriteOptions& opti
                        return checked(archive, decoder->take_data(), nullptr);
                      });
     }
-    if (!loaded) loaded = model.source()->for_reading_compact();
+    if (!loaded) loaded = Internals::source(model).for_reading_compact();
     const codec::FrameDecoding::Payload coded{
         format::Method::kMixed, std::min(limit, codec::kMaxCompact),
         archive.subspan(format::kShortOverhead), nullptr, true};

@@ -1,17 +1,16 @@
-#include "api/model_source.h"
+#include "api/internals.h"
 #include "smll/smll.h"
 
 namespace smll {
 
-Model::Model(ModelOptions options)
-    : source_(std::make_shared<api::ModelSource>(std::move(options))) {}
+Model::Model(ModelOptions options) : state_(std::make_shared<State>(std::move(options))) {}
 
-void Model::load() const { source_->for_writing(); }
+void Model::load() const { state_->source.for_writing(); }
 
-std::optional<ModelInfo> Model::info() const { return source_->info(); }
+std::optional<ModelInfo> Model::info() const { return state_->source.info(); }
 
-const ModelOptions& Model::options() const { return source_->options(); }
+const ModelOptions& Model::options() const { return state_->source.options(); }
 
-const char* version() { return "0.1.0"; }
+const char* version() { return SMLL_VERSION; }
 
 }  // namespace smll

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "api/internals.h"
 #include "codec/dictionary.h"
 #include "hub/cache.h"
 #include "hub/dictionaries.h"
@@ -144,7 +145,7 @@ std::shared_ptr<const codec::Dictionary> ModelSource::dictionary_of(
   if (!record.dictionary) return nullptr;
   const std::uint64_t identity = record.dictionary->identity;
   if (options_.dictionary && options_.dictionary->identity() == identity) {
-    return options_.dictionary->content();
+    return Internals::content(*options_.dictionary);
   }
   if (auto kept = hub::find_dictionary(identity)) return kept;
   const std::string& name = record.dictionary->name;
@@ -197,7 +198,7 @@ codec::LoadOptions ModelSource::codec_options() const {
   options.threads = options_.threads;
   options.window = options_.window;
   options.learns = options_.learns;
-  if (options_.dictionary) options.dictionary = options_.dictionary->content();
+  if (options_.dictionary) options.dictionary = Internals::content(*options_.dictionary);
   return options;
 }
 

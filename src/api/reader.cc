@@ -9,7 +9,7 @@
 
 #include "api/failure.h"
 #include "api/frame_progress.h"
-#include "api/model_source.h"
+#include "api/internals.h"
 #include "api/time_limit.h"
 #include "codec/frame_codec.h"
 #include "codec/frame_decoding.h"
@@ -321,7 +321,7 @@ struct Reader::State {
       throw Error(ErrorKind::kData, "the record that names its model is lost");
     }
     if (!loaded || record != next.model) {
-      loaded = model.source()->for_reading(*next.model);
+      loaded = Internals::source(model).for_reading(*next.model);
       record = next.model;
     }
     return loaded;

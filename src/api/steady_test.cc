@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "api/model_source.h"
+#include "api/internals.h"
 #include "base/allocated_bytes.h"
 #include "codec/loaded_model.h"
 #include "lm/predictor.h"
@@ -153,7 +153,8 @@ std::optional<std::uint64_t> engine_bytes(const codec::LoadedModel& model) {
 
 // An engine for each number of lanes was kept once, and a pool of threads for each engine.
 TEST_F(Steady, AThousandCallsOfEightThreadsTakeNoMoreThanTheFirst) {
-  const std::optional<std::uint64_t> engine = engine_bytes(*model_->source()->for_writing());
+  const std::optional<std::uint64_t> engine =
+      engine_bytes(*Internals::source(*model_).for_writing());
   round(0);
   const std::size_t threads = threads_of_the_process();
   const std::optional<std::uint64_t> bytes = allocated_bytes();

@@ -6,7 +6,7 @@
 
 #include "api/failure.h"
 #include "api/frame_progress.h"
-#include "api/model_source.h"
+#include "api/internals.h"
 #include "codec/frame_codec.h"
 #include "codec/job_queue.h"
 #include "codec/plain_coder.h"
@@ -156,7 +156,7 @@ struct Writer::State {
 
   void load_model() {
     if (loaded) return;
-    loaded = model.source()->for_writing();
+    loaded = Internals::source(model).for_writing();
     record = api::ModelSource::record_of(*loaded);
     // A frame of a model that learns takes a predictor of its own. Those that would only wait for
     // one would keep a thread from helping.

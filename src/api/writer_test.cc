@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <string>
 
-#include "api/model_source.h"
+#include "api/internals.h"
 #include "api/test_text.h"
 #include "codec/loaded_model.h"
 #include "codec/scheduler.h"
@@ -58,7 +58,7 @@ TEST_F(WriterThreads, FramesOfAModelThatLearnsAreTheSameOneByOne) {
 TEST_F(WriterThreads, FramesOfAModelThatLearnsAreCodedTogether) {
   options_.experts = Experts::kLlm;
   const Model model = learning_model(2);
-  const codec::Scheduler& scheduler = model.source()->for_writing()->scheduler();
+  const codec::Scheduler& scheduler = Internals::source(model).for_writing()->scheduler();
   ASSERT_EQ(scheduler.lanes(), 2U) << "too little memory is free";
   options_.progress = [&](const Stats&) {
     if (scheduler.predictors() == 2) throw Error(ErrorKind::kIo, "enough");

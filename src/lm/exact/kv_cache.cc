@@ -6,6 +6,8 @@
 #include <cstring>
 #include <utility>
 
+#include "lm/quantize.h"
+
 namespace smll::exact {
 
 KvLayout::KvLayout(int head_dim_in)
@@ -178,18 +180,6 @@ std::uint8_t* KvCache::own_part(std::uint64_t position, int part) {
 
 namespace {
 
-// `n` is a multiple of 16; NaN does not count. In 16 lanes, since one would wait for itself.
-float largest_magnitude(const float* x, int n) {
-  float lanes[16] = {};
-  for (int i = 0; i < n; i += 16) {
-    for (int lane = 0; lane < 16; ++lane) {
-      const float magnitude = std::fabs(x[i + lane]);
-      lanes[lane] = magnitude > lanes[lane] ? magnitude : lanes[lane];
-    }
-  }
-  return *std::max_element(lanes, lanes + 16);
-}
-
 void write_key(std::uint8_t* tile, int slot, int head_dim, const std::int8_t* q,
                const float* scale) {
   for (int b = 0; b < head_dim / kBlock; ++b, tile += kS8BlockBytes, q += kBlock) {
@@ -221,18 +211,8 @@ void KvCache::store_key(std::uint64_t position, int p, const std::int8_t* q, con
 
 void KvCache::store_value(std::uint64_t position, int p, const float* value) {
   const int head_dim = layout_.head_dim;
-  const float amax = largest_magnitude(value, head_dim);
-  const bool tiny = !(amax > 1e-30f);
-  const float inverse = tiny ? 0.0f : 127.0f / amax;
-  const float scale = tiny ? 0.0f : amax / 127.0f;
   std::int8_t q[512];
-  for (int i = 0; i < head_dim; ++i) {
-    // Clamped because an infinite value makes a NaN here, whose conversion would be undefined.
-    float x = value[i] * inverse;
-    x = x > -127.0f ? x : -127.0f;
-    x = x < 127.0f ? x : 127.0f;
-    q[i] = static_cast<std::int8_t>(static_cast<std::int32_t>((x + 12582912.0f) - 12582912.0f));
-  }
+  const float scale = quantize(value, static_cast<std::size_t>(head_dim), q);
   std::uint8_t* base = own_part(position, p);
   const std::size_t slot = position % kSegment;
   std::uint8_t* column = base + layout_.values_offset + slot / 4 * head_dim * 4 + slot % 4;

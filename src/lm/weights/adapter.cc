@@ -11,6 +11,7 @@
 #include "base/fp_env.h"
 #include "base/thread_pool.h"
 #include "format/byte_io.h"
+#include "lm/quantize.h"
 #include "lm/weights/difference_code.h"
 #include "smll/error.h"
 
@@ -193,10 +194,7 @@ void requantize_on_grid(const float* values, float model_scale, S8Block& out) {
   if (steps * kStep < ahead) ++steps;
   out.scale = float_of(static_cast<std::int32_t>(old + steps * kStep));
   const float inverse = out.scale > 1e-30f ? 1.0f / out.scale : 0.0f;
-  for (int i = 0; i < exact::kBlock; ++i) {
-    const float rounded = (values[i] * inverse + 12582912.0f) - 12582912.0f;
-    out.q[i] = static_cast<std::int8_t>(std::clamp(rounded, -127.0f, 127.0f));
-  }
+  for (int i = 0; i < exact::kBlock; ++i) out.q[i] = quantized(values[i], inverse);
 }
 
 }  // namespace smll::weights

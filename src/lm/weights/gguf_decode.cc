@@ -8,6 +8,7 @@
 #include "base/exact_float.h"
 #include "ggml.h"
 #include "lm/exact/cpu/half.h"
+#include "lm/quantize.h"
 #include "smll/error.h"
 
 namespace smll::weights {
@@ -290,16 +291,7 @@ void decode_row(const TensorInfo& tensor, const std::uint8_t* p, float* out) {
   require_finite(finite, tensor);
 }
 
-void requantize(const float* x, S8Block* out) {
-  float amax = 0.0f;
-  for (int i = 0; i < 32; ++i) amax = std::fabs(x[i]) > amax ? std::fabs(x[i]) : amax;
-  const bool tiny = !(amax > 1e-30f);
-  const float inverse = tiny ? 0.0f : 127.0f / amax;
-  out->scale = tiny ? 0.0f : amax / 127.0f;
-  for (int i = 0; i < 32; ++i) {
-    out->q[i] = static_cast<std::int8_t>((x[i] * inverse + 12582912.0f) - 12582912.0f);
-  }
-}
+void requantize(const float* x, S8Block* out) { out->scale = quantize(x, sizeof out->q, out->q); }
 
 void expand(const U4Block& block, float* out) {
   const float d = half_to_float(block.d);

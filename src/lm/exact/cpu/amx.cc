@@ -6,10 +6,8 @@
 // GCC names the flag -mamx-int8 __AMX_INT8__; Clang before 15 names it __AMXINT8__.
 #if defined(SMLL_AVX512_SIMDE) || \
     (defined(SMLL_AVX512_NATIVE) && (defined(__AMX_INT8__) || defined(__AMXINT8__)))
-#include <algorithm>
-#include <array>
+#include <cstring>
 #include <utility>
-#include <vector>
 
 #include "lm/exact/cpu/tiles.h"
 
@@ -57,7 +55,7 @@ void use_gemm_shapes(int rest) {
   if (current_shapes == rest) return;
   TileShapes shapes;
   shapes.palette = 1;
-  const int rest_rows = std::max(rest, 1);
+  const int rest_rows = rest > 1 ? rest : 1;
   set_shapes(shapes, kA, kTileRows, kBlock);
   set_shapes(shapes, kRestA, rest_rows, kBlock);
   for (int turn = 0; turn < 2; ++turn) {
@@ -181,12 +179,15 @@ void rows(const GemmArgs& args, const Strip& strip, int row) {
 
 using RowsFunction = void (*)(const GemmArgs&, const Strip&, int);
 // By the number of rows; there are none for 0.
+struct RowsTable {
+  RowsFunction of[kTileRows + 1];
+};
 template <typename Format, std::size_t... R>
-constexpr std::array<RowsFunction, sizeof...(R) + 1> table_of(std::index_sequence<R...>) {
-  return {nullptr, rows<Format, static_cast<int>(R) + 1>...};
+constexpr RowsTable table_of(std::index_sequence<R...>) {
+  return {{nullptr, rows<Format, static_cast<int>(R) + 1>...}};
 }
 template <typename Format>
-constexpr auto kRowsTable = table_of<Format>(std::make_index_sequence<kTileRows>{});
+constexpr RowsTable kRowsTable = table_of<Format>(std::make_index_sequence<kTileRows>{});
 
 template <typename Format>
 inline void all_rows(const GemmArgs& args, const Strip& strip) {
@@ -194,7 +195,7 @@ inline void all_rows(const GemmArgs& args, const Strip& strip) {
   for (; row + kTileRows <= args.rows; row += kTileRows) {
     rows<Format, kTileRows>(args, strip, row);
   }
-  if (row < args.rows) kRowsTable<Format>[args.rows - row](args, strip, row);
+  if (row < args.rows) kRowsTable<Format>.of[args.rows - row](args, strip, row);
 }
 
 void unpack_u4(const std::uint8_t* block, std::uint8_t* out) {
@@ -212,26 +213,37 @@ void unpack_u4(const std::uint8_t* block, std::uint8_t* out) {
 constexpr int kUnpackedBlocks = 24;
 struct Unpacked {
   alignas(64) std::uint8_t blocks[kUnpackedBlocks * kUnpackedBytes];
-  std::vector<float> partial;
+  float* partial = nullptr;  // not a std::vector, whose functions would be AVX-512's everywhere
+  std::size_t partial_size = 0;
+
+  ~Unpacked() { delete[] partial; }
+  void make_room(std::size_t size) {
+    if (size <= partial_size) return;
+    delete[] partial;
+    partial = nullptr;
+    partial_size = 0;
+    partial = new float[size];
+    partial_size = size;
+  }
 };
 
 void gemm_u4(const GemmArgs& args) {
   if (args.rows < kMinU4Rows) return avx512_kernels()->gemm_u4(args);
   use_gemm_shapes(args.rows % kTileRows);
   static thread_local Unpacked unpacked;
-  const std::size_t partial_size = static_cast<std::size_t>(args.rows) * kTile;
-  if (unpacked.partial.size() < partial_size) unpacked.partial.resize(partial_size);
+  unpacked.make_room(static_cast<std::size_t>(args.rows) * kTile);
   const std::ptrdiff_t ahead = fetch_distance(args, 0);
   for (int t = 0; t < args.tile_count; ++t) {
     const std::uint8_t* block = args.tiles + t * args.tile_bytes;
     int count = 0;
     for (int first = 0; first < args.blocks; first += count) {
-      count = std::min(kUnpackedBlocks, args.blocks - first);
+      const int left = args.blocks - first;
+      count = left < kUnpackedBlocks ? left : kUnpackedBlocks;
       for (int b = 0; b < count; ++b, block += kU4BlockBytes) {
         fetch<kU4BlockBytes>(block, ahead);
         unpack_u4(block, unpacked.blocks + b * kUnpackedBytes);
       }
-      all_rows<U4>(args, {unpacked.blocks, first, count, unpacked.partial.data(), t * kTile});
+      all_rows<U4>(args, {unpacked.blocks, first, count, unpacked.partial, t * kTile});
     }
   }
 }
@@ -293,7 +305,7 @@ void split_rows(const ValueArgs& args, int row, int rows, WeightBytes& bytes) {
     }
     if (p == positions) continue;
     alignas(64) std::int16_t padded[kPositions] = {};
-    std::copy(w + p, w + positions, padded);
+    std::memcpy(padded, w + p, static_cast<std::size_t>(positions - p) * sizeof *w);
     split_weights(_mm512_loadu_si512(padded), _mm512_loadu_si512(padded + 32), bytes.high[r] + p,
                   bytes.low[r] + p);
   }
@@ -309,8 +321,8 @@ inline void load_values(const ValueArgs& args, const std::int8_t* v, int groups)
   }
   alignas(64) std::int8_t padded[2][kPositions / 4][64] = {};
   for (int g = 0; g < groups; ++g) {
-    std::copy(v + g * stride, v + g * stride + 64, padded[0][g]);
-    std::copy(v + g * stride + 64, v + g * stride + 128, padded[1][g]);
+    std::memcpy(padded[0][g], v + g * stride, 64);
+    std::memcpy(padded[1][g], v + g * stride + 64, 64);
   }
   tile_load<kV[0]>(padded[0], 64);
   tile_load<kV[1]>(padded[1], 64);
@@ -356,7 +368,8 @@ void add_values(const ValueArgs& args) {
   use_value_shapes();
   static thread_local WeightBytes bytes;
   for (int row = 0; row < args.rows; row += kTileRows) {
-    const int rows = std::min(args.rows - row, kTileRows);
+    const int left = args.rows - row;
+    const int rows = left < kTileRows ? left : kTileRows;
     split_rows(args, row, rows, bytes);
     for (int dim = 0; dim < args.head_dim; dim += 32) add_strips(args, bytes, row, rows, dim);
   }

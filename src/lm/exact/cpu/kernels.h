@@ -18,8 +18,9 @@ struct Activations {
   std::size_t stride =
       0;  // elements from row to row, a multiple of 32; per-block arrays: stride/32
 
-  // The same rows from row `row` and input `first` (a multiple of 32) on.
-  Activations at(std::size_t row, std::size_t first = 0) const {
+  // The same rows from row `row` and input `first` (a multiple of 32) on. Always inlined: a copy of
+  // its own, compiled for one instruction set, would serve all others (scripts/check_kernels).
+  [[gnu::always_inline]] Activations at(std::size_t row, std::size_t first = 0) const {
     const std::size_t element = row * stride + first;
     const std::size_t block = element / kBlock;
     return {q8 + element, scale + block, scaled_sum + block, sum + block, stride};

@@ -4,6 +4,7 @@
 
 #include "lm/exact/cpu/half.h"
 #include "lm/exact/cpu/kernels.h"
+#include "lm/quantize.h"
 
 namespace smll::exact {
 namespace {
@@ -67,11 +68,9 @@ inline F swap_pairs(F a) {
 inline F to_float(I a) {
   return each([&](int i) { return static_cast<float>(a.v[i]); });
 }
-// Nearest, ties to even, for |x| < 2^22: adding 1.5 * 2^23 leaves no fraction bits.
 inline I round_to_int(F a) {
   I r;
-  for (int i = 0; i < 16; ++i)
-    r.v[i] = static_cast<std::int32_t>((a.v[i] + 12582912.0f) - 12582912.0f);
+  for (int i = 0; i < 16; ++i) r.v[i] = static_cast<std::int32_t>(round_to_even(a.v[i]));
   return r;
 }
 inline I truncate_to_int(F a) {

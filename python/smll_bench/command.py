@@ -8,8 +8,8 @@ import pathlib
 import sys
 from typing import List
 
-from .. import Compressor, __version__
-from .._names import shown_name
+from smll import Compressor, __version__
+from smll._names import shown_name
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -34,7 +34,7 @@ def _check_packages(plots: bool) -> None:
     wanted = ["numpy"] + (["matplotlib"] if plots else [])
     missing = [name for name in wanted if importlib.util.find_spec(name) is None]
     if missing:
-        sys.exit(f"smll bench: this needs {' and '.join(missing)}: pip install 'smll[bench]'")
+        sys.exit(f"smll bench: this needs {' and '.join(missing)}: pip install {' '.join(missing)}")
 
 
 def main(arguments: List[str]) -> int:
@@ -46,7 +46,7 @@ def main(arguments: List[str]) -> int:
     from .original import Original
 
     for name in missing():
-        print(f"smll bench: without {name}, its column is missing: pip install 'smll[bench]'", file=sys.stderr)
+        print(f"smll bench: without {name}, its column is missing: pip install {name}", file=sys.stderr)
     reference = Compressor(options.model)
     original = Original(options.original, reference.model_path) if options.original else None
     results = tables.run(

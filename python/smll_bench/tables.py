@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from .. import Compressor
+from smll import Compressor
+
 from .codecs import Codec
 from .corpora import Corpus, corpora
 from .measure import Cell, Table, measure, table

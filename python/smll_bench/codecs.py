@@ -7,7 +7,8 @@ import gzip
 import lzma
 from typing import Callable, List, NamedTuple, Optional
 
-from .. import Compressor
+from smll import Compressor
+
 from .original import Original
 
 Transform = Callable[[bytes], bytes]
