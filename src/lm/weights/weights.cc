@@ -12,7 +12,7 @@
 
 #include "base/fp_env.h"
 #include "base/thread_pool.h"
-#include "ggml.h"
+#include "lm/weights/tensor_type.h"
 #include "lm/weights/families.h"
 #include "smll/error.h"
 
@@ -158,7 +158,7 @@ const TensorInfo& Loader::tensor(const std::string& name, int columns, int rows)
 std::vector<float> Loader::vector(const std::string& name, int size) {
   std::vector<float> values(size);
   const TensorInfo& view = tensor(name, size, 1);
-  if (view.type != GGML_TYPE_F32) fail("tensor '" + name + "' is not of type F32");
+  if (view.type != kF32) fail("tensor '" + name + "' is not of type F32");
   file_.read_rows(view, 0, 1, reinterpret_cast<std::uint8_t*>(values.data()));
   for (float value : values) {
     if (!std::isfinite(value)) fail("tensor '" + name + "' holds values that are not finite");
