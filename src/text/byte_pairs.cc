@@ -64,7 +64,7 @@ class BytePairs::Word {
       Piece& left = pieces_[best.left];
       if (left.part != best.left_part || left.next < 0) continue;
       Piece& right = pieces_[left.next];
-      if (left.part == TextIndex::kNone || right.part != best.right_part) continue;
+      if (right.part != best.right_part) continue;
       left.part = best.joined;
       left.length += right.length;
       right.part = TextIndex::kNone;

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/exact_float.h"
-#include "lm/weights/tensor_type.h"
 #include "lm/exact/cpu/half.h"
+#include "lm/weights/tensor_type.h"
 #include "smll/error.h"
 
 namespace smll::weights {
@@ -173,12 +173,10 @@ struct Decoder {
 
 // F32, F16 and BF16 have no blocks; groups of 32 suit the rest of the engine.
 constexpr Decoder kDecoders[] = {
-    {kF32, 32, 128, decode_f32},    {kF16, 32, 64, decode_f16},
-    {kBF16, 32, 64, decode_bf16},   {kQ4_0, 32, 18, decode_q4_0},
-    {kQ4_1, 32, 20, decode_q4_1},   {kQ5_0, 32, 22, decode_q5_0},
-    {kQ5_1, 32, 24, decode_q5_1},   {kQ8_0, 32, 34, decode_q8_0},
-    {kQ2_K, 256, 84, decode_q2_k},  {kQ3_K, 256, 110, decode_q3_k},
-    {kQ4_K, 256, 144, decode_q4_k}, {kQ5_K, 256, 176, decode_q5_k},
+    {kF32, 32, 128, decode_f32},    {kF16, 32, 64, decode_f16},     {kBF16, 32, 64, decode_bf16},
+    {kQ4_0, 32, 18, decode_q4_0},   {kQ4_1, 32, 20, decode_q4_1},   {kQ5_0, 32, 22, decode_q5_0},
+    {kQ5_1, 32, 24, decode_q5_1},   {kQ8_0, 32, 34, decode_q8_0},   {kQ2_K, 256, 84, decode_q2_k},
+    {kQ3_K, 256, 110, decode_q3_k}, {kQ4_K, 256, 144, decode_q4_k}, {kQ5_K, 256, 176, decode_q5_k},
     {kQ6_K, 256, 210, decode_q6_k},
 };
 

@@ -16,6 +16,12 @@
 namespace smll::weights {
 namespace {
 
+// Texts hold no NUL; what a damaged file has behind one is left out.
+std::string_view as_text(const char* text, std::uint64_t length) {
+  const std::string_view all(text, length);
+  return all.substr(0, all.find('\0'));
+}
+
 static_assert(std::endian::native == std::endian::little);
 
 // More than any model's metadata take; what the file says alone must not fill memory.
@@ -59,7 +65,7 @@ std::size_t read_at(int fd, char* out, std::size_t size, std::uint64_t offset) {
 std::string_view TextArray::operator[](std::size_t i) const {
   std::uint64_t length = 0;
   std::memcpy(&length, header_->data() + starts_[i], sizeof(length));
-  return {header_->data() + starts_[i] + sizeof(length), length};
+  return as_text(header_->data() + starts_[i] + sizeof(length), length);
 }
 
 GgufFile::GgufFile(const std::string& path)
@@ -254,7 +260,7 @@ std::optional<std::string> GgufFile::text(const std::string& key) const {
   const Value* found = value(key, kString, false);
   if (!found) return std::nullopt;
   const char* text = header_->data() + found->start + sizeof(std::uint64_t);
-  return std::string(text, at<std::uint64_t>(found->start));
+  return std::string(as_text(text, at<std::uint64_t>(found->start)));
 }
 
 std::optional<std::uint64_t> GgufFile::integer(const std::string& key) const {

@@ -9,9 +9,9 @@
 
 #include "base/fp_env.h"
 #include "base/thread_pool.h"
-#include "lm/weights/tensor_type.h"
 #include "lm/exact/cpu/half.h"
 #include "lm/weights/gguf_file.h"
+#include "lm/weights/tensor_type.h"
 #include "smll/error.h"
 
 namespace smll::weights {
@@ -75,10 +75,9 @@ class LoraFile {
       fail("the adapter changes '" + tensor.name +
            "', and only the layers' attention and feed-forward matrices can be changed");
     }
-    if (tensor.type != kF32 && tensor.type != kF16 &&
-        tensor.type != kBF16) {
-      fail("tensor '" + tensor.name + "' is of type " +
-           type_name(tensor.type) + ", expected F32, F16 or BF16");
+    if (tensor.type != kF32 && tensor.type != kF16 && tensor.type != kBF16) {
+      fail("tensor '" + tensor.name + "' is of type " + type_name(tensor.type) +
+           ", expected F32, F16 or BF16");
     }
     (part == ".lora_a" ? factors_[*place].a : factors_[*place].b) = &tensor;
   }

@@ -12,8 +12,8 @@
 
 #include "base/fp_env.h"
 #include "base/thread_pool.h"
-#include "lm/weights/tensor_type.h"
 #include "lm/weights/families.h"
+#include "lm/weights/tensor_type.h"
 #include "smll/error.h"
 
 namespace smll::weights {
@@ -53,14 +53,15 @@ std::uint64_t pack_tile(const TensorInfo& tensor, Format format, const TileRows&
 // Reads one file into one Weights. Work on tensors is collected first and then done by all threads.
 class Loader {
  public:
-  Loader(const std::string& path, const std::function<Coding()>& coding, int threads)
+  Loader(const GgufFile& file, const std::function<Coding()>& coding, int threads)
       : model_(std::make_shared<Weights>()),
-        file_(path),
+        file_(file),
         coding_(coding),
         pool_(std::make_shared<ThreadPool>(threads)) {}
 
   std::shared_ptr<const Weights> load() {
     const FpEnv environment;
+    file_.require_matrices();
     read_spec();
     read_norms_and_factors();
     model_->layers_.resize(model_->spec_.layers.size());
@@ -114,7 +115,7 @@ class Loader {
   void compute_fingerprint();
 
   std::shared_ptr<Weights> model_;
-  GgufFile file_;
+  const GgufFile& file_;
   const std::function<Coding()>& coding_;
   ThreadPool::Client pool_;
   std::set<std::string> known_;
@@ -431,14 +432,15 @@ std::size_t row_of_head(const ModelSpec& spec, std::size_t row) {
 
 std::shared_ptr<const Weights> Weights::load(const std::string& path, const Coding& coding,
                                              int threads) {
+  const GgufFile file(path);
   return load_with(
-      path, [&coding] { return coding; }, threads);
+      file, [&coding] { return coding; }, threads);
 }
 
-std::shared_ptr<const Weights> Weights::load_with(const std::string& path,
+std::shared_ptr<const Weights> Weights::load_with(const GgufFile& file,
                                                   const std::function<Coding()>& coding,
                                                   int threads) {
-  return Loader(path, coding, threads).load();
+  return Loader(file, coding, threads).load();
 }
 
 std::shared_ptr<const Weights> Weights::with_layers(const Weights& model, std::vector<Layer> layers,
