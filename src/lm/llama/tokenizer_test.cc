@@ -1,8 +1,11 @@
 // Tokenizers and vocabularies against llama.cpp's: models must be fed the same tokens, and archives
 // know a model by what its tokens spell.
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -16,6 +19,7 @@
 #include "lm/llama/llama_vocabulary.h"
 #include "lm/weights/gguf_tiny.h"
 #include "lm/weights/gguf_vocabulary.h"
+#include "smll/error.h"
 #include "text/byte_level.h"
 #include "text/model_tokenizer.h"
 
@@ -222,7 +226,8 @@ class Pair {
     for (std::size_t id = 0; id < theirs_.size(); ++id) {
       ASSERT_EQ(ours_.entries[id].coded, theirs_[id].coded) << id << " " << theirs_[id].bytes;
       ASSERT_EQ(ours_.entries[id].bytes, theirs_[id].bytes) << id;
-      if (theirs_[id].coded) ASSERT_EQ(ours_.entries[id].kind, theirs_[id].kind) << id;
+      if (!theirs_[id].coded) continue;
+      ASSERT_EQ(ours_.entries[id].kind, theirs_[id].kind) << id;
     }
     EXPECT_EQ(ours_.start_token, start_token(*model_));
   }
@@ -253,16 +258,16 @@ class Pair {
   void expect_all_same() const {
     expect_same_vocabulary();
     std::mt19937 random(1);
-    for (int i = 0; i < 100; ++i) expect_same_tokens(random_text(random, 1 + random() % 40));
+    for (int i = 0; i < 60; ++i) expect_same_tokens(random_text(random, 1 + random() % 40));
     for (int i = 0; i < 30; ++i) expect_same_tokens(random_points(random, 1 + random() % 60));
     for (const std::string& part : kParts) {
       expect_same_tokens(part);
       expect_same_tokens("a " + part + " a" + part + "\n" + part + part + "1" + part + "!" + part);
     }
-    for (const std::string& run : {"a", "A", " ", "\n", "7", "!", "\t", "\u00e9", "\u4e2d", "ab ",
-                                   "1 ", " \n", "'s", "\u0301", "\U0001f600"}) {
+    for (const std::string run : {"a", "A", " ", "\n", "7", "!", "\t", "\u00e9", "\u4e2d", "ab ",
+                                  "1 ", " \n", "'s", "\u0301", "\U0001f600"}) {
       std::string text;
-      while (text.size() < 1500) text += run;
+      while (text.size() < 700) text += run;
       expect_same_tokens(text);
       expect_same_tokens("x" + text + "x");
     }
@@ -325,63 +330,150 @@ weights::TinyVocabulary showing_words(const std::string& words) {
   return vocabulary;
 }
 
-std::vector<std::string> all_words() {
-  return {"default",      "llama3",
-          "llama-v3",     "llama-bpe",
-          "falcon3",      "falcon-h1",
-          "pixtral",      "midm-2.0",
-          "lfm2",         "jina-v5-nano",
-          "dbrx",         "smaug-bpe",
-          "glm4",         "glm5",
-          "chatglm-bpe",  "minicpm5",
-          "qwen2",        "deepseek-r1-qwen",
-          "kormo",        "f2llmv2",
-          "stablelm2",    "megrez",
-          "hunyuan",      "solar-open",
-          "grok-2",       "bailingmoe",
-          "bailingmoe2",  "llada-moe",
-          "laguna",       "qwen35",
-          "seed-coder",   "ufakzeka",
-          "gpt-2",        "phi-2",
-          "jina-es",      "jina-de",
-          "gigachat",     "jina-v2-es",
-          "jina-v2-de",   "a.x-4.0",
-          "mellum",       "modern-bert",
-          "jina-v1-en",   "jina-v2-code",
-          "roberta-bpe",  "mpt",
-          "olmo",         "jais",
-          "trillion",     "granite-docling",
-          "exaone4",      "smollm",
-          "starcoder",    "refact",
-          "command-r",    "codeshell",
-          "exaone",       "minerva-7b",
-          "mellum2",      "falcon",
-          "deepseek-llm", "deepseek-coder",
-          "deepseek-v3",  "hunyuan-dense",
-          "joyai-llm",    "hy_v4",
-          "tekken",       "gpt-4o",
-          "llama4",       "kanana2",
-          "talkie",       "minimax-m2",
-          "poro-chat",    "bloom",
-          "gpt3-finnish", "viking"};
-}
+// Names by the way in which they cut, one way a line.
+const std::vector<std::vector<std::string>> kWords = {
+    {"default"},
+    {"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2",
+     "jina-v5-nano", "dbrx", "smaug-bpe", "glm4", "glm5", "chatglm-bpe"},
+    {"minicpm5"},
+    {"qwen2", "deepseek-r1-qwen", "kormo", "f2llmv2", "stablelm2", "megrez", "hunyuan",
+     "solar-open", "grok-2", "bailingmoe", "bailingmoe2", "llada-moe"},
+    {"laguna"},
+    {"qwen35"},
+    {"seed-coder"},
+    {"ufakzeka"},
+    {"gpt-2", "phi-2", "jina-es", "jina-de", "gigachat", "jina-v2-es", "jina-v2-de", "a.x-4.0",
+     "mellum", "modern-bert", "jina-v1-en", "jina-v2-code", "roberta-bpe", "mpt", "olmo", "jais",
+     "trillion", "granite-docling", "exaone4"},
+    {"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b", "mellum2"},
+    {"falcon"},
+    {"deepseek-llm"},
+    {"deepseek-coder"},
+    {"deepseek-v3", "hunyuan-dense", "joyai-llm", "hy_v4"},
+    {"tekken"},
+    {"gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2"},
+    {"bloom", "poro-chat", "gpt3-finnish"},
+    {"viking"},
+};
 
-class PreTokenizers : public testing::TestWithParam<std::string> {};
+class PreTokenizers : public testing::TestWithParam<std::vector<std::string>> {};
 
 TEST_P(PreTokenizers, CutAsLlamaCppDoes) {
-  weights::TinyOptions options;
-  options.text = showing_words(GetParam());
-  const weights::TinyModel file(options);
-  Pair(file.path()).expect_all_same();
+  for (const std::string& words : GetParam()) {
+    SCOPED_TRACE(words);
+    weights::TinyOptions options;
+    options.text = showing_words(words);
+    const weights::TinyModel file(options);
+    const Pair pair(file.path());
+    if (words == GetParam().front()) {
+      pair.expect_all_same();
+    } else {
+      pair.expect_same_vocabulary();
+      std::mt19937 random(2);
+      for (int i = 0; i < 5; ++i) pair.expect_same_tokens(random_text(random, 60));
+    }
+  }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, PreTokenizers, testing::ValuesIn(all_words()), [](const auto& words) {
-  std::string name = words.param;
-  for (char& c : name) {
-    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
-  }
+INSTANTIATE_TEST_SUITE_P(All, PreTokenizers, testing::ValuesIn(kWords), [](const auto& words) {
+  std::string name = words.param.front();
+  std::erase_if(name, [](unsigned char c) { return std::isalnum(c) == 0; });
   return name;
 });
+
+TEST(PreTokenizers, UnknownOnesAreNamed) {
+  weights::TinyOptions options;
+  options.text = showing_words("jabberwocky");
+  const weights::TinyModel file(options);
+  try {
+    weights::read_vocabulary(weights::GgufFile(file.path()));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kModel);
+    EXPECT_THAT(error.what(), testing::AllOf(testing::HasSubstr("jabberwocky"),
+                                             testing::HasSubstr("--backend llama")));
+  }
+}
+
+// Byte pairs of text, not of stand-ins.
+TEST(Tokenizers, OfGemma4AreLlamaCpps) {
+  for (const std::string words : {"gemma4", "sarvam-moe"}) {
+    weights::TinyOptions options;
+    weights::TinyVocabulary& text = options.text;
+    text.tokenizer = words == "gemma4" ? words : "gpt2";
+    text.words = words;
+    const auto add = [&](const std::string& token, int type) {
+      text.tokens.push_back(token);
+      text.types.push_back(type);
+    };
+    add("<bos>", 3);
+    for (int byte = 0; byte < 256; ++byte) add(fmt::format("<0x{:02X}>", byte), 6);
+    for (const std::string token : {"\u2581", "t", "h", "e", "c", "a", "\n", "\n\n", "\n\n\n", "th",
+                                    "the", "\u2581the", "at", "cat", "\u2581\u2581", "\u0436"}) {
+      add(token, 1);
+    }
+    add("<table>", 4);
+    text.merges = {"t h", "th e", "\u2581 the", "a t", "c at", "\u2581 \u2581"};
+    const weights::TinyModel file(options);
+    Pair(file.path()).expect_all_same();
+  }
+}
+
+// Tokens that files list in odd ways, of every type.
+TEST(Tokenizers, OddTokensAreReadAlike) {
+  const std::vector<std::string> odd = {"",
+                                        "\u0120the",
+                                        "plain \u4e2d",
+                                        "\xff\xfe",
+                                        "\u0120\xe2",
+                                        "\u2581x",
+                                        "a b",
+                                        "\u0143",
+                                        "\u0144",
+                                        "<0x0A>",
+                                        "<0xZZ>",
+                                        "<0x",
+                                        "<0",
+                                        "abcdef",
+                                        std::string("nul\0behind", 10),
+                                        "<|eot_id|>",
+                                        "<|end|>",
+                                        "<|return|>",
+                                        "<|call|>",
+                                        "<|channel|>",
+                                        "<|start|>",
+                                        "</s>",
+                                        "<|fim_prefix|>",
+                                        "<fim_suffix>",
+                                        "\u2581<MID>",
+                                        "[PAD]",
+                                        "<reponame>",
+                                        "<|file_sep|>",
+                                        "<unused7>",
+                                        "[EOS]",
+                                        "<|im_start|>"};
+  for (const char* tokenizer : {"gpt2", "llama"}) {
+    for (int type = 0; type <= 7; ++type) {
+      weights::TinyOptions options;
+      weights::TinyVocabulary& text = options.text;
+      text.tokenizer = tokenizer;
+      text.merges = {"a b"};
+      for (const std::string& token : odd) {
+        // llama.cpp throws at a byte without a number.
+        if (type == 6 && token.size() < 3 && !token.empty()) continue;
+        text.tokens.push_back(token);
+        text.types.push_back(type);
+      }
+      for (const char* token : {"<0x20>", "a", "b", "\u0120", "\u010a", "<0x61>"}) {
+        text.tokens.push_back(token);
+        text.types.push_back(token[0] == '<' && token[1] == '0' ? 6 : 1);
+      }
+      const weights::TinyModel file(options);
+      SCOPED_TRACE(fmt::format("{} {}", tokenizer, type));
+      Pair(file.path()).expect_same_vocabulary();
+    }
+  }
+}
 
 // All code points: each as the neighbour of a letter, a digit and a sign. Of those that are
 // assigned to nobody or to private use a part will do.
