@@ -38,7 +38,7 @@ setup:
 build: setup
 	@$(if $(LLAMA),scripts/setup --llama)
 	@cmake --preset release $(if $(LLAMA),-DSMLL_LLAMA=ON) -Dpybind11_DIR="$$($(PYTHON) -m pybind11 --cmakedir)" -DPython_EXECUTABLE="$(CURDIR)/$(PYTHON)" >build.log 2>&1 || { cat build.log; exit 1; }
-	@cmake --build --preset release
+	@cmake --build --preset release --target smll _smll python_package
 	@rm -f build.log
 
 # The default one, which tests mean whatever the environment says.
@@ -64,6 +64,7 @@ test unit e2e: LLAMA = 1
 test: unit e2e
 
 unit: build $(TEST_MODELS)
+	@cmake --build --preset release
 	@cd build && ctest --output-on-failure --no-tests=error -j 2
 
 e2e: build $(TEST_MODELS) default-model

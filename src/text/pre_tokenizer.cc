@@ -86,7 +86,9 @@ std::size_t spaced(const Window& w, std::size_t i, unsigned categories, std::str
 }
 
 std::size_t numbers(const Window& w, std::size_t i, std::size_t most) {
-  return std::min(w.run_of(i, kNumber), most > w.end() - i ? w.end() : i + most);
+  std::size_t end = i;
+  while (end - i < most && w.is(end, kNumber)) ++end;
+  return end;
 }
 
 std::size_t gpt2(const Window& w, std::size_t i) {
@@ -228,6 +230,7 @@ std::size_t word_end(const Window& w, std::size_t i, const WordRules& rules) {
     case Words::kSpacedSigns:
       return spaced_by_any(w, i, [&](std::size_t at) { return is_sign(w.point(at)); });
     case Words::kEndSpace: {
+      if (i > w.begin() && w.is(i - 1, kSpace)) return i;  // its run does not reach the end
       const std::size_t end = w.run_of(i, kSpace);
       return end == w.end() ? end : i;
     }
