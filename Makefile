@@ -1,6 +1,6 @@
-# make          build build/smll and the Python module
+# make          build build/smll and the Python module (LLAMA=1: with the llama.cpp backend, which takes minutes once)
 # make demo     set up everything, compress and restore real text with the real model
-# make test     set up everything and run all tests
+# make test     set up everything, llama.cpp too, which tests compare with, and run all tests
 # make asan     run the unit tests under ASan and UBSan, with the standard library's assertions
 # make tsan     run what uses threads under TSan
 # make clang    build the program with Clang and run the unit tests and the golden archives
@@ -36,9 +36,11 @@ all: build
 setup:
 	@scripts/setup
 
+# With llama.cpp once it was asked for, until make clean.
 build: setup
-	@cmake --preset release -Dpybind11_DIR="$$($(PYTHON) -m pybind11 --cmakedir)" -DPython_EXECUTABLE="$(CURDIR)/$(PYTHON)" >build.log 2>&1 || { cat build.log; exit 1; }
-	@cmake --build --preset release
+	@$(if $(LLAMA),scripts/setup --llama)
+	@cmake --preset release $(if $(LLAMA),-DSMLL_LLAMA=ON) -Dpybind11_DIR="$$($(PYTHON) -m pybind11 --cmakedir)" -DPython_EXECUTABLE="$(CURDIR)/$(PYTHON)" >build.log 2>&1 || { cat build.log; exit 1; }
+	@cmake --build --preset release --target smll _smll python_package
 	@rm -f build.log
 
 # The default one, which tests mean whatever the environment says.
@@ -59,9 +61,12 @@ build/families/%.gguf: scripts/make_test_model.py scripts/model_families.py | se
 	@mkdir -p build/families
 	$(PYTHON) $< --family $* $@
 
+# They compare with llama.cpp; the builds for sanitizers and other machines do without.
+test unit e2e: LLAMA = 1
 test: unit e2e
 
 unit: build $(TEST_MODELS)
+	@cmake --build --preset release
 	@cd build && ctest --output-on-failure --no-tests=error -j 2
 
 e2e: build $(TEST_MODELS) default-model

@@ -1,14 +1,11 @@
-# llama.cpp built along with smll from its own sources: for wheels, and where no built one is found. For any CPU of the
-# architecture, so it is slower than one built for this machine; only --backend llama computes with it. Say
-# -DGGML_AVX2=ON and the like (with pip: -C cmake.define.GGML_AVX2=ON) to give that up.
+# llama.cpp built along with smll from its own sources, for --backend llama: in wheels, and where no built one is found.
+# For any CPU of the architecture, so it is slower than one built for this machine. Say -DGGML_AVX2=ON and the like (with
+# pip: -C cmake.define.GGML_AVX2=ON) to give that up.
 set(llama_folder "${CMAKE_SOURCE_DIR}/third_party/llama.cpp")
 if(NOT EXISTS "${llama_folder}/CMakeLists.txt")
   find_package(Python 3.9 REQUIRED COMPONENTS Interpreter)
   execute_process(COMMAND "${Python_EXECUTABLE}" "${CMAKE_SOURCE_DIR}/scripts/fetch_llama" "${llama_folder}" --libraries
                   COMMAND_ERROR_IS_FATAL ANY)
-endif()
-if(SKBUILD_STATE STREQUAL "sdist")
-  return()
 endif()
 
 set(BUILD_SHARED_LIBS OFF)

@@ -15,7 +15,8 @@
 namespace smll {
 
 // What computes the model. kExact gives the same bits on every machine; kLlama runs any GGUF that
-// llama.cpp reads, but its archives only open with the same build, threads and device.
+// llama.cpp reads, but its archives only open with the same build, threads and device, and is there
+// only where smll was built with llama.cpp (else Error(kUsage)).
 enum class Backend : std::uint8_t { kExact = 0, kLlama = 1 };
 
 // Which methods a writer may choose from.

@@ -19,52 +19,22 @@
 #include "base/thread_pool.h"
 #include "codec/decode_stream.h"
 #include "codec/frame_codec.h"
+#include "codec/llama_model.h"
+#include "codec/model_file.h"
 #include "codec/opening.h"
 #include "codec/scheduler.h"
 #include "lm/exact/engine.h"
 #include "lm/exact/exact_predictor.h"
-#include "lm/llama/llama_predictor.h"
-#include "lm/llama/llama_vocabulary.h"
-#include "lm/llama/model_facts.h"
 #include "lm/weights/adapter.h"
+#include "lm/weights/gguf_file.h"
+#include "lm/weights/gguf_vocabulary.h"
+#include "lm/weights/model_facts.h"
 #include "smll/error.h"
+#include "text/model_tokenizer.h"
 
 namespace smll::codec {
 
-// What is read from a model's file: all that models of one file and backend have in common.
-// Immutable.
-struct ModelFile {
-  llama::ModelHandle handle;  // kExact: the vocabulary alone
-  std::string name;           // general.name; may be ""
-  ModelFacts facts;
-  text::Vocabulary vocabulary;
-  text::Tokenizer tokenizer;
-  std::shared_ptr<const weights::Weights> weights;  // kExact
-  std::uint64_t hash = 0;                           // kLlama: of the file
-
-  explicit ModelFile(llama::ModelHandle handle_in)
-      : handle(std::move(handle_in)),
-        name(llama::read_name(*handle)),
-        facts(llama::read_facts(*handle)),
-        vocabulary(llama::read_vocabulary(*handle)),
-        tokenizer(vocabulary, llama::raw_tokenizer(*handle)) {}
-};
-
 namespace {
-
-std::uint64_t hash_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  XXH3_state_t* state = XXH3_createState();
-  XXH3_64bits_reset(state);
-  std::vector<char> buffer(std::size_t{1} << 20);
-  while (in.read(buffer.data(), static_cast<std::streamsize>(buffer.size())), in.gcount() > 0) {
-    XXH3_64bits_update(state, buffer.data(), static_cast<std::size_t>(in.gcount()));
-  }
-  const std::uint64_t hash = XXH3_64bits_digest(state);
-  XXH3_freeState(state);
-  if (!in.eof()) throw Error(ErrorKind::kModel, path + ": the model's file cannot be read");
-  return hash;
-}
 
 // Bytes that nobody uses, nearly; none where the system does not say.
 std::uint64_t free_memory() {
@@ -72,21 +42,17 @@ std::uint64_t free_memory() {
   return pages < 0 ? 0 : static_cast<std::uint64_t>(pages) * ::sysconf(_SC_PAGESIZE);
 }
 
-std::shared_ptr<ModelFile> read_vocabulary(const std::string& path, bool alone) {
-  auto file = std::make_shared<ModelFile>(llama::load_model(path, /*vocab_only=*/alone));
-  if (file->vocabulary.rows() == 0) {
-    throw Error(ErrorKind::kModel, path + ": no token stands for text");
-  }
-  std::error_code gone;  // shows at the next step
-  file->facts.size = std::filesystem::file_size(path, gone);
-  return file;
-}
-
 // The vocabulary and the weights beside it.
 std::shared_ptr<const ModelFile> read_exact(const std::string& path, int threads) {
-  llama::start();
-  std::packaged_task<std::shared_ptr<ModelFile>()> task(
-      [&path] { return read_vocabulary(path, true); });
+  const weights::GgufFile gguf(path);
+  std::packaged_task<std::shared_ptr<ModelFile>()> task([&gguf] {
+    weights::GgufVocabulary vocabulary = weights::read_vocabulary(gguf);
+    return std::make_shared<ModelFile>(
+        gguf.path(), ModelFile::Texts{weights::read_name(gguf), weights::read_facts(gguf)},
+        vocabulary.entries, vocabulary.start_token, [&](const text::Vocabulary& rows) {
+          return text::model_tokenizer(rows, std::move(vocabulary.tables));
+        });
+  });
   std::future<std::shared_ptr<ModelFile>> vocabulary = task.get_future();
   std::vector<std::thread> reader;
   start_threads(
@@ -95,13 +61,13 @@ std::shared_ptr<const ModelFile> read_exact(const std::string& path, int threads
   std::shared_ptr<ModelFile> file;
   const auto coding = [&] {
     file = vocabulary.get();
-    return weights::Coding{file->vocabulary.row_order(), llama::start_token(*file->handle)};
+    return weights::Coding{file->vocabulary.row_order(), file->start_token};
   };
   const auto join = [&reader] {
     for (std::thread& thread : reader) thread.join();
   };
   try {
-    auto weights = weights::Weights::load_with(path, coding, threads);
+    auto weights = weights::Weights::load_with(gguf, coding, threads);
     join();
     file->weights = std::move(weights);
   } catch (...) {
@@ -114,10 +80,8 @@ std::shared_ptr<const ModelFile> read_exact(const std::string& path, int threads
 }
 
 std::shared_ptr<const ModelFile> read_file(const std::string& path, const LoadOptions& options) {
-  if (options.backend == Backend::kExact) return read_exact(path, options.threads);
-  std::shared_ptr<ModelFile> file = read_vocabulary(path, false);
-  file->hash = hash_file(path);
-  return file;
+  return options.backend == Backend::kExact ? read_exact(path, options.threads)
+                                            : read_llama_file(path);
 }
 
 // What the file at `path` holds, where it is the one of `identity` and stays so.
@@ -189,33 +153,6 @@ std::shared_ptr<const ModelFile> shared_file(const std::string& path, const Load
   return table.get(path, options);
 }
 
-class LlamaModel : public LoadedModel {
- public:
-  LlamaModel(const std::string& path, const LoadOptions& options,
-             std::shared_ptr<const ModelFile> file)
-      : LoadedModel(path, options, std::move(file)) {}
-
-  format::ModelIdentity identity() const override { return {file_->hash, vocabulary().hash()}; }
-  std::shared_ptr<const weights::Weights> weights() const override { return nullptr; }
-  std::string no_learning() const override { return "only the exact backend's models learn"; }
-  std::uint32_t arithmetic_version() const override { return 0; }
-  std::string isa() const override { return "llama.cpp"; }
-  std::string set_up() const override { return llama::set_up(options_.threads); }
-  Token start_token() const override { return llama::start_token(*file_->handle); }
-  std::unique_ptr<lm::Predictor> make_predictor(bool /*may_learn*/) const override {
-    return llama::make_predictor({file_, file_->handle.get()}, vocabulary(), options_.window,
-                                 options_.threads, instruction_set_);
-  }
-  std::uint64_t decoding_memory(std::span<const std::size_t> /*lanes*/) const override {
-    return llama::predictor_memory(*file_->handle, options_.window);
-  }
-  std::uint64_t context_memory(std::size_t /*tokens*/) const override { return 0; }
-
- protected:
-  // Its threads are llama.cpp's.
-  std::size_t most_predictors(bool /*may_learn*/) const override { return 1; }
-};
-
 class ExactModel : public LoadedModel {
  public:
   ExactModel(const std::string& path, const LoadOptions& options,
@@ -250,7 +187,6 @@ class ExactModel : public LoadedModel {
     return exact::isa_name(chosen ? exact::supported_isas().front() : instruction_set_);
   }
   std::string set_up() const override { return {}; }
-  Token start_token() const override { return file_->weights->start_token(); }
   std::unique_ptr<lm::Predictor> make_predictor(bool may_learn) const override {
     return std::make_unique<lm::ExactPredictor>(weights_, engine_options(may_learn), vocabulary());
   }
@@ -320,6 +256,7 @@ int LoadedModel::max_lanes() const {
 }
 
 const ModelFacts& LoadedModel::facts() const { return file_->facts; }
+Token LoadedModel::start_token() const { return file_->start_token; }
 const text::Vocabulary& LoadedModel::vocabulary() const { return file_->vocabulary; }
 const text::Tokenizer& LoadedModel::tokenizer() const { return file_->tokenizer; }
 
@@ -334,7 +271,7 @@ std::shared_ptr<const LoadedModel> LoadedModel::load(const std::string& path,
     if (options.dictionary) {
       throw Error(ErrorKind::kUsage, "only the exact backend can use a dictionary");
     }
-    return std::make_shared<LlamaModel>(path, options, std::move(file));
+    return make_llama_model(path, options, std::move(file));
   }
   const auto model = std::make_shared<ExactModel>(path, options, std::move(file));
   if (const Dictionary* dictionary = options.dictionary.get()) {

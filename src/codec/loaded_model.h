@@ -64,7 +64,7 @@ class LoadedModel {
   Scheduler& scheduler(bool may_learn = true) const;
 
   // The token that stands for "nothing before".
-  virtual Token start_token() const = 0;
+  Token start_token() const;
   // Of the exact backend, with what the dictionary's adapter changes; null for llama's.
   virtual std::shared_ptr<const weights::Weights> weights() const = 0;
   // What each lane begins with where the options name a dictionary; else null.

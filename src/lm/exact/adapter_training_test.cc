@@ -23,7 +23,7 @@ std::vector<Token> tokens_of(std::size_t count, unsigned seed) {
   return tokens;
 }
 
-ModelPtr load(ggml_type type) {
+ModelPtr load(weights::TensorType type) {
   weights::TinyOptions options;
   options.type = type;
   return weights::Weights::load(weights::TinyModel(options).path(), {}, 1);
@@ -39,7 +39,7 @@ AdapterTraining options_of(int threads, Isa isa = Isa::kAuto) {
 }
 
 TEST(AdapterTraining, TextsOfTheKindGetCheaper) {
-  for (const ggml_type type : {GGML_TYPE_Q4_1, GGML_TYPE_Q8_0}) {
+  for (const weights::TensorType type : {weights::kQ4_1, weights::kQ8_0}) {
     const ModelPtr model = load(type);
     const std::vector<std::vector<Token>> texts = {tokens_of(3000, 1), {}, tokens_of(1000, 2)};
     const std::vector<Token> other = tokens_of(1000, 3);
@@ -62,7 +62,7 @@ TEST(AdapterTraining, TextsOfTheKindGetCheaper) {
 
 TEST(AdapterTraining, IsTheSameEverywhere) {
   const std::vector<std::vector<Token>> texts = {tokens_of(500, 1)};
-  for (const ggml_type type : {GGML_TYPE_Q4_1, GGML_TYPE_Q8_0}) {
+  for (const weights::TensorType type : {weights::kQ4_1, weights::kQ8_0}) {
     const ModelPtr model = load(type);
     const Bytes expected = train_adapter(model, texts, options_of(1, Isa::kScalar)).serialize();
     for (const Isa isa : supported_isas()) {
@@ -75,7 +75,7 @@ TEST(AdapterTraining, IsTheSameEverywhere) {
 }
 
 TEST(AdapterTraining, ReportsItsProgressAndStopsWhenTold) {
-  const ModelPtr model = load(GGML_TYPE_Q4_1);
+  const ModelPtr model = load(weights::kQ4_1);
   const std::vector<std::vector<Token>> texts = {tokens_of(2000, 1)};
   AdapterTraining options = options_of(1);
   options.passes = 2;
@@ -101,7 +101,7 @@ TEST(AdapterTraining, ReportsItsProgressAndStopsWhenTold) {
 }
 
 TEST(AdapterTraining, NeedsTokensThatExist) {
-  const ModelPtr model = load(GGML_TYPE_Q4_1);
+  const ModelPtr model = load(weights::kQ4_1);
   EXPECT_THROW(train_adapter(model, std::vector<std::vector<Token>>{tokens_of(100, 1)}, {}), Error);
   std::vector<Token> tokens = tokens_of(300, 1);
   tokens[200] = 100;

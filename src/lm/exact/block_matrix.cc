@@ -5,7 +5,6 @@
 #include <cstring>
 #include <span>
 
-#include "ggml.h"
 #include "lm/exact/cpu/half.h"
 #include "lm/weights/difference_code.h"
 
@@ -47,7 +46,7 @@ std::uint16_t to_half(std::uint16_t models, float x) {
   constexpr float kLargest = 65000.0f;
   const std::int32_t old = weights::order_of_half(models);
   const std::int32_t nearest =
-      weights::order_of_half(ggml_fp32_to_fp16(std::clamp(x, -kLargest, kLargest)));
+      weights::order_of_half(float_to_half(std::clamp(x, -kLargest, kLargest)));
   const float steps = std::rint(static_cast<float>(nearest - old) / kHalfGrain);
   const std::int32_t order = old + static_cast<std::int32_t>(steps * kHalfGrain);
   return weights::half_of(std::clamp(order, -kLargestOrder, kLargestOrder));

@@ -26,10 +26,10 @@ using weights::TinyModel;
 using weights::TinyOptions;
 
 TEST(Engine, LogitsDependOnTokensOnly) {
-  for (ggml_type type : {GGML_TYPE_Q4_1, GGML_TYPE_Q4_0, GGML_TYPE_F32}) {
+  for (weights::TensorType type : {weights::kQ4_1, weights::kQ4_0, weights::kF32}) {
     TinyOptions tiny;
     tiny.type = type;
-    tiny.tied = type != GGML_TYPE_Q4_0;
+    tiny.tied = type != weights::kQ4_0;
     const TinyModel file(tiny);
     const auto model = weights::Weights::load(file.path(), {}, 2);
     const std::vector<std::vector<Token>> lanes = {random_tokens(150, 1), random_tokens(33, 2),

@@ -70,10 +70,10 @@ bool same(const std::vector<float>& a, const std::vector<float>& b) {
 }
 
 TEST(Learner, LogitsDependOnTokensOnly) {
-  for (const ggml_type type : {GGML_TYPE_Q4_1, GGML_TYPE_F32}) {
+  for (const weights::TensorType type : {weights::kQ4_1, weights::kF32}) {
     weights::TinyOptions tiny;
     tiny.type = type;
-    tiny.tied = type == GGML_TYPE_F32;
+    tiny.tied = type == weights::kF32;
     const TinyModel file(tiny);
     const auto model = weights::Weights::load(file.path(), {}, 1);
     const std::vector<Token> tokens = tokens_of(300);

@@ -5,7 +5,7 @@
 #include <mutex>
 
 #include "base/fp_env.h"
-#include "lm/llama/gguf_check.h"
+#include "lm/weights/gguf_vocabulary.h"
 #include "smll/error.h"
 
 namespace smll::llama {
@@ -36,7 +36,8 @@ void start() {
 ModelHandle load_model(const std::string& path, bool vocab_only) {
   const FpEnv environment;  // for tables that llama.cpp makes once
   start();
-  check_gguf(path, /*any_tokenizer=*/!vocab_only);
+  // llama.cpp ends the process over some damaged vocabularies.
+  weights::check_vocabulary(weights::GgufFile(path));
   {
     const std::lock_guard lock(log_mutex);
     last_error.clear();

@@ -17,7 +17,7 @@ namespace {
 
 using ModelPtr = std::shared_ptr<const Weights>;
 
-ModelPtr load(ggml_type type, unsigned seed = 1) {
+ModelPtr load(TensorType type, unsigned seed = 1) {
   TinyOptions options;
   options.type = type;
   options.seed = seed;
@@ -74,7 +74,7 @@ bool same(const PackedMatrix& a, const PackedMatrix& b) {
 }
 
 TEST(Adapter, AModelHasWhatWasNotedAndSharesTheRest) {
-  for (const ggml_type type : {GGML_TYPE_Q4_1, GGML_TYPE_Q8_0}) {
+  for (const TensorType type : {kQ4_1, kQ8_0}) {
     const ModelPtr model = load(type);
     const Adapter adapter = adapter_of(*model);
     EXPECT_EQ(adapter.matrices(), std::size(kPlaces));
@@ -98,7 +98,7 @@ TEST(Adapter, AModelHasWhatWasNotedAndSharesTheRest) {
 }
 
 TEST(Adapter, MatricesOfFourBitsMayBecomeOnesOfEight) {
-  const ModelPtr model = load(GGML_TYPE_Q4_1);
+  const ModelPtr model = load(kQ4_1);
   const PackedMatrix& from = model->layers()[1].matrices.gate;
   const PackedMatrix to = changed(in_format(from, Format::kS8));
   Adapter adapter(model->fingerprint());
@@ -109,7 +109,7 @@ TEST(Adapter, MatricesOfFourBitsMayBecomeOnesOfEight) {
 }
 
 TEST(Adapter, WhatIsWrittenIsRead) {
-  const ModelPtr model = load(GGML_TYPE_Q4_1);
+  const ModelPtr model = load(kQ4_1);
   const Adapter adapter = adapter_of(*model);
   const Bytes bytes = adapter.serialize();
   const Adapter read = Adapter::parse(bytes);
@@ -122,9 +122,9 @@ TEST(Adapter, WhatIsWrittenIsRead) {
 // Adapters that exist must be read for ever.
 TEST(Adapter, ItsBytesAndWhatTheyMakeStayTheSame) {
   for (const auto& [type, bytes, matrix] :
-       {std::tuple{GGML_TYPE_Q4_1, std::uint64_t{8872069775115028990u},
+       {std::tuple{kQ4_1, std::uint64_t{8872069775115028990u},
                    std::uint64_t{14945923413133944615u}},
-        std::tuple{GGML_TYPE_Q8_0, std::uint64_t{4472708829540711666u},
+        std::tuple{kQ8_0, std::uint64_t{4472708829540711666u},
                    std::uint64_t{8860924299811919965u}}}) {
     const ModelPtr model = load(type);
     const Adapter adapter = adapter_of(*model);
@@ -136,16 +136,16 @@ TEST(Adapter, ItsBytesAndWhatTheyMakeStayTheSame) {
 }
 
 TEST(Adapter, NothingIsNotedWhereNothingChanged) {
-  const ModelPtr model = load(GGML_TYPE_Q4_1);
+  const ModelPtr model = load(kQ4_1);
   Adapter adapter(model->fingerprint());
   adapter.add(*model, {0, MatrixName::kUp}, model->layers()[0].matrices.up);
   EXPECT_EQ(adapter.matrices(), 0u);
 }
 
 TEST(Adapter, IsRefusedWithAnotherModel) {
-  const Adapter adapter = adapter_of(*load(GGML_TYPE_Q4_1));
+  const Adapter adapter = adapter_of(*load(kQ4_1));
   try {
-    adapter.apply(*load(GGML_TYPE_Q4_1, 2), 1);
+    adapter.apply(*load(kQ4_1, 2), 1);
     FAIL() << "it was applied";
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::kModel);
@@ -163,7 +163,7 @@ ErrorKind refusal(const Bytes& bytes, const Weights& model) {
 }
 
 TEST(Adapter, DamageIsRefused) {
-  const ModelPtr model = load(GGML_TYPE_Q4_1);
+  const ModelPtr model = load(kQ4_1);
   const Bytes bytes = adapter_of(*model).serialize();
   for (std::size_t size = 0; size < bytes.size(); size += size < 64 ? 1 : 97) {
     EXPECT_EQ(refusal(Bytes(bytes.begin(), bytes.begin() + size), *model), ErrorKind::kData);
@@ -178,7 +178,7 @@ TEST(Adapter, DamageIsRefused) {
 // Whoever makes bytes up can make the checksum, too: then sizes, places and differences are looked
 // at, and none gives a crash or a weight out of range.
 TEST(Adapter, BytesMadeUpAreRefusedOrFit) {
-  for (const ggml_type type : {GGML_TYPE_Q4_1, GGML_TYPE_Q8_0}) {
+  for (const TensorType type : {kQ4_1, kQ8_0}) {
     const ModelPtr model = load(type);
     Bytes bytes = adapter_of(*model).serialize();
     bytes.resize(bytes.size() - 8);
@@ -205,7 +205,7 @@ TEST(Adapter, BytesMadeUpAreRefusedOrFit) {
 }
 
 TEST(Adapter, LogitsAreTheSameEverywhere) {
-  for (const ggml_type type : {GGML_TYPE_Q4_1, GGML_TYPE_Q8_0}) {
+  for (const TensorType type : {kQ4_1, kQ8_0}) {
     const ModelPtr model = load(type);
     const ModelPtr adapted = adapter_of(*model).apply(*model, 1);
     std::vector<Token> tokens(150);

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "base/exact_float.h"
-#include "ggml.h"
 #include "lm/exact/cpu/half.h"
 #include "lm/quantize.h"
+#include "lm/weights/tensor_type.h"
 #include "smll/error.h"
 
 namespace smll::weights {
@@ -166,7 +166,7 @@ void decode_bf16(const std::uint8_t* p, float* y) {
 }
 
 struct Decoder {
-  int type;
+  TensorType type;
   int values;  // a block
   int bytes;
   void (*decode)(const std::uint8_t* block, float* out);
@@ -174,13 +174,11 @@ struct Decoder {
 
 // F32, F16 and BF16 have no blocks; groups of 32 suit the rest of the engine.
 constexpr Decoder kDecoders[] = {
-    {GGML_TYPE_F32, 32, 128, decode_f32},    {GGML_TYPE_F16, 32, 64, decode_f16},
-    {GGML_TYPE_BF16, 32, 64, decode_bf16},   {GGML_TYPE_Q4_0, 32, 18, decode_q4_0},
-    {GGML_TYPE_Q4_1, 32, 20, decode_q4_1},   {GGML_TYPE_Q5_0, 32, 22, decode_q5_0},
-    {GGML_TYPE_Q5_1, 32, 24, decode_q5_1},   {GGML_TYPE_Q8_0, 32, 34, decode_q8_0},
-    {GGML_TYPE_Q2_K, 256, 84, decode_q2_k},  {GGML_TYPE_Q3_K, 256, 110, decode_q3_k},
-    {GGML_TYPE_Q4_K, 256, 144, decode_q4_k}, {GGML_TYPE_Q5_K, 256, 176, decode_q5_k},
-    {GGML_TYPE_Q6_K, 256, 210, decode_q6_k},
+    {kF32, 32, 128, decode_f32},    {kF16, 32, 64, decode_f16},     {kBF16, 32, 64, decode_bf16},
+    {kQ4_0, 32, 18, decode_q4_0},   {kQ4_1, 32, 20, decode_q4_1},   {kQ5_0, 32, 22, decode_q5_0},
+    {kQ5_1, 32, 24, decode_q5_1},   {kQ8_0, 32, 34, decode_q8_0},   {kQ2_K, 256, 84, decode_q2_k},
+    {kQ3_K, 256, 110, decode_q3_k}, {kQ4_K, 256, 144, decode_q4_k}, {kQ5_K, 256, 176, decode_q5_k},
+    {kQ6_K, 256, 210, decode_q6_k},
 };
 
 const Decoder& decoder_of(const TensorInfo& tensor) {
@@ -193,10 +191,7 @@ const Decoder& decoder_of(const TensorInfo& tensor) {
     }
     return decoder;
   }
-  const char* name = tensor.type >= 0 && tensor.type < GGML_TYPE_COUNT
-                         ? ggml_type_name(static_cast<ggml_type>(tensor.type))
-                         : "unknown";
-  throw Error(ErrorKind::kModel, "tensor '" + tensor.name + "' has type " + name +
+  throw Error(ErrorKind::kModel, "tensor '" + tensor.name + "' has type " + type_name(tensor.type) +
                                      ", which the exact engine does not read; try --backend llama");
 }
 
@@ -241,11 +236,11 @@ void take_q5_0(const std::uint8_t* p, S8Block* out) {
 
 Format format_of(const TensorInfo& tensor) {
   decoder_of(tensor);
-  return tensor.type == GGML_TYPE_Q4_0 || tensor.type == GGML_TYPE_Q4_1 ? Format::kU4 : Format::kS8;
+  return tensor.type == kQ4_0 || tensor.type == kQ4_1 ? Format::kU4 : Format::kS8;
 }
 
 void decode_row(const TensorInfo& tensor, const std::uint8_t* p, U4Block* out) {
-  const bool has_minimum = tensor.type == GGML_TYPE_Q4_1;
+  const bool has_minimum = tensor.type == kQ4_1;
   bool finite = true;
   for (std::size_t b = 0; b < tensor.columns / 32; ++b) {
     out[b].d = read_u16(p);
@@ -268,9 +263,9 @@ void decode_row(const TensorInfo& tensor, const std::uint8_t* p, S8Block* out) {
   float values[256];
   for (std::size_t i = 0; i < tensor.columns; i += decoder.values, p += decoder.bytes) {
     S8Block* block = out + i / 32;
-    if (tensor.type == GGML_TYPE_Q5_0) {
+    if (tensor.type == kQ5_0) {
       take_q5_0(p, block);
-    } else if (tensor.type != GGML_TYPE_Q8_0 || !take_q8_0(p, block)) {
+    } else if (tensor.type != kQ8_0 || !take_q8_0(p, block)) {
       decoder.decode(p, values);
       for (int v = 0; v < decoder.values; ++v) finite = finite && std::isfinite(values[v]);
       if (!finite) break;

@@ -9,9 +9,9 @@
 
 #include "base/fp_env.h"
 #include "base/thread_pool.h"
-#include "ggml.h"
 #include "lm/exact/cpu/half.h"
 #include "lm/weights/gguf_file.h"
+#include "lm/weights/tensor_type.h"
 #include "smll/error.h"
 
 namespace smll::weights {
@@ -33,6 +33,7 @@ class LoraFile {
   LoraFile(const std::string& path, const Weights& model, float scale)
       : file_(path), model_(model), scale_(scale) {
     check_kind();
+    file_.require_matrices();
     for (const TensorInfo& tensor : file_.tensors()) add(tensor);
     if (factors_.empty()) fail("it has no tensors");
     for (const auto& [place, factors] : factors_) check(place, factors);
@@ -74,10 +75,9 @@ class LoraFile {
       fail("the adapter changes '" + tensor.name +
            "', and only the layers' attention and feed-forward matrices can be changed");
     }
-    if (tensor.type != GGML_TYPE_F32 && tensor.type != GGML_TYPE_F16 &&
-        tensor.type != GGML_TYPE_BF16) {
-      fail("tensor '" + tensor.name + "' is of type " +
-           ggml_type_name(static_cast<ggml_type>(tensor.type)) + ", expected F32, F16 or BF16");
+    if (tensor.type != kF32 && tensor.type != kF16 && tensor.type != kBF16) {
+      fail("tensor '" + tensor.name + "' is of type " + type_name(tensor.type) +
+           ", expected F32, F16 or BF16");
     }
     (part == ".lora_a" ? factors_[*place].a : factors_[*place].b) = &tensor;
   }
@@ -120,10 +120,10 @@ class LoraFile {
     std::vector<std::uint8_t> bytes(tensor.bytes());
     file_.read_rows(tensor, 0, tensor.rows, bytes.data());
     std::vector<float> out(tensor.rows * tensor.columns);
-    if (tensor.type == GGML_TYPE_F32) {
+    if (tensor.type == kF32) {
       std::memcpy(out.data(), bytes.data(), bytes.size());
     } else {
-      const bool half = tensor.type == GGML_TYPE_F16;
+      const bool half = tensor.type == kF16;
       for (std::size_t i = 0; i < out.size(); ++i) {
         const auto bits = static_cast<std::uint16_t>(bytes[2 * i] | bytes[2 * i + 1] << 8);
         const std::uint32_t wide = static_cast<std::uint32_t>(bits) << 16;

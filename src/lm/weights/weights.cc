@@ -12,8 +12,8 @@
 
 #include "base/fp_env.h"
 #include "base/thread_pool.h"
-#include "ggml.h"
 #include "lm/weights/families.h"
+#include "lm/weights/tensor_type.h"
 #include "smll/error.h"
 
 namespace smll::weights {
@@ -53,14 +53,15 @@ std::uint64_t pack_tile(const TensorInfo& tensor, Format format, const TileRows&
 // Reads one file into one Weights. Work on tensors is collected first and then done by all threads.
 class Loader {
  public:
-  Loader(const std::string& path, const std::function<Coding()>& coding, int threads)
+  Loader(const GgufFile& file, const std::function<Coding()>& coding, int threads)
       : model_(std::make_shared<Weights>()),
-        file_(path),
+        file_(file),
         coding_(coding),
         pool_(std::make_shared<ThreadPool>(threads)) {}
 
   std::shared_ptr<const Weights> load() {
     const FpEnv environment;
+    file_.require_matrices();
     read_spec();
     read_norms_and_factors();
     model_->layers_.resize(model_->spec_.layers.size());
@@ -114,7 +115,7 @@ class Loader {
   void compute_fingerprint();
 
   std::shared_ptr<Weights> model_;
-  GgufFile file_;
+  const GgufFile& file_;
   const std::function<Coding()>& coding_;
   ThreadPool::Client pool_;
   std::set<std::string> known_;
@@ -158,7 +159,7 @@ const TensorInfo& Loader::tensor(const std::string& name, int columns, int rows)
 std::vector<float> Loader::vector(const std::string& name, int size) {
   std::vector<float> values(size);
   const TensorInfo& view = tensor(name, size, 1);
-  if (view.type != GGML_TYPE_F32) fail("tensor '" + name + "' is not of type F32");
+  if (view.type != kF32) fail("tensor '" + name + "' is not of type F32");
   file_.read_rows(view, 0, 1, reinterpret_cast<std::uint8_t*>(values.data()));
   for (float value : values) {
     if (!std::isfinite(value)) fail("tensor '" + name + "' holds values that are not finite");
@@ -431,14 +432,15 @@ std::size_t row_of_head(const ModelSpec& spec, std::size_t row) {
 
 std::shared_ptr<const Weights> Weights::load(const std::string& path, const Coding& coding,
                                              int threads) {
+  const GgufFile file(path);
   return load_with(
-      path, [&coding] { return coding; }, threads);
+      file, [&coding] { return coding; }, threads);
 }
 
-std::shared_ptr<const Weights> Weights::load_with(const std::string& path,
+std::shared_ptr<const Weights> Weights::load_with(const GgufFile& file,
                                                   const std::function<Coding()>& coding,
                                                   int threads) {
-  return Loader(path, coding, threads).load();
+  return Loader(file, coding, threads).load();
 }
 
 std::shared_ptr<const Weights> Weights::with_layers(const Weights& model, std::vector<Layer> layers,

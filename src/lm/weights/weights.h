@@ -51,8 +51,9 @@ class Weights {
   // not needed any more afterwards.
   static std::shared_ptr<const Weights> load(const std::string& path, const Coding& coding,
                                              int threads);
-  // `coding` is called when all but the head has been read, and may wait for its answer.
-  static std::shared_ptr<const Weights> load_with(const std::string& path,
+  // The same of an open file, which is not needed any more afterwards. `coding` is called when all
+  // but the head has been read, and may wait for its answer.
+  static std::shared_ptr<const Weights> load_with(const GgufFile& file,
                                                   const std::function<Coding()>& coding,
                                                   int threads);
 

@@ -11,7 +11,7 @@
 #include "lm/family_models.h"
 #include "lm/llama/llama_handles.h"
 #include "lm/llama/llama_vocabulary.h"
-#include "lm/weights/gguf_edit.h"
+#include "lm/llama/gguf_edit.h"
 #include "lm/weights/gguf_tiny.h"
 
 namespace smll {
