@@ -21,3 +21,6 @@ install(FILES completions/_smll DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-fu
 install_with_links(smll ${CMAKE_INSTALL_BINDIR} unsmll smllcat)
 install_with_links(smll.1 ${man_directory} unsmll.1 smllcat.1)
 install_with_links(smll ${bash_directory} unsmll smllcat)
+if(TARGET smll_sqlite)
+  install(TARGETS smll_sqlite LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/smll)
+endif()
