@@ -60,6 +60,10 @@ std::string pull_model(const std::string& spec, const DownloadProgress& progress
 // tells it.
 std::optional<std::uint64_t> find_fingerprint(const ArchiveInfo& archive);
 
+// The path of a model with this ModelInfo::fingerprint that Backend::kExact has used before on this
+// machine; "" when none is known.
+std::string find_used_model(std::uint64_t fingerprint);
+
 // How one backend gets on with a model.
 struct BackendReport {
   Backend backend = Backend::kExact;

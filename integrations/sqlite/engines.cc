@@ -68,17 +68,6 @@ bool fits(const Set& set, const Engine& engine) {
   return info && info->fingerprint == set.fingerprint && info->window == set.window;
 }
 
-// The path of a model with the fingerprint; "" when none is known.
-std::string path_of(std::uint64_t fingerprint) {
-  for (const ModelEntry& entry : list_models()) {
-    if (entry.path.empty()) continue;
-    for (const ModelFingerprint& seen : entry.fingerprints) {
-      if (seen.backend == Backend::kExact && seen.fingerprint == fingerprint) return entry.path;
-    }
-  }
-  return {};
-}
-
 std::optional<Dictionary> find_dictionary(sqlite3* db, std::uint64_t identity) {
   if (const std::optional<Bytes> file = stored_dictionary(db, identity)) {
     return Dictionary::parse(*file);
@@ -158,7 +147,7 @@ EnginePtr engine_of(sqlite3* db, const Set& set) {
                       hex(*set.dictionary)));
     }
   }
-  EnginePtr engine = engine_for(path_of(set.fingerprint), dictionary, set.window);
+  EnginePtr engine = engine_for(find_used_model(set.fingerprint), dictionary, set.window);
   if (engine->info().fingerprint != set.fingerprint) {
     throw Error(ErrorKind::kModel,
                 fmt::format("rows were compressed with the model {} (fingerprint {}), which is not "
