@@ -6,7 +6,6 @@
 #include <chrono>
 #include <map>
 #include <span>
-#include <tuple>
 #include <vector>
 
 #include "engines.h"
@@ -25,9 +24,11 @@ constexpr std::size_t kFirstBatch = 64, kLargestBatch = 1024;
 constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
 // What a batch should take: little is lost when it is stopped, and lanes are full most of the time.
 constexpr double kBatchSeconds = 2;
-// Samples to train with.
+// Texts to train with.
 constexpr std::int64_t kSamples = 4096;
 constexpr std::size_t kSampleBytes = std::size_t{8} << 20;
+// A dictionary's sample is at most this part of the texts: it takes room in the database, too.
+constexpr std::size_t kTextOfSample = 32;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -135,6 +136,31 @@ std::size_t next_size(std::size_t rows, double took, double remaining) {
       std::clamp(wanted, static_cast<double>(kFirstBatch), static_cast<double>(kLargestBatch)));
 }
 
+struct Samples {
+  std::vector<Waiting> texts;
+  std::size_t column_bytes = 0;  // of all texts that wait
+};
+
+// Every so manyth of the texts that wait, so that they are from all of the column.
+Samples samples_of(sqlite3* db, const Names& names) {
+  const std::string texts = fmt::format("FROM {} WHERE {} IS NULL AND typeof({}) = 'text'",
+                                        names.base, names.state, names.value);
+  Samples samples;
+  Statement count(
+      db, fmt::format("SELECT count(*), total(length(CAST({} AS BLOB))) {}", names.value, texts));
+  count.step();
+  const std::int64_t step = std::max<std::int64_t>(1, count.integer(0) / kSamples);
+  samples.column_bytes = static_cast<std::size_t>(count.integer(1));
+  std::size_t bytes = 0;
+  Statement rows(db, fmt::format("SELECT {} {}", names.value, texts));
+  for (std::int64_t i = 0; bytes < kSampleBytes && rows.step(); ++i) {
+    if (i % step != 0) continue;
+    samples.texts.push_back({i, rows.text(0)});
+    bytes += samples.texts.back().text.size();
+  }
+  return samples;
+}
+
 }  // namespace
 
 std::int64_t maintain(sqlite3* db, double seconds) {
@@ -158,32 +184,17 @@ std::int64_t maintain(sqlite3* db, double seconds) {
 std::uint64_t train(sqlite3* db, const std::string& table_name, const std::string& column_name,
                     double minutes) {
   const EnabledColumn enabled = enabled_column(db, table_name, column_name);
-  const auto& [table, column] = std::tie(enabled.table, enabled.column);
-  const Names names(db, table, column);
-  const std::string texts = fmt::format("FROM {} WHERE {} IS NULL AND typeof({}) = 'text'",
-                                        names.base, names.state, names.value);
-  Statement count(db, "SELECT count(*) " + texts);
-  count.step();
-  // Every so manyth, so that they are from all of the column.
-  const std::int64_t step = std::max<std::int64_t>(1, count.integer(0) / kSamples);
-  std::vector<Waiting> samples;
-  std::size_t bytes = 0;
-  Statement rows(db, fmt::format("SELECT {} {}", names.value, texts));
-  for (std::int64_t i = 0; bytes < kSampleBytes && rows.step(); ++i) {
-    if (i % step != 0) continue;
-    samples.push_back({i, rows.text(0)});
-    bytes += samples.back().text.size();
-  }
-  rows.reset();
+  const Samples samples = samples_of(db, Names(db, enabled.table, enabled.column));
   Interruption interruption(db);
   TrainOptions options;
-  options.name = table + "." + column;
+  options.name = enabled.table + "." + enabled.column;
   options.minutes = minutes;
+  options.sample_bytes = std::min(options.sample_bytes, samples.column_bytes / kTextOfSample);
   options.progress = [&interruption](std::uint64_t, std::uint64_t) { interruption.check(); };
   const EnginePtr engine = engine_for(enabled.model, std::nullopt);
   const Dictionary dictionary =
-      Dictionary::train(views(samples), options, engine->compressor().model());
-  use_dictionary(db, table, column, dictionary);
+      Dictionary::train(views(samples.texts), options, engine->compressor().model());
+  use_dictionary(db, enabled.table, enabled.column, dictionary);
   return dictionary.identity();
 }
 

@@ -54,7 +54,6 @@ std::string shown(sqlite3* db, const std::string& table, const ColumnShape& colu
 struct Writer {
   std::string table, base;
   std::string same_row;  // finds a changed or deleted row
-  std::string moved;     // true where a statement gives a row another key
 
   std::string trigger(const std::string& kind, const std::string& event,
                       const std::string& body) const {
@@ -64,18 +63,11 @@ struct Writer {
 };
 
 Writer writer_of(const std::string& table, const std::vector<ColumnShape>& shape) {
-  Writer writer{table, identifier(base_name(table)), {}, {}};
-  writer.base = base_name(table);
-  Names same, moved;
+  Names same;
   for (const ColumnShape& column : shape) {
-    if (!column.in_key) continue;
-    const std::string name = identifier(column.name);
-    same.push_back(fmt::format("{0} IS OLD.{0}", name));
-    moved.push_back(fmt::format("NEW.{0} IS NOT OLD.{0}", name));
+    if (column.in_key) same.push_back(fmt::format("{0} IS OLD.{0}", identifier(column.name)));
   }
-  writer.same_row = fmt::format("{}", fmt::join(same, " AND "));
-  writer.moved = fmt::format("{}", fmt::join(moved, " OR "));
-  return writer;
+  return {table, base_name(table), fmt::format("{}", fmt::join(same, " AND "))};
 }
 
 std::string insert_trigger(const Writer& writer, const std::vector<ColumnShape>& shape) {
@@ -93,27 +85,26 @@ std::string insert_trigger(const Writer& writer, const std::vector<ColumnShape>&
                                     fmt::join(names, ", "), fmt::join(values, ", ")));
 }
 
-// Of the columns that are not compressed, so that their changes decode nothing.
-std::string update_trigger(const Writer& writer, const Names& names) {
+// A text that stays the same stays compressed.
+std::string update_trigger(const Writer& writer, const std::vector<ColumnShape>& shape,
+                           const Names& compressed) {
   Names changes;
-  changes.reserve(names.size());
-  for (const std::string& name : names) changes.push_back(fmt::format("{0} = NEW.{0}", name));
-  return writer.trigger("update", fmt::format("UPDATE OF {}", fmt::join(names, ", ")),
+  for (const ColumnShape& column : shape) {
+    if (column.generated) continue;
+    const std::string name = identifier(column.name);
+    if (!has(compressed, column.name)) {
+      changes.push_back(fmt::format("{0} = NEW.{0}", name));
+      continue;
+    }
+    const std::string same = fmt::format(
+        "typeof(NEW.{0}) = typeof(OLD.{0}) AND NEW.{0} COLLATE BINARY IS OLD.{0}", name);
+    changes.push_back(fmt::format("{0} = CASE WHEN {1} THEN {0} ELSE NEW.{0} END", name, same));
+    changes.push_back(
+        fmt::format("{0} = CASE WHEN {1} THEN {0} END", identifier(state_name(column.name)), same));
+  }
+  return writer.trigger("update", "UPDATE",
                         fmt::format("UPDATE {} SET {} WHERE {}", identifier(writer.base),
                                     fmt::join(changes, ", "), writer.same_row));
-}
-
-// The order of triggers is not defined, and after a change of the key a row is not found by the old
-// one.
-std::string text_trigger(const Writer& writer, const std::string& column) {
-  const std::string name = identifier(column);
-  const std::string body = fmt::format(
-      "SELECT RAISE(ABORT, {}) WHERE {}; UPDATE {} SET {} = NEW.{}, {} = NULL WHERE {}",
-      literal("smll: one statement cannot change both the key and the compressed column " + column +
-              "; use two"),
-      writer.moved, identifier(writer.base), name, name, identifier(state_name(column)),
-      writer.same_row);
-  return writer.trigger("update_" + column, fmt::format("UPDATE OF {}", name), body);
 }
 
 }  // namespace
@@ -195,23 +186,16 @@ void check_column(sqlite3* db, const std::string& name, const std::vector<Column
 
 std::vector<std::string> view_of(sqlite3* db, const std::string& table,
                                  const std::vector<ColumnShape>& shape, const Names& compressed) {
-  Names columns, others;
-  for (const ColumnShape& column : shape) {
-    columns.push_back(shown(db, table, column, compressed));
-    if (!column.generated && !has(compressed, column.name)) {
-      others.push_back(identifier(column.name));
-    }
-  }
+  Names columns;
+  columns.reserve(shape.size());
+  for (const ColumnShape& column : shape) columns.push_back(shown(db, table, column, compressed));
   const Writer writer = writer_of(table, shape);
-  std::vector<std::string> statements = {
-      fmt::format("CREATE VIEW {} AS SELECT {} FROM {}", identifier(table),
-                  fmt::join(columns, ", "), identifier(writer.base)),
-      insert_trigger(writer, shape), update_trigger(writer, others),
-      writer.trigger(
-          "delete", "DELETE",
-          fmt::format("DELETE FROM {} WHERE {}", identifier(writer.base), writer.same_row))};
-  for (const std::string& column : compressed) statements.push_back(text_trigger(writer, column));
-  return statements;
+  return {fmt::format("CREATE VIEW {} AS SELECT {} FROM {}", identifier(table),
+                      fmt::join(columns, ", "), identifier(writer.base)),
+          insert_trigger(writer, shape), update_trigger(writer, shape, compressed),
+          writer.trigger(
+              "delete", "DELETE",
+              fmt::format("DELETE FROM {} WHERE {}", identifier(writer.base), writer.same_row))};
 }
 
 }  // namespace smll::sqlite

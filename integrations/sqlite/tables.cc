@@ -31,7 +31,7 @@ void make_own_tables(sqlite3* db) {
           "NOT NULL, model TEXT NOT NULL, window INTEGER NOT NULL, dictionary TEXT)");
   execute(db,
           "CREATE TABLE IF NOT EXISTS main._smll_dictionaries (identity TEXT PRIMARY KEY, name "
-          "TEXT NOT NULL, content BLOB NOT NULL) WITHOUT ROWID");
+          "TEXT NOT NULL, content BLOB NOT NULL)");
 }
 
 std::uint64_t number_of(const std::string& hex_digits) {
@@ -141,10 +141,12 @@ std::pair<std::string, std::string> spelled(sqlite3* db, const std::string& tabl
   return {find.text(0), find.text(1)};
 }
 
+// The newest one.
 std::optional<Bytes> stored_where(sqlite3* db, const std::string& condition,
                                   const std::string& value) {
   if (!exists(db, "_smll_dictionaries")) return std::nullopt;
-  Statement found(db, "SELECT content FROM main._smll_dictionaries WHERE " + condition);
+  Statement found(db, "SELECT content FROM main._smll_dictionaries WHERE " + condition +
+                          " ORDER BY rowid DESC");
   if (!found.bind(value).step()) return std::nullopt;
   return found.blob(0);
 }

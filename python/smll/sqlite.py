@@ -33,10 +33,15 @@ def load(connection: sqlite3.Connection) -> None:
 
     Raises:
         FileNotFoundError: smll was built without SQLite's headers.
-        AttributeError: this Python's sqlite3 was built without loadable extensions.
+        sqlite3.NotSupportedError: this Python's sqlite3 was built without loadable extensions.
         sqlite3.OperationalError: SQLite is older than 3.37.
     """
     file = path()
+    if not hasattr(connection, "enable_load_extension"):
+        raise sqlite3.NotSupportedError(
+            f"the sqlite3 of {sys.executable} was built without loadable extensions; use the system's Python, the program sqlite3, "
+            f"or apsw, and load {file}"
+        )
     connection.enable_load_extension(True)
     try:
         connection.load_extension(file)
