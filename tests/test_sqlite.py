@@ -314,6 +314,17 @@ def test_a_value_that_was_changed_on_disk(messages):
     assert messages("SELECT body FROM messages WHERE id BETWEEN 10 AND 60") == [(text,) for text in texts(51, 10)]
 
 
+def test_an_attached_database_is_not_read_with_the_main_ones_sets(messages, tmp_path):
+    messages("SELECT smll_maintain(600)")
+    other = Database(tmp_path / "other.db")
+    attach = f"ATTACH '{messages.path}' AS old"
+    assert "attached" in other.error(attach, "SELECT body FROM old.messages WHERE id = 1")
+    other("CREATE TABLE messages (id INTEGER PRIMARY KEY, body TEXT)", FILL.format(first=1, last=20))
+    other("SELECT smll_enable('messages', 'body')", "SELECT smll_train('messages', 'body', 0.01)", "SELECT smll_maintain(600)")
+    assert "attached" in other.error(attach, "SELECT body FROM old.messages WHERE id = 1")
+    assert other(attach, "INSERT INTO old.messages (body) VALUES ('plain')", "SELECT body FROM old.messages WHERE id = 201") == [("plain",)]
+
+
 def test_a_text_changed_while_it_is_compressed(messages):
     messages("PRAGMA journal_mode = WAL", FILL.format(first=201, last=600))
     process = subprocess.Popen(messages.command(".timeout 20000", "SELECT smll_maintain(600)"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)

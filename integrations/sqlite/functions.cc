@@ -148,11 +148,11 @@ void train_column(const Call& call) {
   call.give_text(hex(train(call.db(), call.text(0, "table"), call.text(1, "column"), minutes)));
 }
 
-// smll_row(table, column, set, value, row), which stands in views.
+// smll_row(table, column, token, set, value, row), which stands in views.
 void row(const Call& call) {
-  const RowValue value{call.text(0, "table"), call.text(1, "column"),
-                       sqlite3_value_int64(call.value(2)), blob_of(call.value(3)),
-                       sqlite3_value_int64(call.value(4))};
+  const RowValue value{call.text(0, "table"),  call.text(1, "column"),
+                       call.text(2, "token"),  sqlite3_value_int64(call.value(3)),
+                       blob_of(call.value(4)), sqlite3_value_int64(call.value(5))};
   // Belongs to this place of the statement while it runs.
   auto* ahead = static_cast<Ahead*>(sqlite3_get_auxdata(call.context(), 0));
   const bool is_new = ahead == nullptr;
@@ -202,7 +202,7 @@ constexpr Entry kFunctions[] = {
     {"smll_disable", 2, 2, SQLITE_DIRECTONLY, guarded<disable_column>},
     {"smll_maintain", 1, 1, SQLITE_DIRECTONLY, guarded<maintain_tables>},
     {"smll_train", 3, 3, SQLITE_DIRECTONLY, guarded<train_column>},
-    {"smll_row", 5, 5, SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, guarded<row>},
+    {"smll_row", 6, 6, SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, guarded<row>},
 };
 
 }  // namespace

@@ -84,6 +84,11 @@ void Ahead::hit(std::int64_t row) {
 }
 
 std::string text_of_row(sqlite3* db, const RowValue& value, TextCache& cache, Ahead& ahead) {
+  if (token_of(db, value.table, value.column) != value.token) {
+    throw Error(ErrorKind::kUsage, "the table " + value.table +
+                                       " is of an attached database: compressed tables are read "
+                                       "where their database is the main one");
+  }
   const Set set = set_of(db, value.set);
   const std::string key = key_of(set, value.archive);
   if (const std::string* text = cache.find(key)) {

@@ -48,12 +48,14 @@ class Ahead {
 // A compressed value of a table's row.
 struct RowValue {
   std::string table, column;
+  std::string token;  // of the column, as the view has it
   std::int64_t set = 0;
   ByteView archive;
   std::int64_t row = 0;
 };
 
-// The row's text. Throws as Compressor::decompress does.
+// The row's text. Throws as Compressor::decompress does, and Error(kUsage) for another database's
+// view.
 std::string text_of_row(sqlite3* db, const RowValue& value, TextCache& cache, Ahead& ahead);
 
 }  // namespace smll::sqlite

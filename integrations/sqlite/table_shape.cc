@@ -42,9 +42,10 @@ std::string shown(sqlite3* db, const std::string& table, const ColumnShape& colu
   const std::string name = identifier(column.name);
   if (!has(compressed, column.name)) return name;
   const std::string state = identifier(state_name(column.name));
-  const std::string text =
-      fmt::format("CASE WHEN {0} > 0 THEN smll_row({1}, {2}, {0}, {3}, {4}) ELSE {3} END", state,
-                  literal(table), literal(column.name), name, rowid_name(db, base_name(table)));
+  const std::string text = fmt::format(
+      "CASE WHEN {0} > 0 THEN smll_row({1}, {2}, {3}, {0}, {4}, {5}) ELSE {4} END", state,
+      literal(table), literal(column.name), literal(token_of(db, table, column.name)), name,
+      rowid_name(db, base_name(table)));
   return fmt::format("({}){} AS {}", text,
                      column.collation == "BINARY" ? "" : " COLLATE " + identifier(column.collation),
                      name);

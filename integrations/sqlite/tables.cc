@@ -24,8 +24,8 @@ bool exists(sqlite3* db, const std::string& name) {
 
 void make_own_tables(sqlite3* db) {
   execute(db,
-          "CREATE TABLE IF NOT EXISTS main._smll_columns (tbl TEXT, col TEXT, model TEXT NOT NULL, "
-          "dictionary TEXT, PRIMARY KEY (tbl, col)) WITHOUT ROWID");
+          "CREATE TABLE IF NOT EXISTS main._smll_columns (tbl TEXT, col TEXT, token TEXT NOT NULL, "
+          "model TEXT NOT NULL, dictionary TEXT, PRIMARY KEY (tbl, col)) WITHOUT ROWID");
   execute(db,
           "CREATE TABLE IF NOT EXISTS main._smll_sets (id INTEGER PRIMARY KEY, fingerprint TEXT "
           "NOT NULL, model TEXT NOT NULL, window INTEGER NOT NULL, dictionary TEXT)");
@@ -114,13 +114,21 @@ void add_state(sqlite3* db, const std::string& table, const std::string& column)
                           identifier(index_name(table, column)), base, state));
 }
 
+std::string new_token() {
+  std::uint64_t token = 0;
+  sqlite3_randomness(sizeof token, &token);
+  return hex(token);
+}
+
 void note_column(sqlite3* db, const std::string& table, const std::string& column,
                  const std::string& model, const std::optional<Dictionary>& dictionary) {
-  Statement note(db,
-                 "INSERT OR REPLACE INTO main._smll_columns (tbl, col, model, dictionary) "
-                 "VALUES (?, ?, ?, nullif(?, ''))");
   const std::string identity = dictionary ? hex(dictionary->identity()) : std::string();
-  note.bind(table, column, model, identity).run();
+  const std::string token = new_token();
+  Statement note(db,
+                 "INSERT INTO main._smll_columns (tbl, col, token, model, dictionary) "
+                 "VALUES (?, ?, ?, ?, nullif(?, '')) ON CONFLICT DO UPDATE SET "
+                 "model = excluded.model, dictionary = excluded.dictionary");
+  note.bind(table, column, token, model, identity).run();
 }
 
 void store(sqlite3* db, const Dictionary& dictionary) {
@@ -242,6 +250,12 @@ std::string rowid_name(sqlite3* db, const std::string& base) {
     if (!taken.bind(base, name).step()) return name;
   }
   throw Error(ErrorKind::kUsage, "table " + base + " has columns rowid, _rowid_ and oid");
+}
+
+std::string token_of(sqlite3* db, const std::string& table, const std::string& column) {
+  if (!exists(db, "_smll_columns")) return {};
+  Statement found(db, "SELECT token FROM main._smll_columns WHERE tbl = ? AND col = ?");
+  return found.bind(table, column).step() ? found.text(0) : std::string();
 }
 
 Set set_of(sqlite3* db, std::int64_t id) {

@@ -42,6 +42,10 @@ std::vector<EnabledColumn> enabled_columns(sqlite3* db);
 EnabledColumn enabled_column(sqlite3* db, const std::string& table, const std::string& column);
 EnginePtr engine_of(sqlite3* db, const EnabledColumn& column);
 
+// Stands in the column's view, so that the view of an attached database is not read with the main
+// database's sets. "" where the column is not enabled.
+std::string token_of(sqlite3* db, const std::string& table, const std::string& column);
+
 // The name by which a statement reaches rows' numbers: one that no column has.
 std::string rowid_name(sqlite3* db, const std::string& base);
 
