@@ -384,6 +384,14 @@ PYBIND11_MODULE(_smll_of_main, module) {
     }
     return path(found);
   });
+  module.def("find_used_model", [](std::uint64_t fingerprint) {
+    std::string found;
+    {
+      const Released released;
+      found = smll::find_used_model(fingerprint);
+    }
+    return path(found);
+  });
   module.def("pull_model", [](const std::string& spec) {
     std::string found;
     {

@@ -57,6 +57,10 @@ SMLL_API std::string find_model(const std::string& spec);
 SMLL_API std::string pull_model(const std::string& spec, const DownloadProgress& progress = {},
                                 const std::function<void(const std::string&)>& notice = {});
 
+// The path of a model with this ModelInfo::fingerprint that Backend::kExact has used before on this
+// machine; "" when none is known.
+std::string find_used_model(std::uint64_t fingerprint);
+
 // How one backend gets on with a model.
 struct BackendReport {
   Backend backend = Backend::kExact;

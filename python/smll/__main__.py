@@ -1,4 +1,4 @@
-"""`python -m smll bench` and `python -m smll explain`; the program smll runs them from here."""
+"""`python -m smll bench`, `explain` and `sqlite`; the program smll runs the first two from here."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import List, Optional
 
 USAGE = """usage: smll bench [options]          compare with other compressors
        smll explain FILE [options]   show what each token of a text costs
+       python -m smll sqlite         say where SQLite's extension is
 The options of each: smll bench --help, smll explain --help"""
 
 NO_BENCH = """smll: 'bench' comes with smll's sources and not with its packages, for its texts and plots are none that
@@ -26,6 +27,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
             return 2
     elif command == "explain":
         from .explain.command import main as run
+    elif command == "sqlite":
+        from .sqlite import main as run
     else:
         wants_help = command in ("-h", "--help")
         print(USAGE, file=sys.stdout if wants_help else sys.stderr)

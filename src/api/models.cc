@@ -68,6 +68,16 @@ std::vector<ModelEntry> list_models() {
   return entries;
 }
 
+std::string find_used_model(std::uint64_t fingerprint) {
+  for (const ModelEntry& entry : list_models()) {
+    if (entry.path.empty()) continue;
+    for (const ModelFingerprint& seen : entry.fingerprints) {
+      if (seen.backend == Backend::kExact && seen.fingerprint == fingerprint) return entry.path;
+    }
+  }
+  return {};
+}
+
 std::string find_model(const std::string& given) {
   const std::string spec = spec_or_default(given);
   if (const auto hub = hub::parse_hub_spec(spec)) {
