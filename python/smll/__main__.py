@@ -1,4 +1,4 @@
-"""`python -m smll bench` and `python -m smll explain`; the program smll runs them from here."""
+"""`python -m smll bench`, `corpus` and `explain`; the program smll runs them from here."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import sys
 from typing import List, Optional
 
 USAGE = """usage: smll bench [options]          compare with other compressors
+       smll corpus COMMAND [options] compress many files or records, on disks and in buckets
        smll explain FILE [options]   show what each token of a text costs
-The options of each: smll bench --help, smll explain --help"""
+The options of each: smll bench --help, smll corpus --help, smll explain --help"""
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
@@ -15,6 +16,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
     command = arguments[0] if arguments else ""
     if command == "bench":
         from .bench.command import main as run
+    elif command == "corpus":
+        from .corpus.command import main as run
     elif command == "explain":
         from .explain.command import main as run
     else:
