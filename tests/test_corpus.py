@@ -108,14 +108,14 @@ def test_names_that_are_not_utf8_come_back(run, tmp_path):
 
 
 def test_the_program_opens_its_archives(run, smll, tmp_path, test_model):
-    write_tree(tmp_path / "source", {"text": lines(2000), "records": notes(20)})
+    write_tree(tmp_path / "source", {"text": lines(2000), "records": notes(40)})
     run.compress(tmp_path / "source", tmp_path / "corpus")
     assert smll("-dc", "--model", test_model, "corpus/text.smll").stdout == lines(2000)
     lines_plan(run)
     run.compress(tmp_path / "source/records", tmp_path / "lines")
     parts = sorted(str(path) for path in (tmp_path / "lines/records").iterdir())
     assert len(parts) > 1
-    assert smll("-dc", "--model", test_model, *parts).stdout == notes(20)
+    assert smll("-dc", "--model", test_model, *parts).stdout == notes(40)
 
 
 def test_lines_come_back_and_can_be_read_one_by_one(run, compressor, tmp_path):

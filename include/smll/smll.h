@@ -207,8 +207,8 @@ struct FrameSpan {
 };
 
 // The frames that hold data, in order. Of a seekable source only the indexes at the archives' ends
-// are read, where every archive has one; they are believed until the frames are. Throws Error(kData)
-// as `list` does where one has none.
+// are read, where every archive has one; they are believed until the frames are. Throws
+// Error(kData) as `list` does where one has none.
 std::vector<FrameSpan> frame_spans(Source& source);
 
 // The first bytes of every archive file; a reader can tell smll files by them.

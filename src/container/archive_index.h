@@ -63,7 +63,8 @@ class ArchiveIndex {
   // The first frame that starts behind `position`, which must not fall from call to call. Moves the
   // source.
   std::optional<IndexedFrame> next_behind(std::uint64_t position);
-  // The first frame with data behind `raw`, which must not fall from call to call. Moves the source.
+  // The first frame with data behind `raw`, which must not fall from call to call. Moves the
+  // source.
   std::optional<IndexedFrame> next_with_data_behind(std::uint64_t raw);
 
  private:
@@ -84,7 +85,7 @@ class ArchiveIndex {
   bool empty_ = true;
   bool whole_ = false;
   std::uint64_t raw_size_ = 0;
-  std::uint64_t raw_passed_ = 0;  // of archives that were passed
+  std::uint64_t raw_passed_ = 0;   // of archives that were passed
   std::vector<Archive> archives_;  // not yet passed, the last one first
   FrameList frames_;               // of archives_.back(), once `loaded_`
   bool loaded_ = false;

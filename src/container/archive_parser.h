@@ -101,7 +101,7 @@ class ArchiveParser {
   std::shared_ptr<ArchiveContent> content_ = std::make_shared<ArchiveContent>();
   StreamHash entries_;
   std::uint64_t entries_size_ = 0;
-  std::optional<ArchiveIndex> index_;  // of a seekable source, from the first damage on
+  std::optional<ArchiveIndex> index_;          // of a seekable source, from the first damage on
   std::optional<std::uint64_t> indexed_size_;  // of the next frame's data, where an index says it
 };
 

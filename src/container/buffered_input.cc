@@ -93,8 +93,8 @@ void BufferedInput::seek(std::uint64_t offset) {
   } else {
     source_.seek(offset);
     next_ = filled_ = 0;
-    part_ = kFirstPart;
   }
+  part_ = kFirstPart;
   position_ = offset;
 }
 
