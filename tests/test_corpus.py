@@ -27,12 +27,18 @@ PACKAGE = os.environ.get("SMLL_PYTHONPATH", str(BUILD / "python"))
 
 @pytest.fixture(scope="module")
 def compressor(test_model):
+    """Without a language model, which takes no part in most of this."""
+    return smll.Compressor(test_model, level=1, threads=1)
+
+
+@pytest.fixture(scope="module")
+def with_model(test_model):
     return smll.Compressor(test_model, threads=1)
 
 
 @pytest.fixture
 def run(compressor):
-    """The functions with the test's model."""
+    """The functions with the tests' compressor."""
 
     class Run:
         plan = corpus.Plan()
@@ -80,6 +86,7 @@ TREE = {
     "a/ blank and\nline end": b"x",
     "caf\u00e9/\U0001f600.txt": "\u00fcber".encode(),
     "[glob]*?.txt": lines(300, 3),
+    "zip::file:a": b"::",
     "manifest.smll": lines(200, 4),
     MANIFEST: b"no manifest",
 }
@@ -88,15 +95,23 @@ TREE = {
 SOME_INPUTS = ("empty", "one byte", "random", "CRLF", "invalid UTF-8", "above U+10FFFF")
 
 
-def test_a_tree_comes_back(run, tmp_path):
+def test_a_tree_comes_back(run, with_model, tmp_path):
     source = write_tree(tmp_path / "source", {**TREE, **{f"input {name}": INPUTS[name] for name in SOME_INPUTS}})
-    summary = run.compress(source, tmp_path / "corpus")
+    summary = run.compress(source, tmp_path / "corpus", compressor=with_model)
     assert (summary.sources, summary.failures, summary.kept) == (len(tree(source)), [], 0)
     assert summary.size == sum(map(len, tree(source).values()))
     assert set(tree(tmp_path / "corpus")) == {f"{name}.smll" for name in tree(source)} | {MANIFEST}
-    assert run.verify(tmp_path / "corpus", source=str(source)).failures == []
-    run.decompress(tmp_path / "corpus", tmp_path / "back")
+    assert run.verify(tmp_path / "corpus", source=str(source), compressor=with_model).failures == []
+    run.decompress(tmp_path / "corpus", tmp_path / "back", compressor=with_model)
     assert tree(tmp_path / "back") == tree(source)
+
+
+def test_a_place_may_be_named_like_a_url(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_tree("zip::source", {"a": b"a"})
+    run.compress("zip::source", "memory::corpus")
+    run.decompress("memory::corpus", "back")
+    assert tree(tmp_path / "back") == {"a": b"a"} and (tmp_path / "memory::corpus" / MANIFEST).exists()
 
 
 def test_names_that_are_not_utf8_come_back(run, tmp_path):
@@ -118,15 +133,15 @@ def test_the_program_opens_its_archives(run, smll, tmp_path, test_model):
     assert smll("-dc", "--model", test_model, *parts).stdout == notes(40)
 
 
-def test_lines_come_back_and_can_be_read_one_by_one(run, compressor, tmp_path):
+def test_lines_come_back_and_can_be_read_one_by_one(run, with_model, tmp_path):
     files = {"a.jsonl": notes(45), "b/c.log": b"\n\n\r\nlast\n", "none": b""}
     write_tree(tmp_path / "source", files)
     lines_plan(run)
-    summary = run.compress(tmp_path / "source", tmp_path / "corpus")
+    summary = run.compress(tmp_path / "source", tmp_path / "corpus", compressor=with_model)
     assert summary.records == 49
-    run.decompress(tmp_path / "corpus", tmp_path / "back")
+    run.decompress(tmp_path / "corpus", tmp_path / "back", compressor=with_model)
     assert tree(tmp_path / "back") == files
-    opened = corpus.Corpus(str(tmp_path / "corpus"), compressor=compressor)
+    opened = corpus.Corpus(str(tmp_path / "corpus"), compressor=with_model)
     assert opened.names == sorted(files)
     expected = files["a.jsonl"].splitlines(keepends=True)
     assert opened.records("a.jsonl") == len(expected)
@@ -226,11 +241,11 @@ def start_and_kill(arguments, target, done):
 
 
 @pytest.mark.parametrize("records", ["files", "lines"])
-def test_a_run_that_is_killed_goes_on(run, tmp_path, test_model, records):
+def test_a_run_that_is_killed_goes_on(run, tmp_path, records):
     source = write_tree(tmp_path / "source", {f"{i:03}": notes(4 + i % 5, seed=i) for i in range(30)})
     run.plan = corpus.Plan(records, part_size=200)
     run.compress(source, tmp_path / "undisturbed")
-    options = ["--model", test_model, "--threads", 1, "--jobs", 2, "--records", records]
+    options = ["--level", 1, "--threads", 1, "--jobs", 2, "--records", records]
     if records == "lines":
         options += ["--part-size", 200]
     command = ["compress", *options, source, tmp_path / "corpus"]
@@ -367,10 +382,10 @@ def test_places_that_do_not_fit_are_refused(run, tmp_path):
     assert tree(source) == {"a": b"a"} and tree(tmp_path / "full") == {"other": b"x"}
 
 
-def test_other_settings_are_refused(run, tmp_path, test_model, other_model):
+def test_other_settings_are_refused(run, tmp_path, test_model, with_model, other_model):
     source = write_tree(tmp_path / "source", {"a": notes(9)})
-    run.compress(source, tmp_path / "corpus")
-    for option, what in (({"plan": corpus.Plan("lines")}, "records"),
+    run.compress(source, tmp_path / "corpus", compressor=with_model)
+    for option, what in (({"plan": corpus.Plan("lines"), "compressor": with_model}, "records"),
                          ({"compressor": smll.Compressor(test_model, level=3)}, "settings"),
                          ({"compressor": smll.Compressor(other_model)}, "model"),
                          ({"compressor": smll.Compressor(test_model, dictionary=__file__)}, "dictionary")):  # fmt: skip
@@ -381,15 +396,15 @@ def test_other_settings_are_refused(run, tmp_path, test_model, other_model):
     assert caught.value.kind == "model"
 
 
-def test_a_corpus_holds_its_dictionary(run, test_model, tmp_path):
+def test_a_corpus_holds_its_dictionary(run, test_model, with_model, tmp_path):
     sample = tmp_path / "sample"
     sample.write_bytes(notes(100))
     write_tree(tmp_path / "source", {"a": notes(9)})
     with_dictionary = smll.Compressor(test_model, threads=1, dictionary=sample)
     summary = run.compress(tmp_path / "source", tmp_path / "corpus", compressor=with_dictionary)
-    assert summary.stored_size < run.compress(tmp_path / "source", tmp_path / "plain").stored_size
+    assert summary.stored_size < run.compress(tmp_path / "source", tmp_path / "plain", compressor=with_model).stored_size
     sample.unlink()
-    run.decompress(tmp_path / "corpus", tmp_path / "back")
+    run.decompress(tmp_path / "corpus", tmp_path / "back", compressor=with_model)
     assert tree(tmp_path / "back") == {"a": notes(9)}
 
 
@@ -474,7 +489,7 @@ def test_the_command(smll, test_model, other_model, tmp_path):
     assert smll("corpus", "verify", "-q", *model, "source", "corpus").stderr == b""
     smll("corpus", "decompress", *model, "corpus", "back")
     assert tree(tmp_path / "back") == tree(tmp_path / "source")
-    smll("corpus", "compress", *model, "none", "other", status=2)
+    smll("corpus", "compress", *model, "none", "other", status=1)
     smll("corpus", "compress", *model, "--jobs", "0", "source", "other", status=2)
     smll("corpus", "pack", "source", "other", status=2)
     smll("corpus", "decompress", "--model", other_model, "corpus", "other", status=3)

@@ -12,7 +12,7 @@ RECORDS = int(os.environ.get("SMLL_RECORDS", "5000"))
 @pytest.fixture(scope="session")
 def records():
     """So many records, all different, as in a log."""
-    words = lines(30 * RECORDS)
+    words = lines(30 * RECORDS).replace(b"\n", b" ")
     return [f"{i} {words[30 * i : 30 * i + 10 + i % 20].decode()}" for i in range(RECORDS)]
 
 

@@ -41,17 +41,20 @@ class Place:
 
     def __init__(self, url: "str | os.PathLike[str]") -> None:
         try:
+            from fsspec import filesystem
             from fsspec.core import url_to_fs
         except ImportError as error:
             raise Refused("corpora need the package fsspec: pip install 'smll[corpus]'") from error
         self.url = os.fspath(url)
-        # A plain path may hold what means something in a URL.
-        is_path = "://" not in self.url
-        try:
-            self.fs, root = url_to_fs("file://" + os.path.abspath(self.url) if is_path else self.url)
-        except (ImportError, ValueError) as error:
-            raise Refused(f"{self.url}: {error}") from error
-        self.root: str = os.path.abspath(self.url) if is_path else root.rstrip("/")
+        self.root: str
+        if "://" in self.url:
+            try:
+                self.fs, root = url_to_fs(self.url)
+            except (ImportError, ValueError) as error:
+                raise Refused(f"{self.url}: {error}") from error
+            self.root = root.rstrip("/")
+        else:  # a plain path, which may hold what means something in a URL
+            self.fs, self.root = filesystem("file"), os.path.abspath(self.url)
         protocol = self.fs.protocol
         self.protocols: Tuple[str, ...] = (protocol,) if isinstance(protocol, str) else tuple(protocol)
         self.is_local = "file" in self.protocols

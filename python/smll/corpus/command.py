@@ -112,7 +112,7 @@ def main(arguments: List[str]) -> int:
         return 2
     except Refused as error:
         _say(str(error))
-        return 2
+        return 1
     except Error as error:
         _say(str(error))
         return 3 if error.kind == "model" else 1
