@@ -1,6 +1,8 @@
 # make          build build/smll and the Python module (LLAMA=1: with the llama.cpp backend, which takes minutes once)
 # make demo     set up everything, compress and restore real text with the real model
 # make test     set up everything, llama.cpp too, which tests compare with, and run all tests
+# make integrations  run what needs large packages (Ray, Spark, a server for S3), in an environment of its own, and slow runs of
+#               smll corpus. Not a part of `make test`: it gets some 500 MB from PyPI, and Spark's tests need Java
 # make asan     run the unit tests under ASan and UBSan, with the standard library's assertions
 # make tsan     run what uses threads under TSan
 # make clang    build the program with Clang and run the unit tests and the golden archives
@@ -28,7 +30,7 @@ DAMAGE_COUNT ?= 10000
 BUILD_PRESET = cmake --preset $@ >/dev/null && cmake --build --preset $@
 CTEST = cd build-$@ && SMLL_TEST_MODEL=$(TEST_MODEL) ctest --output-on-failure --no-tests=error -j 2
 
-.PHONY: all setup build model default-model demo test unit e2e asan tsan clang debug test-isa damage fuzz bench bench-engine bench-llama \
+.PHONY: all setup build model default-model demo test unit e2e integrations asan tsan clang debug test-isa damage fuzz bench bench-engine bench-llama \
         wheel wheels lint format install deb clean
 
 all: build
@@ -70,7 +72,11 @@ unit: build $(TEST_MODELS)
 	@cd build && ctest --output-on-failure --no-tests=error -j 2
 
 e2e: build $(TEST_MODELS) default-model
-	@PYTHONPATH=build/python SMLL_TEST_MODEL=$(CURDIR)/build/test_model.gguf $(PYTHON) -m pytest -q -rs -n auto --dist worksteal tests
+	@PYTHONPATH=build/python SMLL_TEST_MODEL=$(CURDIR)/build/test_model.gguf $(PYTHON) -m pytest -q -rs -n auto --dist worksteal \
+	  --ignore tests/integrations tests
+
+integrations: build $(TEST_MODELS)
+	@scripts/integrations
 
 test-isa: $(TEST_MODELS)
 	@scripts/test_avx512

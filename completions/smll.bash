@@ -7,7 +7,8 @@ _smll() {
     --experts) COMPREPLY=($(compgen -W "all llm cm cm-fast" -- "$current")); return ;;
     --isa) COMPREPLY=($(compgen -W "scalar avx2 avx512 amx neon" -- "$current")); return ;;
     dict) COMPREPLY=($(compgen -W "list info add" -- "$current")); return ;;
-    --records) COMPREPLY=($(compgen -W "guess lines files json" -- "$current")); return ;;
+    corpus) COMPREPLY=($(compgen -W "compress decompress verify" -- "$current")); return ;;
+    --records) COMPREPLY=($(compgen -W "guess lines files json parquet" -- "$current")); return ;;
     models) COMPREPLY=($(compgen -W "list pull info" -- "$current")); return ;;
     --model) COMPREPLY=($(compgen -W "$(smll models list 2>/dev/null | awk 'NR > 1 && /^[^ ]/ { print $1 }')" -- "$current")
                         $(compgen -f -- "$current")); return ;;
@@ -15,6 +16,11 @@ _smll() {
   if [[ $current == -* && ${COMP_WORDS[1]} == train ]]; then
     COMPREPLY=($(compgen -W "--output --records --size --sample-size --minutes --adapter --no-adapter --force --quiet --threads
       --model --window --isa --help" -- "$current"))
+    return
+  fi
+  if [[ $current == -* && ${COMP_WORDS[1]} == corpus ]]; then
+    COMPREPLY=($(compgen -W "--jobs --threads --model --dictionary --progress --quiet --records --column --group --part-size
+      --level --force --stored --help" -- "$current"))
     return
   fi
   if [[ $current == -* ]]; then
@@ -25,6 +31,6 @@ _smll() {
     return
   fi
   COMPREPLY=($(compgen -f -- "$current"))
-  [ "$COMP_CWORD" -eq 1 ] && COMPREPLY+=($(compgen -W "models train dict explain bench" -- "$current"))
+  [ "$COMP_CWORD" -eq 1 ] && COMPREPLY+=($(compgen -W "models train dict corpus explain bench" -- "$current"))
 }
 complete -o filenames -F _smll smll unsmll smllcat

@@ -104,10 +104,14 @@ smll::Limits make_limits(const LimitsTuple& limits) {
   return {std::get<0>(limits), std::get<1>(limits), std::get<2>(limits)};
 }
 
-smll::ReadOptions make_read_options(std::uint64_t start, const LimitsTuple& limits) {
+// start, length
+using RangeTuple = std::tuple<std::uint64_t, std::uint64_t>;
+
+smll::ReadOptions make_read_options(const RangeTuple& range, const LimitsTuple& limits) {
   smll::ReadOptions options;
   static_cast<smll::Limits&>(options) = make_limits(limits);
-  if (start != 0) options.range = smll::Range{start};
+  const auto [start, length] = range;
+  if (start != 0 || length != UINT64_MAX) options.range = smll::Range{start, length};
   options.progress = signal_check;
   return options;
 }
@@ -247,9 +251,9 @@ class PythonWriter {
 // A reader and its source. Calls of several threads wait for each other.
 class PythonReader {
  public:
-  PythonReader(const smll::Model& model, py::object file, std::uint64_t start,
+  PythonReader(const smll::Model& model, py::object file, const RangeTuple& range,
                const LimitsTuple& limits)
-      : source_(std::move(file)), reader_(model, make_read_options(start, limits), source_) {}
+      : source_(std::move(file)), reader_(model, make_read_options(range, limits), source_) {}
 
   std::size_t read_into(const py::object& buffer) {
     const BufferView out(buffer, PyBUF_WRITABLE);
@@ -263,11 +267,25 @@ class PythonReader {
   CallLock lock_;
 };
 
+// Start and size of each frame's data. Moves the file.
+py::list frame_spans(py::object file) {
+  PythonSource source(std::move(file));
+  std::vector<smll::FrameSpan> spans;
+  {
+    const Released released;
+    spans = smll::frame_spans(source);
+  }
+  py::list result;
+  for (const smll::FrameSpan& span : spans) result.append(py::make_tuple(span.start, span.size));
+  return result;
+}
+
 // Bytes that the archives in `file`, from its position on, decompress to. Moves the file.
 std::uint64_t raw_size(py::object file) {
   PythonSource source(std::move(file));
   const Released released;
-  return smll::list(source).raw_size;
+  const std::vector<smll::FrameSpan> spans = smll::frame_spans(source);
+  return spans.empty() ? 0 : spans.back().start + spans.back().size;
 }
 
 py::dict describe(const smll::Model& model) {
@@ -368,11 +386,12 @@ PYBIND11_MODULE(_smll_of_main, module) {
       .def("check_reentry", &PythonWriter::check_reentry);
 
   py::class_<PythonReader>(module, "Reader")
-      .def(py::init<const smll::Model&, py::object, std::uint64_t, const LimitsTuple&>(),
-           py::arg("model"), py::arg("file"), py::arg("start"), py::arg("limits"))
+      .def(py::init<const smll::Model&, py::object, const RangeTuple&, const LimitsTuple&>(),
+           py::arg("model"), py::arg("file"), py::arg("range"), py::arg("limits"))
       .def("readinto", &PythonReader::read_into);
 
   module.def("set_main_thread", [](unsigned long ident) { main_thread = ident; });
+  module.def("frame_spans", &frame_spans, py::arg("file"));
   module.def("raw_size", &raw_size, py::arg("file"));
   module.def("explain", &explain, py::arg("model"), py::arg("text"), py::arg("guesses"));
   module.def("ablate", &ablate, py::arg("model"), py::arg("text"));

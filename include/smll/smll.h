@@ -193,6 +193,17 @@ struct ArchiveInfo {
 // Throws Error(kData) when the source is not a whole archive.
 SMLL_API ArchiveInfo list(Source& source);
 
+// Where a frame's data is in what all archives of a source decompress to.
+struct FrameSpan {
+  std::uint64_t start = 0;  // bytes
+  std::uint64_t size = 0;   // bytes
+};
+
+// The frames that hold data, in order. Of a seekable source only the indexes at the archives' ends
+// are read, where every archive has one; they are believed until the frames are. Throws
+// Error(kData) as `list` does where one has none.
+std::vector<FrameSpan> frame_spans(Source& source);
+
 // The first bytes of every archive file; a reader can tell smll files by them.
 inline constexpr std::uint8_t kFileMagic[] = {0xF3, 'm', 'l'};
 

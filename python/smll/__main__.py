@@ -1,4 +1,4 @@
-"""`python -m smll bench`, `explain` and `sqlite`; the program smll runs the first two from here."""
+"""`python -m smll bench`, `corpus`, `explain` and `sqlite`; the program smll runs the first three from here."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import sys
 from typing import List, Optional
 
 USAGE = """usage: smll bench [options]          compare with other compressors
+       smll corpus COMMAND [options] compress many files or records, on disks and in buckets
        smll explain FILE [options]   show what each token of a text costs
        python -m smll sqlite         say where SQLite's extension is
-The options of each: smll bench --help, smll explain --help"""
+The options of each: smll bench --help, smll corpus --help, smll explain --help"""
 
 NO_BENCH = """smll: 'bench' comes with smll's sources and not with its packages, for its texts and plots are none that
 programs need: run it in a checkout, after make, as build/smll bench"""
@@ -25,6 +26,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
                 raise
             print(NO_BENCH, file=sys.stderr)
             return 2
+    elif command == "corpus":
+        from .corpus.command import main as run
     elif command == "explain":
         from .explain.command import main as run
     elif command == "sqlite":

@@ -17,6 +17,9 @@ _KEPT = 2
 _VARIABLES = ("SMLL_MODEL", "SMLL_CACHE", "XDG_CACHE_HOME", "HOME")
 
 
+# The length of a range without an end.
+TO_THE_END = (1 << 64) - 1
+
 # max_bytes, max_memory, max_seconds of a Compressor.
 Limits = Tuple[int, int, float]
 
@@ -43,8 +46,8 @@ class Engine:
         self.lanes = lanes
         self.compressor = _smll.Compressor(model, experts, lanes)
 
-    def reader(self, file: object, start: int, limits: Limits) -> _smll.Reader:
-        return _smll.Reader(self.model, file, start, limits)
+    def reader(self, file: object, start: int, limits: Limits, length: int = TO_THE_END) -> _smll.Reader:
+        return _smll.Reader(self.model, file, (start, length), limits)
 
     def writer(self, file: object) -> _smll.Writer:
         return _smll.Writer(self.model, file, self.experts, self.lanes)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from typing import IO, Any, Literal, NoReturn, Optional, Union, cast, overload
+import threading
+from typing import IO, Any, List, Literal, NoReturn, Optional, Tuple, Union, cast, overload
 
 from . import _smll
 from ._compressor import Compressor
@@ -22,6 +23,24 @@ _TextMode = Literal["rt", "wt", "xt", "at"]
 FileLike = Union[str, bytes, "os.PathLike[str]", IO[bytes]]
 
 
+class _OneCall:
+    """Calls of several threads wait for each other; one from within another raises RuntimeError."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._owner: Optional[int] = None
+
+    def __enter__(self) -> None:
+        if self._owner == threading.get_ident():
+            raise RuntimeError("the file is in use by a call that this one comes from")
+        self._lock.acquire()
+        self._owner = threading.get_ident()
+
+    def __exit__(self, *_: object) -> None:
+        self._owner = None
+        self._lock.release()
+
+
 class _RawReader(io.RawIOBase):
     """The uncompressed bytes of a file, from its position on."""
 
@@ -32,6 +51,7 @@ class _RawReader(io.RawIOBase):
         self._seekable = bool(file.seekable()) if hasattr(file, "seekable") else False
         self._begin = file.tell() if self._seekable else 0
         self._position = 0
+        self._one_call = _OneCall()
         self._reader: Optional[_smll.Reader] = engine.reader(file, 0, limits)
 
     def readable(self) -> bool:
@@ -44,6 +64,10 @@ class _RawReader(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: Any) -> int:
+        with self._one_call:
+            return self._read_on(buffer)
+
+    def _read_on(self, buffer: Any) -> int:
         if self._reader is None:
             self._file.seek(self._begin)
             self._reader = self._engine.reader(self._file, self._position, self._limits)
@@ -78,10 +102,28 @@ class _RawReader(io.RawIOBase):
             pass
         return self._position
 
+    def read_at(self, start: int, size: int) -> bytes:
+        result = bytearray()
+        buffer = bytearray(min(size, _READ_SIZE))
+        with self._one_call:
+            reader = self._engine.reader(self._from_begin(), start, self._limits, size)
+            while part := reader.readinto(buffer):
+                result += memoryview(buffer)[:part]
+        return bytes(result)
+
+    def frames(self) -> List[Tuple[int, int]]:
+        with self._one_call:
+            return _smll.frame_spans(self._from_begin())
+
     def _size(self) -> int:
+        with self._one_call:
+            return _smll.raw_size(self._from_begin())
+
+    def _from_begin(self) -> IO[bytes]:
+        # The reader in use reads ahead, so that another's moves of the file end it.
         self._reader = None
         self._file.seek(self._begin)
-        return _smll.raw_size(self._file)
+        return self._file
 
 
 class _Head(io.RawIOBase):
@@ -236,6 +278,26 @@ class SmllFile(io.BufferedIOBase):
                 self._begin = _smll.raw_size(_Head(file, self._appended_at))
         return self._begin + self._writer.tell()
 
+    def frames(self) -> List[Tuple[int, int]]:
+        """Start and size of each frame's data, counted in uncompressed bytes, in order. Where every archive of the file
+        ends in an index, only that is read.
+
+        Raises:
+            io.UnsupportedOperation: the file cannot seek, or is open for writing.
+        """
+        return self._random().frames()
+
+    def read_at(self, start: int, size: int) -> bytes:
+        """Up to `size` bytes from `start` on; the position stays. Decodes the frames that hold them and no others, and
+        reads of the file little more than these and its index.
+
+        Raises:
+            io.UnsupportedOperation: the file cannot seek, or is open for writing.
+        """
+        if start < 0 or size < 0:
+            raise ValueError("a place and a size are not negative")
+        return self._random().read_at(start, size)
+
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Change the position, which may not be behind the end when reading, and not before the present one when
         writing or when reading what cannot seek itself. Returns the new one."""
@@ -283,6 +345,11 @@ class SmllFile(io.BufferedIOBase):
         if self._buffer is None:
             raise io.UnsupportedOperation("the file was opened for writing")
         return self._buffer
+
+    def _random(self) -> _RawReader:
+        if not self._reading().seekable():
+            raise io.UnsupportedOperation("the file cannot seek")
+        return cast(_RawReader, self._reading().raw)
 
     def _writing(self) -> _smll.Writer:
         self._check_open()

@@ -72,6 +72,7 @@ struct Reader::State {
       : model(std::move(model_in)),
         options(std::move(options_in)),
         parser(source),
+        seekable(source.seekable()),
         time(options.max_seconds),
         queue(model.options().threads) {
     if (options.range) range = *options.range;
@@ -207,6 +208,8 @@ struct Reader::State {
         put_end();
         return true;
       }
+      if (raw_position != 0 && raw_position >= range_end(range)) return false;
+      if (!std::exchange(begun, true)) go_to_range();
       if (!parser.next_frame()) return false;
     } catch (const Error& error) {
       if (!may_go_on(error)) throw;
@@ -228,6 +231,12 @@ struct Reader::State {
       put_failure();
     }
     return true;
+  }
+
+  // Passes over the frames before the range where the source's indexes know them.
+  void go_to_range() {
+    if (range.start == 0 || range.length == 0 || !seekable) return;
+    if (const auto start = parser.go_to_data(range.start)) raw_position = *start;
   }
 
   void put_frame(std::uint64_t start) {
@@ -382,6 +391,8 @@ struct Reader::State {
   Model model;
   ReadOptions options;
   container::ArchiveParser parser;
+  bool seekable;
+  bool begun = false;  // a frame has been asked for
   Range range;
   api::LoadedModelPtr loaded;
   std::optional<format::ModelRecord> record;  // of `loaded`
@@ -416,6 +427,27 @@ std::size_t Reader::read(std::span<std::uint8_t> out) {
 }
 
 const Stats& Reader::stats() const { return state_->stats; }
+
+std::vector<FrameSpan> frame_spans(Source& source) {
+  std::vector<FrameSpan> spans;
+  if (source.seekable()) {
+    container::ArchiveIndex index(source);
+    if (index.whole()) {
+      for (std::uint64_t end = 0; const auto frame = index.next_with_data_behind(end);) {
+        spans.push_back({frame->raw_start, frame->raw_size});
+        end = frame->raw_start + frame->raw_size;
+      }
+      return spans;
+    }
+    source.seek(0);
+  }
+  std::uint64_t start = 0;
+  for (const FrameInfo& frame : list(source).frames) {
+    if (frame.raw_size != 0) spans.push_back({start, frame.raw_size});
+    start += frame.raw_size;
+  }
+  return spans;
+}
 
 ArchiveInfo list(Source& source) {
   container::ArchiveParser parser(source);

@@ -73,6 +73,98 @@ TEST(Reader, RangesPassOverEmptyFrames) {
   }
 }
 
+// Counts the bytes that are taken from it.
+class CountedSource : public MemorySource {
+ public:
+  using MemorySource::MemorySource;
+  std::size_t read(std::span<std::uint8_t> out) override {
+    const std::size_t size = MemorySource::read(out);
+    taken += size;
+    return size;
+  }
+  std::uint64_t taken = 0;
+};
+
+// Two archives of the same bytes, which do not compress.
+struct TwoArchives {
+  Bytes raw, archives;
+};
+
+TwoArchives two_archives() {
+  TwoArchives two;
+  std::uint32_t state = 1;
+  for (int i = 0; i < 300'000; ++i) {
+    state = state * 1664525 + 1013904223;
+    two.raw.push_back(static_cast<std::uint8_t>(state >> 24));
+  }
+  two.archives = written(two.raw, 5000);
+  two.archives.insert(two.archives.end(), 20, 0);  // padding
+  const Bytes second = written(two.raw, 5000);
+  two.archives.insert(two.archives.end(), second.begin(), second.end());
+  two.raw.insert(two.raw.end(), two.raw.begin(), two.raw.begin() + 300'000);
+  return two;
+}
+
+TEST(Reader, ARangeTakesLittleMoreThanItsFramesAndTheIndexes) {
+  const TwoArchives two = two_archives();
+  for (const std::uint64_t start : {4999, 250'000, 299'999, 300'000, 594'990, 599'999}) {
+    ReadOptions options;
+    options.range = Range{start, 5000};
+    CountedSource source(two.archives);
+    const std::size_t end = std::min<std::size_t>(start + 5000, two.raw.size());
+    EXPECT_EQ(read_all(source, options), Bytes(two.raw.begin() + static_cast<std::ptrdiff_t>(start),
+                                               two.raw.begin() + static_cast<std::ptrdiff_t>(end)));
+    EXPECT_LT(source.taken, 30'000u) << start;
+  }
+}
+
+TEST(Reader, FramesAreListedFromTheIndexes) {
+  const TwoArchives two = two_archives();
+  CountedSource source(two.archives);
+  const std::vector<FrameSpan> spans = frame_spans(source);
+  ASSERT_EQ(spans.size(), 120u);
+  EXPECT_EQ(spans[61].start, 305'000u);
+  EXPECT_EQ(spans[61].size, 5000u);
+  EXPECT_LT(source.taken, 3000u);
+  // One frame alone has no index.
+  Bytes more = two.archives;
+  const Bytes single = written({'0', '1', '2', '3'});
+  more.insert(more.end(), single.begin(), single.end());
+  MemorySource without(more);
+  EXPECT_EQ(frame_spans(without).size(), 121u);
+  EXPECT_EQ(frame_spans(without).back().start, 600'000u);
+}
+
+// Makes the end record's check fit what stands before it.
+void renew_end_check(Bytes& archive) {
+  constexpr std::size_t kTrailer = 8, kCheck = 8;
+  const std::size_t trailer = archive.size() - kTrailer;
+  std::uint32_t size;
+  std::memcpy(&size, archive.data() + trailer, sizeof size);
+  container::StreamHash check;
+  check.update(ByteView(archive).subspan(trailer - size, size - kCheck));
+  const std::uint64_t digest = check.digest();
+  std::memcpy(archive.data() + trailer - kCheck, &digest, kCheck);
+}
+
+TEST(Reader, AFrameThatIsNotTheIndexsIsRefused) {
+  Bytes archive = written(lines_of(20'000), 5000);
+  // The second of four entries: its raw size, 5,000, is 88 27 as a varint.
+  const Bytes raw_size = {0x88, 0x27};
+  auto entry = archive.end() - 60;
+  for (int i = 0; i < 2; ++i) {
+    entry = std::search(entry + 1, archive.end(), raw_size.begin(), raw_size.end());
+    ASSERT_NE(entry, archive.end());
+  }
+  *entry ^= 1;
+  renew_end_check(archive);
+  ReadOptions options;
+  options.range = Range{7000, 10};
+  MemorySource source(archive);
+  EXPECT_NE(error_of([&] { read_all(source, options); }).find("does not fit the archive's index"),
+            std::string::npos);
+}
+
 TEST(Reader, ALimitMayStopItWhileFramesAreReadAhead) {
   // The second frame passes the limit: it is being decoded when the first, a short one, is done.
   MemorySink sink;
@@ -372,14 +464,8 @@ TEST_F(ReaderWithModel, FramesOfAModelThatLearnsComeTogether) {
 // Changes the checksum of the whole content, in an end record that is valid.
 Bytes with_another_checksum(Bytes archive) {
   constexpr std::size_t kTrailer = 8, kCheck = 8;
-  const std::size_t trailer = archive.size() - kTrailer;
-  std::uint32_t size;
-  std::memcpy(&size, archive.data() + trailer, sizeof size);
-  archive[trailer - kCheck - 1] ^= 1;
-  container::StreamHash check;
-  check.update(ByteView(archive).subspan(trailer - size, size - kCheck));
-  const std::uint64_t digest = check.digest();
-  std::memcpy(archive.data() + trailer - kCheck, &digest, kCheck);
+  archive[archive.size() - kTrailer - kCheck - 1] ^= 1;
+  renew_end_check(archive);
   return archive;
 }
 

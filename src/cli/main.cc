@@ -32,6 +32,7 @@ const std::vector<Command> kCommands = {{"models", {"list", "pull", "info", "--h
                                         {"dict", {"list", "info", "add", "--help"}},
                                         {"train", {}},
                                         {"bench", {}},
+                                        {"corpus", {"compress", "decompress", "verify", "--help"}},
                                         {"explain", {}}};
 
 std::string otherwise(const Command& command) {
@@ -69,7 +70,9 @@ int run(int argc, char** argv) {
   if (command == "models") return models_command(argc - 1, argv + 1);
   if (command == "dict") return dict_command(argc - 1, argv + 1);
   if (command == "train") return train_command(argc - 1, argv + 1);
-  if (command == "bench" || command == "explain") python_command(argc - 1, argv + 1);
+  if (command == "bench" || command == "corpus" || command == "explain") {
+    python_command(argc - 1, argv + 1);
+  }
   Args args;
   if (const std::optional<int> status = parse_args(argc, argv, args)) return *status;
   return Session(std::move(args)).run();

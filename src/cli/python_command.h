@@ -1,4 +1,4 @@
-// `smll bench` and `smll explain`, which the Python package smll implements.
+// `smll bench`, `smll corpus` and `smll explain`, which the Python package smll implements.
 #pragma once
 
 namespace smll::cli {

@@ -68,22 +68,34 @@ FrameList::FrameList(Bytes record) : record_(std::move(record)), next_(1) {
   };
   read_varint(next_byte);  // the body's size
   count_ = read_varint(next_byte);
-  entries_ = next_;
+  const std::size_t entries = next_;
   for (std::uint64_t i = 0; i < count_; ++i) {
-    const std::uint64_t size = format::read_entry(next_byte).stored_size;
-    if (size > UINT64_MAX - total_) throw Error(ErrorKind::kData, "the index lies");
-    total_ += size;
+    const format::FrameEntry entry = format::read_entry(next_byte);
+    if (entry.stored_size > UINT64_MAX - total_ || entry.raw_size > UINT64_MAX - raw_total_) {
+      throw Error(ErrorKind::kData, "the index lies");
+    }
+    total_ += entry.stored_size;
+    raw_total_ += entry.raw_size;
   }
   if (record_.size() - next_ > 8) {
     const std::uint8_t tag = next_byte();
     if (tag & format::kTagModel) model_ = format::read_model_record(tag, next_byte);
   }
-  next_ = entries_;
+  next_ = entries;
+  if (!at_end()) read_entry();
+}
+
+void FrameList::read_entry() {
+  const format::FrameEntry entry = format::read_entry([this] { return record_[next_++]; });
+  stored_size_ = entry.stored_size;
+  raw_size_ = entry.raw_size;
 }
 
 void FrameList::pass() {
-  offset_ += format::read_entry([this] { return record_[next_++]; }).stored_size;
+  offset_ += stored_size_;
+  raw_start_ += raw_size_;
   ++number_;
+  if (!at_end()) read_entry();
 }
 
 ArchiveIndex::ArchiveIndex(Source& source) : source_(source) {
@@ -94,11 +106,15 @@ ArchiveIndex::ArchiveIndex(Source& source) : source_(source) {
       Bytes bytes = end_record_before(source, end);
       if (bytes.empty()) break;
       const std::uint64_t record = end - format::kTrailerSize - bytes.size() - 8;
-      const std::uint64_t frames = FrameList(std::move(bytes)).total();
-      if (frames > record) break;
-      archives_.push_back({record - frames, record, end});
+      const FrameList list(std::move(bytes));
+      const std::uint64_t frames = list.total();
+      if (frames > record || list.raw_total() > UINT64_MAX - raw_size_) break;
+      archives_.push_back({record - frames, record, end, list.raw_total()});
+      raw_size_ += list.raw_total();
       empty_ = false;
       end = record - frames;
+      whole_ = end == 0;
+      if (whole_) break;
     }
   } catch (const Error& error) {
     // What was found behind a broken record still serves.
@@ -107,18 +123,36 @@ ArchiveIndex::ArchiveIndex(Source& source) : source_(source) {
 }
 
 std::optional<IndexedFrame> ArchiveIndex::next_behind(std::uint64_t position) {
-  for (; !archives_.empty(); archives_.pop_back(), loaded_ = false) {
+  while (!archives_.empty() && archives_.back().record <= position) pass_archive();
+  return find([position](const IndexedFrame& frame) { return frame.offset > position; });
+}
+
+std::optional<IndexedFrame> ArchiveIndex::next_with_data_behind(std::uint64_t raw) {
+  while (!archives_.empty() && archives_.back().raw_size <= raw - raw_passed_) pass_archive();
+  return find([raw](const IndexedFrame& frame) { return frame.raw_size > raw - frame.raw_start; });
+}
+
+template <class Wanted>
+std::optional<IndexedFrame> ArchiveIndex::find(Wanted&& wanted) {
+  for (; !archives_.empty(); pass_archive()) {
     const Archive& archive = archives_.back();
-    if (archive.record <= position) continue;
     if (!std::exchange(loaded_, true)) {
       frames_ = FrameList(end_record_before(source_, archive.end));
     }
     for (; !frames_.at_end(); frames_.pass()) {
-      const std::uint64_t offset = archive.start + frames_.offset();
-      if (offset > position) return IndexedFrame{offset, frames_.number(), frames_.model()};
+      const IndexedFrame frame{archive.start + frames_.offset(), frames_.number(),
+                               raw_passed_ + frames_.raw_start(), frames_.raw_size(),
+                               frames_.model()};
+      if (wanted(frame)) return frame;
     }
   }
   return std::nullopt;
+}
+
+void ArchiveIndex::pass_archive() {
+  raw_passed_ += archives_.back().raw_size;
+  archives_.pop_back();
+  loaded_ = false;
 }
 
 }  // namespace smll::container

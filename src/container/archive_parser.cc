@@ -1,6 +1,7 @@
 #include "container/archive_parser.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "container/frame_scan.h"
 #include "format/byte_io.h"
@@ -135,6 +136,7 @@ void ArchiveParser::read_frame_records(std::uint8_t tag) {
       fail("no model is named for it");
     }
     frame_ = frame;
+    check_indexed();
     frame_open_ = true;
   } catch (const Error& error) {
     throw Error(error.kind(), place() + ": " + error.what());
@@ -248,6 +250,22 @@ void ArchiveParser::read_trailer(std::uint64_t end_size) {
       !std::equal(format::kEndMagic.begin(), format::kEndMagic.end(), trailer.begin() + 4)) {
     fail("it is damaged");
   }
+}
+
+void ArchiveParser::check_indexed() {
+  const std::optional<std::uint64_t> size = std::exchange(indexed_size_, std::nullopt);
+  if (size && *size != frame_.raw_size) fail("it does not fit the archive's index");
+}
+
+std::optional<std::uint64_t> ArchiveParser::go_to_data(std::uint64_t raw) {
+  ArchiveIndex index(input_.source());
+  std::optional<IndexedFrame> frame;
+  if (index.whole()) frame = index.next_with_data_behind(raw);
+  input_.seek(frame ? frame->offset : 0);
+  if (!frame) return std::nullopt;
+  resume_at(frame->number, frame->model);
+  indexed_size_ = frame->raw_size;
+  return frame->raw_start;
 }
 
 bool ArchiveParser::resume_after_damage() {

@@ -50,6 +50,11 @@ class ArchiveParser {
   // Of the archive that was read last.
   const std::shared_ptr<ArchiveContent>& content() const { return content_; }
 
+  // Before the first frame of a seekable source: goes to the first frame with data behind `raw`, of
+  // what all archives decompress to, and gives where its data starts. Nothing where the indexes do
+  // not lead there; then the first frame is still next.
+  std::optional<std::uint64_t> go_to_data(std::uint64_t raw);
+
   // The frame number and offset, for messages: "frame 3 (at byte 12345)".
   std::string place() const;
 
@@ -59,8 +64,10 @@ class ArchiveParser {
   bool resume_after_damage();
 
  private:
-  // Where a frame was found again, and what its archive's index says of the model.
+  // Where a frame was found, and what its archive's index says of the model.
   void resume_at(std::uint64_t number, const std::optional<format::ModelRecord>& model);
+  // Refuses a frame that is not the one that the index led to.
+  void check_indexed();
   bool resume_by_index();
   bool resume_by_scan();
   void load_index();
@@ -94,7 +101,8 @@ class ArchiveParser {
   std::shared_ptr<ArchiveContent> content_ = std::make_shared<ArchiveContent>();
   StreamHash entries_;
   std::uint64_t entries_size_ = 0;
-  std::optional<ArchiveIndex> index_;  // of a seekable source, from the first damage on
+  std::optional<ArchiveIndex> index_;          // of a seekable source, from the first damage on
+  std::optional<std::uint64_t> indexed_size_;  // of the next frame's data, where an index says it
 };
 
 }  // namespace smll::container

@@ -9,7 +9,8 @@ namespace smll::container {
 
 bool BufferedInput::refill() {
   next_ = 0;
-  filled_ = source_.read(std::span(buffer_).first(kBufferSize));
+  filled_ = source_.read(std::span(buffer_).first(part_));
+  part_ = std::min(2 * part_, kBufferSize);
   return filled_ != 0;
 }
 
@@ -93,6 +94,7 @@ void BufferedInput::seek(std::uint64_t offset) {
     source_.seek(offset);
     next_ = filled_ = 0;
   }
+  part_ = kFirstPart;
   position_ = offset;
 }
 

@@ -34,6 +34,9 @@ class BufferedInput {
 
  private:
   static constexpr std::size_t kBufferSize = std::size_t{64} << 10;
+  // Asked for first where it was sought to, and then twice as much each time: from far away only
+  // what is needed should come.
+  static constexpr std::size_t kFirstPart = std::size_t{4} << 10;
   std::size_t available() const { return filled_ - next_; }
   bool refill();
   // For more bytes behind those that are there.
@@ -44,6 +47,7 @@ class BufferedInput {
   Bytes buffer_;
   std::size_t next_ = 0;
   std::size_t filled_ = 0;
+  std::size_t part_ = kBufferSize;
   std::uint64_t position_ = 0;
 };
 
