@@ -15,6 +15,7 @@ MAP_LIMIT = 255
 DEPTHS = 12
 RATES = Rates(250, 100, 200, 40)
 BIAS_WEIGHT = 8000
+SET_SIZES = [DEPTHS * 16, 16 * 3, 256]
 
 
 class Slot:
@@ -40,7 +41,7 @@ class EndModel:
         self.repeat_trust = [adaptive(60000, 2)] * 32
         bias_weight = 0 if short else BIAS_WEIGHT
         weights = [WEIGHT_ONE] + [0, bias_weight] * CONTEXTS + [0]
-        self.mixer = GatedMixer(weights, [DEPTHS * 16, 16 * 3, 256], DEPTHS, RATES_SHORT_TEXT if short else RATES)
+        self.mixer = GatedMixer(weights, SET_SIZES, DEPTHS, RATES_SHORT_TEXT if short else RATES)
         self.by_depth = ProbMap(30, 500)
         self.by_byte = ProbMap(30, 255)
 
