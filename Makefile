@@ -1,6 +1,7 @@
 # make          build build/smll and the Python module
 # make demo     set up everything, compress and restore real text with the real model
 # make test     set up everything and run all tests
+# make reference restore all golden archives with the reference decoder, docs/spec as a program
 # make asan     run the unit tests under ASan and UBSan, with the standard library's assertions
 # make tsan     run what uses threads under TSan
 # make clang    build the program with Clang and run the unit tests and the golden archives
@@ -26,7 +27,7 @@ DAMAGE_COUNT ?= 10000
 BUILD_PRESET = cmake --preset $@ >/dev/null && cmake --build --preset $@
 CTEST = cd build-$@ && SMLL_TEST_MODEL=$(TEST_MODEL) ctest --output-on-failure --no-tests=error -j 2
 
-.PHONY: all setup build model default-model demo test unit e2e asan tsan clang debug test-isa damage fuzz bench bench-engine bench-llama \
+.PHONY: all setup build model default-model demo test unit e2e reference asan tsan clang debug test-isa damage fuzz bench bench-engine bench-llama \
         wheel lint format install clean
 
 all: build
@@ -64,6 +65,10 @@ unit: build $(TEST_MODELS)
 
 e2e: build $(TEST_MODELS) default-model
 	@PYTHONPATH=build/python SMLL_TEST_MODEL=$(CURDIR)/build/test_model.gguf $(PYTHON) -m pytest -q -rs -n auto --dist worksteal tests
+
+reference: $(TEST_MODELS)
+	@$(PYTHON) scripts/check_spec
+	@$(PYTHON) scripts/check_reference
 
 test-isa: $(TEST_MODELS)
 	@scripts/test_avx512

@@ -106,7 +106,7 @@ class Quantized:
         return values.reshape(*values.shape[:-2], -1)
 
     def __getitem__(self, index: object) -> Quantized:
-        return Quantized(self.q[index], self.scale[index])  # type: ignore[index]
+        return Quantized(self.q[index], self.scale[index])
 
 
 def quantize(x: F, block: int = BLOCK) -> Quantized:

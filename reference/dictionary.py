@@ -135,7 +135,7 @@ def unordered(order: int, width: int) -> int:
     return order if order >= 0 else 1 << (width - 1) | -order
 
 
-def moved(value: np.floating, steps: int, finite: int) -> np.ndarray:
+def moved(value: np.generic, steps: int, finite: int) -> np.ndarray:
     """A half or a float so many steps away in the order of its kind."""
     width = value.dtype.itemsize * 8
     unsigned = np.dtype(f"u{value.dtype.itemsize}")

@@ -248,9 +248,10 @@ class Learner:
         # A key's is the sum over the heads that share it.
         key, value = ([add_up([getattr(h, name) for h in heads[i : i + group]]) for i in range(0, spec.heads, group)] for name in ("key", "value"))
         keys, values = np.stack(key, axis=1), np.stack(value, axis=1)
-        if spec.head_norms:
-            query = rms_norm_gradient(layer.rows("raw_query"), layer.original.query_norm, query, spec.epsilon, np.zeros_like(query))
-            keys = rms_norm_gradient(layer.rows("raw_key"), layer.original.key_norm, keys, spec.epsilon, np.zeros_like(keys))
+        query_norm, key_norm = layer.original.query_norm, layer.original.key_norm
+        if query_norm is not None and key_norm is not None:
+            query = rms_norm_gradient(layer.rows("raw_query"), query_norm, query, spec.epsilon, np.zeros_like(query))
+            keys = rms_norm_gradient(layer.rows("raw_key"), key_norm, keys, spec.epsilon, np.zeros_like(keys))
         return query.reshape(STEP, -1), keys.reshape(STEP, -1), values.reshape(STEP, -1)
 
 

@@ -77,7 +77,7 @@ def plain_mixer(method: int, size: int) -> tuple[FrameMixer, int]:
     return mixer, len(ENGLISH)
 
 
-def decode_byte(coder: Decoder, mixer: FrameMixer, lane: int) -> int:
+def decode_byte(coder: Decisions, mixer: FrameMixer, lane: int) -> int:
     byte = 0
     for _ in range(8):
         bit = coder.decide(mixer.predict_bit_alone(lane))
@@ -167,7 +167,7 @@ class TextLane:
 
     def decode_unit(self, units: UnitDecoder, number: int) -> bytes:
         if units.decode_escape():
-            spelled = bytes([decode_byte(units.coder, units.mixer, number)])  # type: ignore[arg-type]
+            spelled = bytes([decode_byte(units.coder, units.mixer, number)])
         else:
             vocabulary = self.model.vocabulary
             walk = Walk(vocabulary, self.lane.sums_after(self.token))

@@ -210,7 +210,7 @@ class Transformer:
         spec, n = self.spec, lane.position
         dim, group = spec.head_dim, spec.heads // spec.kv_heads
         query, key, value = query.reshape(-1, dim), key.reshape(-1, dim), value.reshape(-1, dim)
-        if layer.query_norm is not None:
+        if layer.query_norm is not None and layer.key_norm is not None:
             if trace:
                 trace.raw_query, trace.raw_key = query, key
             query = rms_norm(query, layer.query_norm, spec.epsilon)

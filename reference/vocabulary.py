@@ -44,6 +44,9 @@ def spelling(text: str, kind: int, byte_level: bool) -> bytes:
     return text.replace(SPACE, " ").encode("utf-8", "surrogateescape")
 
 
+Spelling = bytes
+
+
 class Vocabulary:
     def __init__(self, file: Gguf) -> None:
         data = file.metadata
@@ -79,7 +82,7 @@ class Vocabulary:
         """The first row in [lo, hi), all of which are longer than `depth` and begin alike, whose byte there is `byte` or more."""
         return bisect_left(self.spelled, byte, lo, hi, key=lambda spelled: spelled[depth])
 
-    def longest_prefix(self, text: bytes) -> int | None:
+    def longest_prefix(self, text: Spelling) -> int | None:
         """The row of the longest token that `text` begins with."""
         lo, hi, best = 0, len(self), None
         for depth in range(len(text) + 1):

@@ -21,6 +21,10 @@ class Bucket:
     """What a context knows of the 15 decisions of a nibble."""
 
     __slots__ = ("bias", "check", "last", "run", "state")
+    state: list[int]
+    bias: list[int]
+    last: int
+    run: int
 
     def __init__(self) -> None:
         self.check = 0  # 0: empty
@@ -103,6 +107,8 @@ class Cursor:
 
 
 class Bank:
+    contexts: list[Context]
+
     def __init__(self, networks: int, frame_bytes: int, learned: Bank | None = None) -> None:
         if learned:
             self.contexts = [

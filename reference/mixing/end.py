@@ -26,6 +26,12 @@ class Slot:
 
 
 class EndModel:
+    by_state: list[list[int]]
+    repeat_trust: list[int]
+    mixer: GatedMixer
+    by_depth: ProbMap
+    by_byte: ProbMap
+
     def __init__(self, frame_bytes: int, learned: EndModel | None = None) -> None:
         self.shift = 64 - min(max(frame_bytes.bit_length() + 2, 8), 21)
         self.slots: dict[int, Slot] = {}

@@ -33,6 +33,17 @@ def match_bits(frame_bytes: int) -> int:
 class FrameMixer:
     """`sizes`: bytes of each lane. `learned`: a mixer of ALL with one lane that each lane goes on from."""
 
+    data: bytearray  # the frame's, behind what was learned before
+    places: list[match.LaneBytes]
+    lanes: list[Lane]
+    bank: bank.Bank
+    matches: list[match.MatchModel]
+    followers: Followers
+    with_model: BitNetwork
+    ends: EndModel
+    token_starts: set[int]
+    no_tokens_before: int
+
     def __init__(self, sources: str, sizes: list[int], learned: FrameMixer | None = None) -> None:
         self.sources = sources
         frame_bytes = sum(sizes)

@@ -45,6 +45,8 @@ class Cursor:
 
 
 class MatchModel:
+    trust: list[int]
+
     def __init__(self, min_length: int, hash_bits: int, learned: MatchModel | None = None) -> None:
         self.min_length = min_length
         self.shift = 64 - hash_bits

@@ -55,6 +55,9 @@ def order1_contexts(frame_bytes: int) -> int:
 
 
 class BitNetwork:
+    mixer: GatedMixer
+    by_model: ProbMap
+
     def __init__(self, experts: int, with_model: bool, frame_bytes: int, learned: BitNetwork | None = None) -> None:
         self.with_model = with_model
         short = frame_bytes < SHORT_TEXT
