@@ -4,7 +4,9 @@ scripts/check_reference (make reference) restores all of them.
 
 import fractions
 import math
+import re
 import struct
+import subprocess
 import sys
 
 import numpy as np
@@ -136,23 +138,51 @@ def test_logits_and_frequencies(model):
     assert lines == vector("logits.txt")
 
 
-@pytest.mark.parametrize("method", [4, 7])
-def test_first_decisions_with_the_model(model, method):
+ESCAPES = b"\xc0\xc1 the end\xf8\xf9\xf8\xf9"
+
+
+@pytest.mark.parametrize("method, name, text", [(4, "4", TEXT), (7, "7", TEXT), (7, "7-escapes", ESCAPES)])
+def test_first_decisions_with_the_model(model, method, name, text):
     from reference.opening import Known, KnownWalk
 
-    expected = vector(f"decisions-{method}.txt")
+    expected = vector(f"decisions-{name}.txt")
     known, recorder = Known(), Recorder()
     known.decide = lambda p: (setattr(recorder, "bits", known.bits), recorder.decide(p))[1]
-    mixer = payload.make_mixer(model, method, [len(TEXT)])
-    units = payload.UnitDecoder(known, mixer, escapes=False)
-    lane, token, room = model.open_lane(), model.vocabulary.start, len(TEXT)
-    for unit in model.tokenizer.tokenize(TEXT):
+    mixer = payload.make_mixer(model, method, [len(text)])
+    cut = model.tokenizer.tokenize(text)
+    units = payload.UnitDecoder(known, mixer, escapes=any(unit.row is None for unit in cut))
+    lane, token, room = model.open_lane(), model.vocabulary.start, len(text)
+    for unit in cut:
+        known.bits = [int(unit.row is None)]
+        units.decode_escape()
+        if unit.row is None:
+            known.bits = [unit.byte >> shift & 1 for shift in range(7, -1, -1)]
+            payload.decode_byte(known, mixer, 0)
+            room -= 1
+            continue
         units.decode_token(0, KnownWalk(model, lane.sums_after(token), unit.row, known), room)
         token = model.vocabulary.tokens[unit.row]
         room -= len(model.vocabulary.bytes(unit.row))
         if len(recorder.lines) >= len(expected):
             break
     assert recorder.lines[: len(expected)] == expected
+
+
+ARCHIVES = re.findall(r"```archive (\S+)\n(.*?)```", (VECTORS.parent / "vectors.md").read_text(), re.S)
+ROSE = b"a rose is a rose is a rose is a rose, he said, and the rose is his rose\n"
+
+
+def annotated(name):
+    """The bytes of an archive on the page of vectors."""
+    fields = [re.match(r"((?:[0-9A-F]{2} ?)+)", line)[1] for line in dict(ARCHIVES)[name].splitlines()]
+    return bytes.fromhex("".join(fields))
+
+
+def test_annotated_archives(binary, test_model):
+    for name in ("cm", "llm"):
+        opened = subprocess.run([binary, "-dc", "--model", test_model], input=annotated(name), capture_output=True)
+        assert opened.stdout == ROSE, opened.stderr
+    assert decode(annotated("llm"), test_model) == ROSE
 
 
 def restore(case, model_file):

@@ -72,8 +72,9 @@ std::string decisions_without_model(format::Method method) {
   return recorder.lines();
 }
 
-std::string decisions_with_model(const codec::LoadedModel& model, mix::Sources experts) {
-  codec::ModelledFrame frame = codec::cut_frame(text(), 1, model, nullptr);
+std::string decisions_with_model(const codec::LoadedModel& model, mix::Sources experts,
+                                 std::span<const std::uint8_t> bytes_of_frame) {
+  codec::ModelledFrame frame = codec::cut_frame(bytes_of_frame, 1, model, nullptr);
   codec::RecordStream stream(frame, model.vocabulary());
   model.scheduler().run(stream, {});
   const mix::LaneExtent lane{0, frame.bytes};
@@ -81,10 +82,16 @@ std::string decisions_with_model(const codec::LoadedModel& model, mix::Sources e
   Recorder recorder;
   codec::UnitCoder<Recorder> units(recorder, mixer, frame.escapes);
   std::size_t room = frame.bytes;
+  auto path = frame.paths[0].begin();
   for (std::size_t i = 0; !recorder.full(); ++i) {
     const text::Unit& unit = frame.lanes[0].units[i];
+    if (units.code_escape(unit.escaped())) {
+      units.code_escaped_byte(0, unit.byte);
+      --room;
+      continue;
+    }
     const std::string_view bytes = model.vocabulary().bytes(unit.row);
-    lm::ReplayedWalk walk(frame.paths[0][i], bytes, unit.row);
+    lm::ReplayedWalk walk(*path++, bytes, unit.row);
     units.code_token(0, walk, room);
     room -= bytes.size();
   }
@@ -146,8 +153,12 @@ TEST_F(SpecVectors, LogitsAndFrequenciesOfOneToken) {
 
 TEST_F(SpecVectors, FirstDecisionsWithTheModel) {
   const auto model = small_model();
-  expect_vector("decisions-4.txt", decisions_with_model(*model, mix::Sources::kLlm));
-  expect_vector("decisions-7.txt", decisions_with_model(*model, mix::Sources::kAll));
+  expect_vector("decisions-4.txt", decisions_with_model(*model, mix::Sources::kLlm, text()));
+  expect_vector("decisions-7.txt", decisions_with_model(*model, mix::Sources::kAll, text()));
+  constexpr std::uint8_t kEscapes[] = {0xC0, 0xC1, ' ', 't',  'h',  'e',  ' ',
+                                       'e',  'n',  'd', 0xF8, 0xF9, 0xF8, 0xF9};
+  expect_vector("decisions-7-escapes.txt",
+                decisions_with_model(*model, mix::Sources::kAll, kEscapes));
 }
 
 TEST(SpecVectorsWithoutModel, FirstDecisions) {
