@@ -46,9 +46,7 @@ def decode_compact(data: bytes, model: Model | None) -> bytes:
         if method == payload.STORED:
             text = coded
         elif method == payload.ZSTD:
-            import zstandard
-
-            text = payload.decode_zstd(coded, zstandard.frame_content_size(coded))
+            text = payload.decode_zstd(coded, payload.zstd_size(coded))
         else:
             text = payload.decode_plain(method, coded, None)
         content = xxhash.xxh3_64_intdigest(text)

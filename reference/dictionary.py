@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import xxhash
 
-from reference.arithmetic import f32
 from reference.coder import Decoder
 from reference.errors import Damaged, WrongModel
 from reference.payload import decode_zstd
@@ -200,5 +199,3 @@ def adapt_matrix(layer: Layer, name: str, to_s8: bool, shape: tuple[int, int], c
         matrix = requantize(matrix.values().reshape(*matrix.q.shape))
     return add_differences(matrix, code)
 
-
-__all__ = ["Dictionary", "f32", "parse"]

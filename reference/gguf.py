@@ -49,7 +49,8 @@ class Gguf:
             name = self.string()
             extents = [self.scalar(10) for _ in range(self.scalar(4))]
             infos.append((name, extents, self.scalar(4), self.scalar(10)))
-        start = -(-self.position // self.metadata.get("general.alignment", ALIGNMENT)) * self.metadata.get("general.alignment", ALIGNMENT)
+        alignment = self.metadata.get("general.alignment", ALIGNMENT)
+        start = -(-self.position // alignment) * alignment
         self.tensors = {name: self.tensor(name, extents, type, start + offset) for name, extents, type, offset in infos}
 
     def take(self, count: int) -> bytes:

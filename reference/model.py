@@ -39,9 +39,7 @@ class Lane:
 
     def __init__(self, model: Model, state: LaneState, first_token: int) -> None:
         self.model, self.state, self.first_token = model, state, first_token
-        self.fed = 0
         self.sums: np.ndarray | None = None
-        self.asked: int | None = None
 
     def sums_after(self, token: int) -> np.ndarray:
         """The frequencies' sums after `token`, which is fed at the first question. A byte that no token spells asks no second time."""
@@ -93,8 +91,7 @@ class Model:
         return Lane(self, state, first)
 
     def run_ahead(self, asking: list[tuple[Lane, int]]) -> None:
-        """Feeds the tokens of several lanes at once, which takes less time and changes nothing. Frames with bytes that no token spells
-        may never ask; whoever asks for all runs lanes that are not needed, so only lanes of frames that learn nothing do."""
+        """Feeds the tokens of several lanes at once, which takes less time and changes nothing. Who learns has one lane."""
         if self.learns or len(asking) < 2:
             return
         waiting = [(lane, token) for lane, token in asking if lane.sums is None]

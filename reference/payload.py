@@ -14,7 +14,6 @@ from reference.mixing.frame import ALL, FAST, LLM, STRONG, FrameMixer
 from reference.model import Lane, Model
 from reference.tables import ENGLISH
 from reference.varint import Reader
-from reference.vocabulary import Vocabulary
 from reference.walk import CERTAINLY, CERTAINLY_NOT, Walk
 
 STORED, ZSTD, CM_FAST, CM, MODEL_ALONE, CM_ENGLISH, MIXED = 0, 1, 2, 3, 4, 6, 7
@@ -27,11 +26,22 @@ MAX_COMPACT = 65535
 ESCAPES_LIKELY = 512  # P(a compact text has bytes that no token spells)
 
 
+def zstd_size(payload: bytes) -> int:
+    """That the frame tells; -1 where it tells none."""
+    try:
+        return int(zstandard.frame_content_size(payload))
+    except zstandard.ZstdError as error:
+        raise Damaged(f"a zstd frame is not valid: {error}") from error
+
+
 def decode_zstd(payload: bytes, size: int) -> bytes:
-    if zstandard.frame_content_size(payload) != size:
+    if zstd_size(payload) != size:
         raise Damaged("a zstd frame's size is not valid")
     decoder = zstandard.ZstdDecompressor().decompressobj()
-    data = decoder.decompress(payload)
+    try:
+        data = decoder.decompress(payload)
+    except zstandard.ZstdError as error:
+        raise Damaged(f"a zstd frame is not valid: {error}") from error
     if not decoder.eof or decoder.unused_data or len(data) != size:
         raise Damaged("a zstd frame is not valid")
     return data
@@ -236,5 +246,3 @@ def decode_frame(method: int, payload: bytes, size: int, model: Callable[[], Mod
         return decode_plain(method, payload, size)
     return decode_modelled(method, payload, size, model())
 
-
-__all__ = ["Vocabulary", "decode_frame", "decode_modelled_compact", "decode_plain"]

@@ -8,7 +8,7 @@ import numpy as np
 import xxhash
 
 from reference.arithmetic import F, f32, round_to_int
-from reference.gguf import TYPES, Gguf, Tensor
+from reference.gguf import Gguf, Tensor
 from reference.varint import u64
 
 TILE = 16  # rows that are hashed together
@@ -423,5 +423,3 @@ class Loader:
 def load(file: Gguf, tokens: list[int], start_token: int) -> Weights:
     return Loader(file, tokens, start_token).weights
 
-
-__all__ = ["TYPES", "Weights", "load"]

@@ -1,6 +1,6 @@
 """Bit histories, adaptive probabilities, biases and probability maps: docs/spec/mixing.md, "What is counted"."""
 
-from reference.mixing.logistic import PROB_HALF, SQUASH, STRETCH, STRETCH_MAX, STRETCH_ONE, clamp_stretch, squash, toward_zero
+from reference.mixing.logistic import SQUASH, STRETCH, STRETCH_MAX, STRETCH_ONE, clamp_stretch, squash, toward_zero
 
 MOST_FREQUENT = [40, 20, 11, 8, 7, 6]  # most of the more frequent bit, by those of the other one
 MOST_RARE = 5
@@ -107,5 +107,3 @@ class ProbMap:
     def update(self, bit: int) -> None:
         self.curve[self.near] = adapted(self.curve[self.near], bit, self.limit)
 
-
-__all__ = ["PROB_HALF", "ProbMap", "adapted", "adaptive", "corrected_bias", "history_map"]
