@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import heapq
+import re
 import unicodedata
 from dataclasses import dataclass
 
 from reference.gguf import Gguf
-from reference.vocabulary import NORMAL, USER_DEFINED, Vocabulary, byte_alphabet
+from reference.vocabulary import ALWAYS_CONTROL, NORMAL, SPACE, USER_DEFINED, Vocabulary, byte_alphabet
 
 MIN_PIECE, MAX_PIECE = 4096, 8192
-CONTRACTIONS = ("'s", "'t", "'re", "'ve", "'m", "'ll", "'d")
-# Pre-tokenizers by GGUF's names: whether each digit is a word of its own.
-PRE_TOKENIZERS = {"gpt-2": False, "smollm": True}
+CONTRACTION = re.compile("'(?:s|t|re|ve|m|ll|d)")
+CONTRACTION_OF_ANY_CASE = re.compile(CONTRACTION.pattern, re.I)
+# Over classes of characters: L letter, N number, o other; space, line break and return stand for themselves, a tab for all other white space.
+GPT2_WORDS = re.compile(r" ?L+| ?N+| ?o+|\s+(?!\S)|\s+")
+QWEN_WORDS = re.compile(r"[^\r\nLN]?L+|N| ?o+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+SMAUG_WORDS = re.compile(QWEN_WORDS.pattern.replace("|N|", "|N{1,3}|"))
 
 
 @dataclass(frozen=True)
@@ -22,40 +27,49 @@ class Unit:
     byte: int = 0
 
 
-def kind_of(c: str) -> str:
+@dataclass(frozen=True)
+class PreTokenizer:
+    """How a text is cut into words."""
+
+    words: re.Pattern[str]
+    contraction: re.Pattern[str] = CONTRACTION
+    each_digit: bool = False  # is a part of its own before all else
+
+
+# By GGUF's names.
+PRE_TOKENIZERS = {
+    "gpt-2": PreTokenizer(GPT2_WORDS),
+    "smollm": PreTokenizer(GPT2_WORDS, each_digit=True),
+    "refact": PreTokenizer(GPT2_WORDS, each_digit=True),
+    "qwen2": PreTokenizer(QWEN_WORDS, CONTRACTION_OF_ANY_CASE),
+    "smaug-bpe": PreTokenizer(SMAUG_WORDS, CONTRACTION_OF_ANY_CASE),
+}
+
+
+def class_of(c: str) -> str:
     category = unicodedata.category(c)[0]
-    if c.isspace() and category != "C" or c in "\t\n\v\f\r\x85":
-        return "space"
-    return {"L": "letter", "N": "number"}.get(category, "other")
+    if c in " \r\n":
+        return c
+    if c.isspace() and category != "C" or c in "\t\v\f\x85":
+        return "\t"
+    return {"L": "L", "N": "N"}.get(category, "o")
 
 
-def words_of(text: str) -> list[str]:
-    """GPT-2's: contractions, and runs of letters, of numbers and of others, each with a space before it; the rest of white space."""
+def words_of(text: str, pre: PreTokenizer) -> list[str]:
+    classes = "".join(map(class_of, text))
     words, at = [], 0
     while at < len(text):
-        short = next((c for c in CONTRACTIONS if text.startswith(c, at)), None)
-        if short:
-            end = at + len(short)
-        else:
-            begin = at + 1 if text[at] == " " and at + 1 < len(text) else at
-            kind = kind_of(text[begin])
-            if kind == "space":
-                begin = at
-            end = begin
-            while end < len(text) and kind_of(text[end]) == kind:
-                end += 1
-            # White space leaves its last character to the word behind it.
-            if kind == "space" and end < len(text) and end - at > 1:
-                end -= 1
-        words.append(text[at:end])
-        at = end
+        found = pre.contraction.match(text, at) or pre.words.match(classes, at)
+        assert found
+        words.append(text[at : found.end()])
+        at = found.end()
     return words
 
 
 def parted_digits(text: str) -> list[str]:
     parts = [""]
     for c in text:
-        if kind_of(c) == "number":
+        if class_of(c) == "N":
             parts += [c, ""]
         else:
             parts[-1] += c
@@ -66,13 +80,17 @@ class Tokenizer:
     def __init__(self, file: Gguf, vocabulary: Vocabulary) -> None:
         data = file.metadata
         self.vocabulary = vocabulary
-        self.pre = data.get("tokenizer.ggml.pre", "")
+        self.pre = PRE_TOKENIZERS.get(data.get("tokenizer.ggml.pre", ""))
+        self.name = f"{vocabulary.model} {data.get('tokenizer.ggml.pre', '')}"
         texts = data["tokenizer.ggml.tokens"]
         self.token_of = {text: token for token, text in enumerate(texts)}
         self.ranks = {tuple(merge.split(" ")): rank for rank, merge in enumerate(data.get("tokenizer.ggml.merges", []))}
+        self.scores: list[float] = data.get("tokenizer.ggml.scores", [])
+        self.space_prefix = data.get("tokenizer.ggml.add_space_prefix", vocabulary.model == "llama")
         self.alphabet = {byte: c for c, byte in byte_alphabet().items()}
         kinds = data.get("tokenizer.ggml.token_type", [NORMAL] * len(texts))
-        self.added = [text for text, kind in zip(texts, kinds) if kind == USER_DEFINED]
+        added = [text for text, kind in zip(texts, kinds) if kind == USER_DEFINED and text not in ALWAYS_CONTROL]
+        self.added = sorted(added, key=lambda text: -len(text.encode("utf-8", "surrogateescape")))
 
     def tokenize(self, text: bytes) -> list[Unit]:
         """Units that spell `text`, byte for byte."""
@@ -123,13 +141,81 @@ class Tokenizer:
             units.append(Unit(row, piece[0]) if row is None else Unit(row))
             piece = piece[1 if row is None else len(self.vocabulary.bytes(row)) :]
 
-    # Byte-level BPE.
+    # The model's own tokenizer.
 
     def raw(self, text: str) -> list[int]:
-        if self.vocabulary.model != "gpt2" or self.pre not in PRE_TOKENIZERS or any(added in text for added in self.added):
-            raise NotImplementedError(f"openings of models with the tokenizer {self.vocabulary.model} {self.pre}")
-        parts = parted_digits(text) if PRE_TOKENIZERS[self.pre] else [text]
-        return [token for part in parts for word in words_of(part) for token in self.merged(word)]
+        tokens = self.fragments(text)
+        if self.vocabulary.model == "llama" and tokens and self.spells_space(tokens[0]):
+            # The space that it puts in front is none of the text's.
+            line_end, behind = self.fragments("\n"), self.fragments("\n" + text)
+            if len(behind) > len(line_end) and behind[: len(line_end)] == line_end:
+                return behind[len(line_end) :]
+        return tokens
+
+    def spells_space(self, token: int) -> bool:
+        row = self.vocabulary.row_of.get(token)
+        return row is not None and self.vocabulary.bytes(row).startswith(b" ")
+
+    def fragments(self, text: str) -> list[int]:
+        """Added tokens first, the longest first; what is between them is cut by itself."""
+        parts: list[str | int] = [text]
+        for added in self.added:
+            parts = [piece for part in parts for piece in (parted(part, added, self.token_of[added]) if isinstance(part, str) else [part])]
+        tokens, behind_added = [], True
+        for part in parts:
+            if isinstance(part, int):
+                tokens.append(part)
+                behind_added = True
+            else:
+                tokens += self.cut(" " + part if self.space_prefix and behind_added else part)
+                behind_added = False
+        return tokens
+
+    def cut(self, text: str) -> list[int]:
+        if self.vocabulary.model == "llama":
+            return self.sentence_pieces(text.replace(" ", SPACE))
+        if self.pre is None:
+            raise NotImplementedError(f"openings of models with the tokenizer {self.name}")
+        parts = parted_digits(text) if self.pre.each_digit else [text]
+        return [token for part in parts for word in words_of(part, self.pre) for token in self.merged(word)]
+
+    def sentence_pieces(self, text: str) -> list[int]:
+        """Of all neighbours that are a token together, those of the highest score are joined, of equal ones the leftmost."""
+        symbols = list(text)
+        right = list(range(1, len(text) + 1))  # of each symbol that is left
+        left = list(range(-1, len(text) - 1))
+        joined_from: dict[str, tuple[str, str]] = {}
+        queue: list[tuple[float, int, int, int]] = []
+
+        def offer(a: int, b: int) -> None:
+            if a < 0 or b >= len(symbols):
+                return
+            both = symbols[a] + symbols[b]
+            token = self.token_of.get(both)
+            if token is not None:
+                heapq.heappush(queue, (-self.scores[token], a, b, len(both)))
+                joined_from[both] = symbols[a], symbols[b]
+
+        for i in range(len(text) - 1):
+            offer(i, i + 1)
+        while queue:
+            _, a, b, size = heapq.heappop(queue)
+            if not symbols[a] or not symbols[b] or len(symbols[a]) + len(symbols[b]) != size:
+                continue
+            symbols[a], symbols[b] = symbols[a] + symbols[b], ""
+            right[a] = right[b]
+            if right[b] < len(symbols):
+                left[right[b]] = a
+            offer(left[a], a)
+            offer(a, right[a])
+        return [token for symbol in symbols if symbol for token in self.resegmented(symbol, joined_from)]
+
+    def resegmented(self, symbol: str, joined_from: dict[str, tuple[str, str]]) -> list[int]:
+        if symbol in self.token_of:
+            return [self.token_of[symbol]]
+        if symbol in joined_from:
+            return [token for part in joined_from[symbol] for token in self.resegmented(part, joined_from)]
+        return [self.token_of[f"<0x{byte:02X}>"] for byte in symbol.encode("utf-8")]
 
     def merged(self, word: str) -> list[int]:
         """The pair of the lowest rank is merged first, of equal ones the leftmost."""
@@ -141,6 +227,14 @@ class Tokenizer:
                 break
             symbols[i : i + 2] = [symbols[i] + symbols[i + 1]]
         return [self.token_of[s] for symbol in symbols for s in ([symbol] if symbol in self.token_of else symbol) if s in self.token_of]
+
+
+def parted(text: str, added: str, token: int) -> list[str | int]:
+    """At each place where an added token's text stands."""
+    parts: list[str | int] = []
+    for i, part in enumerate(text.split(added)):
+        parts += ([token] if i > 0 else []) + ([part] if part else [])
+    return parts
 
 
 def utf8_prefix(text: bytes) -> int:
