@@ -3,8 +3,10 @@
 import dataclasses
 import pathlib
 
+from conftest import FAMILIES
+
 GOLDEN = pathlib.Path(__file__).resolve().parent / "golden"
-FAMILIES = ["llama", "qwen2", "qwen3", "gemma3", "granite", "smollm3"]
+
 SMALL, REAL = "test_model.gguf", "real model"
 
 

@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import FAMILIES, ROOT
 
 sys.path.insert(0, str(ROOT))
 
@@ -214,3 +214,84 @@ def test_imports_nothing_of_the_program():
             words = line.split()
             if words[:1] in (["import"], ["from"]):
                 assert words[1].split(".")[0] not in ("smll", "llama_cpp", "gguf", "pysmll"), f"{path}: {line}"
+
+
+# Contractions, numbers, kinds of white space, added tokens, scripts.
+CUT = """Let's see 12345 things: it'S  We'LL\r\n\r\n\t x\u00a0y \u3000z  größer 是 в и   \n\n\n  end,the  (the) of<think>the</think> <table>\n\n\t\tit
+""".encode()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_openings_are_cut_as_the_program_cuts(family_model, family):
+    import smll
+
+    from reference.gguf import Gguf
+    from reference.tokenizer import Tokenizer
+    from reference.vocabulary import Vocabulary
+
+    path = family_model(family)
+    file = Gguf(path)
+    vocabulary = Vocabulary(file)
+    units = Tokenizer(file, vocabulary).tokenize(CUT)
+    cut = [bytes([unit.byte]) if unit.row is None else vocabulary.bytes(unit.row) for unit in units]
+    with smll.Compressor(model_path=path, window=WINDOW) as compressor:
+        assert [cost.token for cost in compressor.explain(CUT, guesses=0)] == cut
+
+
+HALVES = {"Q2_K": [80, 82], "Q3_K": [108], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208]}  # where a block has them
+
+
+def random_blocks(random, kind, rows, columns):
+    size = gguf_types()[kind][2]
+    blocks = random.randint(0, 256, (rows, columns // 256, size), dtype=np.uint8)
+    for at in HALVES[kind]:
+        halves = (random.random_sample((rows, columns // 256, 1)) * 0.01).astype("<f2")
+        blocks[..., at : at + 2] = halves.view(np.uint8)
+    return blocks.reshape(rows, -1)
+
+
+def gguf_types():
+    from reference.gguf import TYPES
+
+    return TYPES
+
+
+@pytest.mark.parametrize("kind", HALVES)
+def test_tensor_types_have_the_programs_fingerprint(smll, tmp_path, kind):
+    import gguf
+    import xxhash
+
+    from reference.model import ModelFile
+    from reference.varint import u64
+
+    random, width = np.random.RandomState(11), 256
+    path = tmp_path / "model.gguf"
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_context_length(64)
+    writer.add_embedding_length(width)
+    writer.add_block_count(1)
+    writer.add_feed_forward_length(width)
+    writer.add_head_count(8)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    tokens = [chr(c) for c in range(ord("!"), ord("~") + 1)]
+    writer.add_token_list(tokens)
+    writer.add_token_types([gguf.TokenType.NORMAL] * len(tokens))
+    writer.add_token_merges(["a b"])
+    writer.add_bos_token_id(0)
+    writer.add_eos_token_id(0)
+    one = np.ones(width, np.float32)
+    writer.add_tensor("token_embd.weight", np.tile(one, (len(tokens), 1)))
+    writer.add_tensor("output_norm.weight", one)
+    for name in ("attn_norm", "ffn_norm"):
+        writer.add_tensor(f"blk.0.{name}.weight", one)
+    for name in ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"):
+        data = random_blocks(random, kind, width, width)
+        writer.add_tensor(f"blk.0.{name}.weight", data, raw_dtype=gguf.GGMLQuantizationType[kind])
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    file = ModelFile(str(path))
+    fingerprint = xxhash.xxh3_64_intdigest(u64(file.weights.fingerprint, file.vocabulary.hash))
+    assert f"{fingerprint:016x} with backend exact".encode() in smll("models", "info", path).stdout
