@@ -8,7 +8,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from reference.gguf import Gguf
-from reference.vocabulary import ALWAYS_CONTROL, NORMAL, SPACE, USER_DEFINED, Vocabulary, byte_alphabet
+from reference.vocabulary import SPACE, USER_DEFINED, Vocabulary, byte_alphabet, token_kinds
 
 MIN_PIECE, MAX_PIECE = 4096, 8192
 CONTRACTION = re.compile("'(?:s|t|re|ve|m|ll|d)")
@@ -88,8 +88,7 @@ class Tokenizer:
         self.scores: list[float] = data.get("tokenizer.ggml.scores", [])
         self.space_prefix = data.get("tokenizer.ggml.add_space_prefix", vocabulary.model == "llama")
         self.alphabet = {byte: c for c, byte in byte_alphabet().items()}
-        kinds = data.get("tokenizer.ggml.token_type", [NORMAL] * len(texts))
-        added = [text for text, kind in zip(texts, kinds) if kind == USER_DEFINED and text not in ALWAYS_CONTROL]
+        added = [text for text, kind in zip(texts, token_kinds(file)) if kind == USER_DEFINED]
         self.added = sorted(added, key=lambda text: -len(text.encode("utf-8", "surrogateescape")))
 
     def tokenize(self, text: bytes) -> list[Unit]:

@@ -21,6 +21,8 @@ ALWAYS_CONTROL = set(
     <|fim_middle|> <fim-middle> <fim_middle> <｜fim▁end｜> <MID> ▁<MID> <|code_middle|> <|middle|>
     <|fim_pad|> <fim-pad> <fim_pad> <PAD> [PAD] <|fim_repo|> <|repo_name|> <fim-repo> <REPO> <reponame> <|file_sep|>""".split()
 )
+# Tokens that are always taken for user-defined ones.
+ALWAYS_ADDED = {"<|channel|>", "<|message|>", "<|start|>", "<|constrain|>"}
 SPACE = "\u2581"  # SentencePiece's stand-in for a space
 
 
@@ -47,16 +49,23 @@ def spelling(text: str, kind: int, byte_level: bool) -> bytes:
 Spelling = bytes
 
 
+def token_kinds(file: Gguf) -> list[int]:
+    """Of each token: what the file says, but for some names."""
+    texts: list[str] = file.metadata["tokenizer.ggml.tokens"]
+    kinds: list[int] = file.metadata.get("tokenizer.ggml.token_type", [NORMAL] * len(texts))
+    return [USER_DEFINED if text in ALWAYS_ADDED else CONTROL if text in ALWAYS_CONTROL else kind for text, kind in zip(texts, kinds)]
+
+
 class Vocabulary:
     def __init__(self, file: Gguf) -> None:
         data = file.metadata
         texts: list[str] = data["tokenizer.ggml.tokens"]
-        kinds: list[int] = list(data.get("tokenizer.ggml.token_type", [NORMAL] * len(texts)))
+        kinds = token_kinds(file)
         self.model: str = data["tokenizer.ggml.model"]
         byte_level = self.model == "gpt2"
         entries = []
         for token, (text, kind) in enumerate(zip(texts, kinds)):
-            if kind in ADDED_FIRST and text not in ALWAYS_CONTROL:
+            if kind in ADDED_FIRST:
                 spelled = spelling(text, kind, byte_level)
                 if spelled:
                     entries.append((spelled, ADDED_FIRST[kind], token))
