@@ -3,6 +3,7 @@
 # make test     set up everything, llama.cpp too, which tests compare with, and run all tests
 # make integrations  run what needs large packages (Ray, Spark, a server for S3), in an environment of its own, and slow runs of
 #               smll corpus. Not a part of `make test`: it gets some 500 MB from PyPI, and Spark's tests need Java
+# make reference restore all golden archives with the reference decoder, docs/spec as a program
 # make asan     run the unit tests under ASan and UBSan, with the standard library's assertions
 # make tsan     run what uses threads under TSan
 # make clang    build the program with Clang and run the unit tests and the golden archives
@@ -30,8 +31,8 @@ DAMAGE_COUNT ?= 10000
 BUILD_PRESET = cmake --preset $@ >/dev/null && cmake --build --preset $@
 CTEST = cd build-$@ && SMLL_TEST_MODEL=$(TEST_MODEL) ctest --output-on-failure --no-tests=error -j 2
 
-.PHONY: all setup build model default-model demo test unit e2e integrations asan tsan clang debug test-isa damage fuzz bench bench-engine bench-llama \
-        wheel wheels lint format install deb clean
+.PHONY: all setup build model default-model demo test unit e2e integrations reference asan tsan clang debug test-isa damage fuzz bench \
+        bench-engine bench-llama wheel wheels lint format install deb clean
 
 all: build
 
@@ -77,6 +78,10 @@ e2e: build $(TEST_MODELS) default-model
 
 integrations: build $(TEST_MODELS)
 	@scripts/integrations
+
+reference: $(TEST_MODELS)
+	@$(PYTHON) scripts/check_spec
+	@$(PYTHON) scripts/check_reference
 
 test-isa: $(TEST_MODELS)
 	@scripts/test_avx512

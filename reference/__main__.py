@@ -1,0 +1,5 @@
+import sys
+
+from reference.decode import main
+
+sys.exit(main())
