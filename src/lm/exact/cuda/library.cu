@@ -35,7 +35,7 @@ int info(int device, DeviceInfo* info, Message* message) {
   cudaDeviceProp properties;
   const cudaError_t error = cudaGetDeviceProperties(&properties, device);
   if (error != cudaSuccess) return report(error, "cudaGetDeviceProperties", message);
-  std::snprintf(info->name, sizeof info->name, "%s", properties.name);
+  std::snprintf(info->name, sizeof info->name, "%.127s", properties.name);
   info->major = properties.major;
   info->minor = properties.minor;
   info->memory = properties.totalGlobalMem;

@@ -13,7 +13,9 @@ SMLL_DEVICE const uint64_t* table_of(const Pages& pages, const RowPlace& row) {
 }
 
 SMLL_DEVICE uint8_t* page_of(const Pages& pages, const RowPlace& row, uint64_t position, int part) {
-  const uint64_t segment = position / kPagePositions % static_cast<uint64_t>(pages.ring);
+  // In 32 bits, which are faster and enough for 2^40 positions.
+  const uint32_t segment =
+      static_cast<uint32_t>(position / kPagePositions) % static_cast<uint32_t>(pages.ring);
   return reinterpret_cast<uint8_t*>(table_of(pages, row)[1 + segment]) +
          static_cast<uint64_t>(part) * pages.part_bytes;
 }
