@@ -40,5 +40,7 @@ if(SMLL_CUDA)
             ${CMAKE_SOURCE_DIR}/src/lm/exact/cpu/layout.h
     COMMENT "Building libsmll_cuda.so" VERBATIM)
   add_custom_target(smll_cuda ALL DEPENDS ${cuda_library})
-  install(FILES ${cuda_library} DESTINATION lib)
+  if(NOT SKBUILD)
+    install(FILES ${cuda_library} TYPE LIB)
+  endif()
 endif()
