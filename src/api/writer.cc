@@ -236,12 +236,23 @@ struct Writer::State {
       cpu.device = "cpu";
       on_cpu = codec::LoadedModel::load(loaded->path(), cpu);
     }
-    const Bytes decoded = codec::FrameCodec(on_cpu).decode(
-        frame.method, frame.raw_size, frame.payload, nullptr, frame_progress());
-    if (std::ranges::equal(decoded, raw)) return;
+    if (reads_as(frame, raw)) return;
     throw Error(ErrorKind::kModel, loaded->device() +
                                        " computed what this machine's processor cannot read; use"
                                        " --device cpu");
+  }
+
+  // Whether the CPU does. What it cannot decode at all is a wrong device's work, too.
+  bool reads_as(const format::Frame& frame, ByteView raw) {
+    try {
+      codec::FrameCodec codec(on_cpu);
+      return std::ranges::equal(
+          codec.decode(frame.method, frame.raw_size, frame.payload, nullptr, frame_progress()),
+          raw);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kData) throw;
+      return false;
+    }
   }
 
   void add(const format::Frame& frame, ByteView raw, const codec::FrameStats& frame_stats) {

@@ -11,8 +11,26 @@
 namespace smll::exact::cuda {
 namespace {
 
-// As tests set it.
+// As tests set them.
 Order order = Order::kForward;
+enum class Fault { kNone, kProduct, kCheck } fault = Fault::kNone;
+
+// What a device would compute whose first results are wrong.
+void spoil_first(void* result) {
+  uint32_t bits;
+  std::memcpy(&bits, result, 4);
+  bits ^= 0x400000;
+  std::memcpy(result, &bits, 4);
+}
+
+void spoil(Kernel kernel, const void* args) {
+  if (fault == Fault::kProduct && kernel <= kProduct8) {
+    spoil_first(static_cast<const ProductArgs*>(args)->out);
+  }
+  if (fault == Fault::kCheck && kernel == kCheck) {
+    spoil_first(static_cast<const CheckArgs*>(args)->results);
+  }
+}
 
 int fail(const char* what, Message* message) {
   std::snprintf(message->text, sizeof message->text, "%s", what);
@@ -67,6 +85,7 @@ int start(int /*device*/, Kernel kernel, const Grid* grid, const void* args, Mes
 #define SMLL_START(number, Args, body)                                                 \
   case number:                                                                         \
     run<Args>(*grid, args, [](const Block& block, const Args& a) { body(block, a); }); \
+    spoil(number, args);                                                               \
     return 0;
     SMLL_EACH_KERNEL(SMLL_START)
 #undef SMLL_START
@@ -85,6 +104,11 @@ extern "C" const smll::exact::cuda::Library* smll_cuda_library() {
   static constexpr Library kLibrary = {kAbiVersion, 0,    count, info, allocate, allocate, release,
                                        release,     copy, copy,  copy, start,    finish};
   return &kLibrary;
+}
+
+// 1: a device that computes products wrong; 2: one that fails the known-answer test; 0: none.
+extern "C" void smll_emulated_fault(int number) {
+  smll::exact::cuda::fault = static_cast<smll::exact::cuda::Fault>(number);
 }
 
 // 0, 1, 2: in which order the threads of a block run.
