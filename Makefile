@@ -9,6 +9,7 @@
 # make clang    build the program with Clang and run the unit tests and the golden archives
 # make debug    build without optimization and run the unit tests
 # make test-isa the kernels' tests and the golden archives with AVX-512 and AArch64 emulated where this machine has neither
+# make check-cuda check the machine code of libsmll_cuda, where CUDA's compiler is there to build it
 # make damage   try DAMAGE_COUNT (10000) damaged archives with the program built for ASan and UBSan
 # make fuzz     run the fuzz targets, each for FUZZ_SECONDS (60)
 # make bench    compare with other compressors: docs/results.md, its plots and README's tables
@@ -31,8 +32,8 @@ DAMAGE_COUNT ?= 10000
 BUILD_PRESET = cmake --preset $@ >/dev/null && cmake --build --preset $@
 CTEST = cd build-$@ && SMLL_TEST_MODEL=$(TEST_MODEL) ctest --output-on-failure --no-tests=error -j 2
 
-.PHONY: all setup build model default-model demo test unit e2e integrations reference asan tsan clang debug test-isa damage fuzz bench \
-        bench-engine bench-llama wheel wheels lint format install deb clean
+.PHONY: all setup build model default-model demo test unit e2e integrations reference asan tsan clang debug test-isa check-cuda damage \
+        fuzz bench bench-engine bench-llama wheel wheels lint format install deb clean
 
 all: build
 
@@ -86,6 +87,9 @@ reference: $(TEST_MODELS)
 test-isa: $(TEST_MODELS)
 	@scripts/test_avx512
 	@scripts/test_arm64
+
+check-cuda: build
+	@$(PYTHON) scripts/check_cuda_code
 
 # Without two tests of minutes, which run what the golden archives run here with every instruction set, too.
 asan: $(TEST_MODELS)

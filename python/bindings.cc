@@ -69,12 +69,13 @@ void register_error(py::module_& module) {
 }
 
 smll::Model make_model(const std::string& model, const std::string& backend, const std::string& isa,
-                       int threads, int window, bool learns, bool download,
-                       const std::optional<smll::Dictionary>& dictionary) {
+                       const std::string& device, int threads, int window, bool learns,
+                       bool download, const std::optional<smll::Dictionary>& dictionary) {
   smll::ModelOptions options;
   options.model = model;
   options.backend = smll::parse_backend(backend);
   options.isa = isa;
+  options.device = device;
   options.threads = threads;
   if (window != 0) options.window = window;
   options.learns = learns;
@@ -301,6 +302,7 @@ py::dict describe(const smll::Model& model) {
   result["fingerprint"] = info.fingerprint;
   result["backend"] = smll::to_string(info.backend);
   result["isa"] = info.isa;
+  result["device"] = smll::printable(info.device);
   result["arithmetic"] = info.arithmetic;
   result["window"] = info.window;
   result["can_learn"] = info.no_learning.empty();
@@ -361,8 +363,8 @@ PYBIND11_MODULE(_smll_of_main, module) {
 
   py::class_<smll::Model>(module, "Model")
       .def(py::init(&make_model), py::arg("model"), py::arg("backend"), py::arg("isa"),
-           py::arg("threads"), py::arg("window"), py::arg("learns"), py::arg("download"),
-           py::arg("dictionary"))
+           py::arg("device"), py::arg("threads"), py::arg("window"), py::arg("learns"),
+           py::arg("download"), py::arg("dictionary"))
       .def("describe", &describe);
 
   py::class_<smll::Compressor>(module, "Compressor")

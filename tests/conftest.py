@@ -44,6 +44,14 @@ def test_model():
     return str(path)
 
 
+@pytest.fixture
+def emulated_gpu(monkeypatch):
+    """The GPU's kernels compiled for the CPU, in the place of libsmll_cuda, unless SMLL_CUDA_LIBRARY names one."""
+    library = pathlib.Path(os.environ.get("SMLL_CUDA_LIBRARY", BUILD / "libsmll_cuda_emulated.so"))
+    assert library.exists(), f"{library} is not built: run make"
+    monkeypatch.setenv("SMLL_CUDA_LIBRARY", str(library))
+
+
 FAMILIES = ["llama", "qwen2", "qwen3", "gemma3", "granite", "smollm3"]
 
 

@@ -152,7 +152,7 @@ def test_stats(smll):
     assert stats["bytes_in"] == 5000
     assert stats["bytes_out"] == smll.path("f.smll").stat().st_size
     assert stats["frames"] == 1
-    keys = "tokens seconds model_seconds lanes guesses guesses_right methods backend isa threads experts fingerprint"
+    keys = "tokens seconds model_seconds lanes guesses guesses_right methods backend isa device threads experts fingerprint"
     assert set(keys.split()) <= set(stats) and "arithmetic" in stats
     # Standard output belongs to one of the two.
     assert json.loads(smll("-1", "-f", "f", "--stats", "-").stdout)["bytes_in"] == 5000

@@ -59,6 +59,12 @@ def test_small_model_and_context_models(smll, test_model, isa, name):
     assert smll("-dc", "--isa", isa, "--model", test_model, golden).stdout == UNIT_TEST_TEXT
 
 
+@pytest.mark.parametrize("name", ["llm", "lanes"])
+def test_small_model_on_a_gpu(smll, test_model, emulated_gpu, name):
+    options, _ = SMALL_MODEL[name]
+    check(smll, GOLDEN / f"{name}.smll", TEXT, ["--device", "cuda", "--model", test_model, *options])
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("isa", ISAS)
 def test_families(smll, family_model, isa, family):

@@ -40,7 +40,10 @@ struct ModelOptions {
   std::string model;
   Backend backend = Backend::kExact;
   std::string isa;  // "", "scalar", "avx2", "avx512", "amx" or "neon"; "" lets the machine choose
-  int threads = 0;  // 0: one per core
+  // Where the exact backend computes: "" or "cpu"; "cuda" or "cuda:N", an NVIDIA GPU; "auto", a GPU
+  // where there is one, else the CPU. Archives are the same. What learns computes on the CPU.
+  std::string device;
+  int threads = 0;              // 0: one per core
   int window = kDefaultWindow;  // tokens of context; readers take the archive's
   // The model learns from each frame while it codes it, with one lane: smaller by about 2 %, and
   // takes two to four times as long. kExact only; readers do as the archive says.
@@ -82,6 +85,9 @@ struct WriteOptions {
   Experts experts = Experts::kAll;
   int lanes = 0;                 // 1..32; 0: from each frame's size
   std::uint64_t frame_size = 0;  // largest frame in bytes; 0: 1 MiB, or 4 with kCmFast
+  // Of the frames that a GPU helps to make, the CPU decodes the first and every 64th: one that it
+  // reads otherwise is Error(kModel).
+  bool verify = true;
   Progress progress;
 };
 

@@ -42,6 +42,7 @@ struct ModelInfo {
   std::string name;
   std::string path;
   std::string isa;     // instruction set in use
+  std::string device;  // "cpu", or the number and name of the GPU that computes
   std::string set_up;  // what the results depend on besides the model; "" with Backend::kExact
   // Of weights and vocabulary, as the backend sees them: models with the same one are the same.
   std::uint64_t fingerprint = 0;

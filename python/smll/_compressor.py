@@ -34,6 +34,8 @@ class Compressor:
         window: tokens of context; overrides the level's.
         learn: let the model learn from what it codes: smaller, slower, one lane; overrides the level's.
         isa: "scalar", "avx2", "avx512", "amx" or "neon"; None lets the machine choose.
+        device: "cpu", "cuda" or "cuda:N", an NVIDIA GPU, or "auto", a GPU where there is one; None means the
+            environment's SMLL_DEVICE or "cpu". What is made is the same.
         download: get the default model when compressing needs it and it is not in the cache.
         dictionary: what every text begins with, as it were: a Dictionary, or the path of its file or of any text, or
             its name or identity where `smll dict` keeps it. Texts are restored with the same one; files name theirs.
@@ -62,6 +64,7 @@ class Compressor:
         window: Optional[int] = None,
         learn: Optional[bool] = None,
         isa: Optional[str] = None,
+        device: Optional[str] = None,
         download: bool = True,
         dictionary: Union["Dictionary", str, "os.PathLike[str]", None] = None,
         max_bytes: int = 0,
@@ -77,6 +80,7 @@ class Compressor:
             "window": window,
             "learn": learn,
             "isa": isa,
+            "device": device,
             "download": download,
             "dictionary": dictionary,
             "max_bytes": max_bytes,
@@ -90,6 +94,7 @@ class Compressor:
             model=self._spec,
             backend=backend,
             isa=isa if isa is not None else os.environ.get("SMLL_ISA", ""),
+            device=device if device is not None else os.environ.get("SMLL_DEVICE", ""),
             threads=threads,
             window=window if window is not None else level_window,
             learns=learn if learn is not None else level_learn,

@@ -81,6 +81,7 @@ class Dictionary:
             model=os.fsdecode(model_path) if model_path is not None else "",
             backend="exact",
             isa=os.environ.get("SMLL_ISA", ""),
+            device=os.environ.get("SMLL_DEVICE", ""),
             threads=threads,
             window=window,
             learns=False,

@@ -30,6 +30,7 @@ class ModelSettings(NamedTuple):
     model: str
     backend: str
     isa: str
+    device: str
     threads: int
     window: int
     learns: bool

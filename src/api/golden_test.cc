@@ -49,10 +49,11 @@ std::string model_path(const Form& form) {
   return form.family.empty() ? test_model() : lm::family_model(form.family);
 }
 
-Model model_for(const Form& form, const std::string& isa) {
+Model model_for(const Form& form, const std::string& isa, const std::string& device = "cpu") {
   ModelOptions options;
   options.model = model_path(form);
   options.isa = isa;
+  options.device = device;
   options.threads = 1;
   options.window = 64;
   options.learns = form.learns;
@@ -112,6 +113,18 @@ TEST_P(Golden, EveryInstructionSetReadsAndWritesTheArchive) {
     EXPECT_EQ(write(GetParam(), model, text_), archive) << exact::isa_name(isa);
     EXPECT_EQ(Compressor(model).decompress(archive), text_) << exact::isa_name(isa);
   }
+}
+
+// Learning is the CPU's, so those archives say nothing of a GPU.
+TEST_P(Golden, AGpuReadsAndWritesTheArchive) {
+  if (GetParam().learns) return;
+  setenv("SMLL_CUDA_LIBRARY", SMLL_EMULATED_LIBRARY, 0);
+  const Bytes archive = contents(golden(GetParam().name));
+  const Model model = model_for(GetParam(), "", "cuda");
+  EXPECT_EQ(write(GetParam(), model, text_), archive);
+  EXPECT_EQ(Compressor(model).decompress(archive), text_);
+  ASSERT_TRUE(model.info());
+  EXPECT_TRUE(model.info()->device.starts_with("cuda:0 ")) << model.info()->device;
 }
 
 std::string name_of(const testing::TestParamInfo<Form>& form) {

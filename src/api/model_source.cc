@@ -14,6 +14,7 @@
 #include "hub/dictionaries.h"
 #include "hub/download.h"
 #include "hub/registry.h"
+#include "lm/exact/cuda/choice.h"
 #include "lm/exact/engine.h"
 #include "smll/models.h"
 
@@ -61,6 +62,7 @@ static_assert(format::kMinWindow == exact::kMinWindow &&
               format::kMaxExactWindow == exact::kMaxWindow);
 
 ModelSource::ModelSource(ModelOptions options) : options_(std::move(options)) {
+  exact::cuda::check_choice(options_.device);
   if (options_.learns && options_.backend != Backend::kExact) {
     throw Error(ErrorKind::kUsage, "only the exact backend's models learn");
   }
@@ -175,6 +177,7 @@ std::optional<ModelInfo> ModelSource::info() {
   info.name = model.name();
   info.path = model.path();
   info.isa = model.isa();
+  info.device = model.device();
   info.set_up = model.set_up();
   info.fingerprint = model.fingerprint();
   info.arithmetic = model.arithmetic_version();
@@ -195,6 +198,7 @@ codec::LoadOptions ModelSource::codec_options() const {
   codec::LoadOptions options;
   options.backend = options_.backend;
   options.isa = options_.isa;
+  options.device = options_.device;
   options.threads = options_.threads;
   options.window = options_.window;
   options.learns = options_.learns;

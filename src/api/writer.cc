@@ -38,6 +38,9 @@ struct Coded {
   codec::FrameStats stats;
 };
 
+// Frames that a GPU helps to make from one that the CPU decodes to the next.
+constexpr std::size_t kVerifyEvery = 64;
+
 // Bytes that a frame takes beside its payload: its header, and its line in the index.
 constexpr std::size_t kFrameCost = 20;
 
@@ -144,7 +147,9 @@ struct Writer::State {
     if (trial && trial->lost()) return;
     const bool with_model = codec::FrameCodec::wants_model(raw, frame_options());
     if (with_model) load_model();
-    if (with_model && !loaded->options().learns) {
+    // A GPU has room for many frames at once, whose mixing takes a thread each.
+    const bool one_at_a_time = with_model && !loaded->options().learns && !loaded->on_gpu();
+    if (one_at_a_time) {
       drain();
       encode_in_all_threads(raw);
     } else {
@@ -217,7 +222,41 @@ struct Writer::State {
 
   codec::Progress frame_progress() { return api::frame_progress(options.progress, stats); }
 
+  // Whether a frame that a GPU helped to make is one of those that the CPU decodes.
+  bool is_to_be_verified(const format::Frame& frame) {
+    if (!options.verify || !loaded || !loaded->on_gpu() || !format::needs_model(frame.method)) {
+      return false;
+    }
+    return gpu_frames++ % kVerifyEvery == 0;
+  }
+
+  void verify(const format::Frame& frame, ByteView raw) {
+    if (!on_cpu) {
+      codec::LoadOptions cpu = loaded->options();
+      cpu.device = "cpu";
+      on_cpu = codec::LoadedModel::load(loaded->path(), cpu);
+    }
+    if (reads_as(frame, raw)) return;
+    throw Error(ErrorKind::kModel, loaded->device() +
+                                       " computed what this machine's processor cannot read; use"
+                                       " --device cpu");
+  }
+
+  // Whether the CPU does. What it cannot decode at all is a wrong device's work, too.
+  bool reads_as(const format::Frame& frame, ByteView raw) {
+    try {
+      codec::FrameCodec codec(on_cpu);
+      return std::ranges::equal(
+          codec.decode(frame.method, frame.raw_size, frame.payload, nullptr, frame_progress()),
+          raw);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kData) throw;
+      return false;
+    }
+  }
+
   void add(const format::Frame& frame, ByteView raw, const codec::FrameStats& frame_stats) {
+    if (is_to_be_verified(frame)) verify(frame, raw);
     if (trial) {
       try_frame(frame, frame_stats);
     } else {
@@ -236,6 +275,8 @@ struct Writer::State {
   Bytes ahead;                 // what is not cut into frames yet
   std::optional<Trial> trial;  // of what is ahead
   api::LoadedModelPtr loaded;
+  api::LoadedModelPtr on_cpu;  // the same, to verify what a GPU made
+  std::size_t gpu_frames = 0;  // made with a GPU's help so far
   std::optional<format::ModelRecord> record;
   Stats stats;
   api::Failure failure;

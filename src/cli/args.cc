@@ -87,6 +87,10 @@ void add_tuning(CLI::App& app, Args& args, Raw& raw) {
                "The model learns from what it codes (smaller, slower, one lane)")
       ->check(CLI::IsMember({"true", "false"}))
       ->take_last();
+  app.add_flag("--verify,!--no-verify", args.write.verify,
+               "Of what a GPU makes, decode some frames on the CPU (the default)")
+      ->check(CLI::IsMember({"true", "false"}))
+      ->take_last();
   app.add_option("--frame-size", raw.frame_size, "Largest frame in bytes")->take_last();
   app.add_flag("--flush{1}", raw.flush, "Make input readable when it pauses for 1 (or =N) seconds");
 }
@@ -106,6 +110,10 @@ void add_model(CLI::App& app, Args& args, Raw& raw) {
       ->take_last()
       ->check(CLI::IsMember({"scalar", "avx2", "avx512", "amx", "neon"}))
       ->envname("SMLL_ISA")
+      ->group("Model");
+  app.add_option("--device", args.model.device, "Where to compute: auto, cpu, cuda or cuda:N")
+      ->take_last()
+      ->envname("SMLL_DEVICE")
       ->group("Model");
 }
 

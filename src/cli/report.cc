@@ -93,6 +93,7 @@ std::string stats_text(const Args& args, const Totals& totals,
       // Empty where no frame needed a model.
       {"backend", model ? to_string(model->backend) : ""},
       {"isa", model ? model->isa : ""},
+      {"device", model ? model->device : ""},
       {"fingerprint", model ? hex_fingerprint(model->fingerprint) : ""},
       {"arithmetic", model ? model->arithmetic : 0},
   };

@@ -62,6 +62,9 @@ void add_options(CLI::App& app, TrainArgs& args) {
       ->check(CLI::IsMember({"scalar", "avx2", "avx512", "amx", "neon"}))
       ->envname("SMLL_ISA")
       ->take_last();
+  app.add_option("--device", args.model.device, "Where to compute: auto, cpu, cuda or cuda:N")
+      ->envname("SMLL_DEVICE")
+      ->take_last();
 }
 
 TrainOptions options_of(const TrainArgs& args) {

@@ -23,6 +23,8 @@
 #include "codec/model_file.h"
 #include "codec/opening.h"
 #include "codec/scheduler.h"
+#include "lm/exact/cuda/choice.h"
+#include "lm/exact/cuda/device.h"
 #include "lm/exact/engine.h"
 #include "lm/exact/exact_predictor.h"
 #include "lm/weights/adapter.h"
@@ -153,6 +155,9 @@ std::shared_ptr<const ModelFile> shared_file(const std::string& path, const Load
   return table.get(path, options);
 }
 
+// Lanes that a GPU computes at once.
+constexpr std::size_t kGpuLanes = 1024;
+
 class ExactModel : public LoadedModel {
  public:
   ExactModel(const std::string& path, const LoadOptions& options,
@@ -162,6 +167,7 @@ class ExactModel : public LoadedModel {
     engine_options_.threads = options.threads;
     engine_options_.window = options.window;
     engine_options_.pool = pool_;
+    if (!options.learns) engine_options_.device = exact::cuda::open_choice(options.device);
     const Dictionary* dictionary = options.dictionary.get();
     if (!dictionary) return;
     if (!dictionary->fits(identity())) {
@@ -186,6 +192,11 @@ class ExactModel : public LoadedModel {
     const bool chosen = instruction_set_ == exact::Isa::kAuto;
     return exact::isa_name(chosen ? exact::supported_isas().front() : instruction_set_);
   }
+  bool on_gpu() const override { return engine_options_.device != nullptr; }
+  std::string device() const override {
+    const exact::cuda::Device* device = engine_options_.device.get();
+    return device ? "cuda:" + std::to_string(device->number()) + " " + device->name() : "cpu";
+  }
   std::string set_up() const override { return {}; }
   std::unique_ptr<lm::Predictor> make_predictor(bool may_learn) const override {
     return std::make_unique<lm::ExactPredictor>(weights_, engine_options(may_learn), vocabulary());
@@ -202,7 +213,12 @@ class ExactModel : public LoadedModel {
   }
 
  protected:
+  std::size_t lanes_at_once(bool may_learn) const override {
+    return engine_options_.device ? kGpuLanes : LoadedModel::lanes_at_once(may_learn);
+  }
   std::size_t most_predictors(bool may_learn) const override {
+    // A GPU is full with one.
+    if (engine_options_.device) return 1;
     const auto threads = static_cast<std::size_t>(pool_->threads());
     if (!options_.learns || !may_learn) return threads;
     // What they learn takes much memory, so only as many as half of what is free can hold.
@@ -244,11 +260,13 @@ Scheduler& LoadedModel::scheduler(bool may_learn) const {
   if (!scheduler) {
     scheduler = std::make_unique<Scheduler>(
         [this, may_learn] { return make_predictor(may_learn); },
-        Scheduler::Size{most_predictors(may_learn),
-                        static_cast<std::size_t>(learns ? 1 : max_lanes())},
-        pool_);
+        Scheduler::Size{most_predictors(may_learn), lanes_at_once(may_learn)}, pool_);
   }
   return *scheduler;
+}
+
+std::size_t LoadedModel::lanes_at_once(bool may_learn) const {
+  return options_.learns && may_learn ? 1 : static_cast<std::size_t>(max_lanes());
 }
 
 int LoadedModel::max_lanes() const {

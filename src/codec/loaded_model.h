@@ -25,6 +25,7 @@ namespace smll::codec {
 struct LoadOptions {
   Backend backend = Backend::kExact;
   std::string isa;      // "", "scalar", "avx2", "avx512", "amx", "neon"; "" lets the machine choose
+  std::string device;   // lm/exact/cuda/choice.h; kExact
   int threads = 0;      // 0: one per core
   int window = 2048;    // tokens of context a lane sees
   bool learns = false;  // kExact: from the text that it codes (lm/exact/learner.h), with one lane
@@ -52,6 +53,9 @@ class LoadedModel {
   virtual std::uint32_t arithmetic_version() const = 0;
   virtual std::string isa() const = 0;  // the instruction set in use, for statistics
   // Of the kernels that smll's own arithmetic uses, with either backend.
+  // "cpu", or the number and name of the GPU that computes.
+  virtual std::string device() const { return "cpu"; }
+  virtual bool on_gpu() const { return false; }
   exact::Isa instruction_set() const { return instruction_set_; }
   virtual std::string set_up()
       const = 0;  // build and threads; "" where results do not depend on them
@@ -98,6 +102,8 @@ class LoadedModel {
               std::shared_ptr<const ModelFile> file);
   // Predictors that a scheduler may have.
   virtual std::size_t most_predictors(bool may_learn) const = 0;
+  // Lanes that one of them runs at once, unless one stream has more.
+  virtual std::size_t lanes_at_once(bool may_learn) const;
 
   std::string path_, name_;
   LoadOptions options_;

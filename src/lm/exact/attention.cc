@@ -1,8 +1,8 @@
 #include "lm/exact/attention.h"
 
 #include <algorithm>
-#include <cfloat>
 #include <cstring>
+#include <limits>
 
 namespace smll::exact {
 namespace {
@@ -24,6 +24,9 @@ void fetch(const void* at, std::size_t begin, std::size_t end) {
   const char* bytes = static_cast<const char*>(at);
   for (std::size_t i = begin / 64 * 64; i < end; i += 64) __builtin_prefetch(bytes + i, 0, 2);
 }
+
+// The score of a position that is not attended to: no maximum makes a weight of it.
+constexpr float kMasked = -std::numeric_limits<float>::infinity();
 
 // A window can straddle one tile more at each end, and the block's queries add up to kQueryBlock.
 std::size_t score_stride(int window) {
@@ -134,11 +137,11 @@ void Attention::mask(const AttentionTask& task) {
   for (int row = 0; row < task.queries * task.group; ++row) {
     const std::uint64_t position = task.place.position + row / task.group;
     float* scores = scores_.data() + row * score_stride_;
-    std::fill(scores, scores + (task.window.begin(position) - begin_), -FLT_MAX);
+    std::fill(scores, scores + (task.window.begin(position) - begin_), kMasked);
     const std::size_t end = position + 1 > begin_ ? position + 1 - begin_ : 0;
-    std::fill(scores + end, scores + count, -FLT_MAX);
+    std::fill(scores + end, scores + count, kMasked);
     float& first = first_scores_[row * kTile];
-    if (!task.window.sees_first(position)) first = -FLT_MAX;
+    if (!task.window.sees_first(position)) first = kMasked;
     const float rest = kernels_.max_value(scores, count);
     max_[row] = first > rest ? first : rest;
   }
@@ -152,7 +155,7 @@ void Attention::weigh_first(const AttentionTask& task) {
   for (int row = 0; row < task.queries * task.group; ++row) {
     float padded[16], scales[16] = {}, scratch[16];
     std::int16_t unused[16];
-    std::fill(padded, padded + 16, -FLT_MAX);
+    std::fill(padded, padded + 16, kMasked);
     padded[0] = first_scores_[row * kTile];
     scales[0] = first_scale;
     float* sums = sums_.data() + row * 16;

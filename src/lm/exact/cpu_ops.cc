@@ -19,6 +19,8 @@ namespace {
 
 // Rows of one matmul task, whose activations stay in the second-level cache.
 constexpr std::size_t kTaskRows = 64;
+// Rows of logits at once.
+constexpr std::size_t kHeadRows = 32;
 // Outputs of a gate or up matrix that a feed-forward task computes at once.
 constexpr int kFfnStep = 64;
 
@@ -102,6 +104,8 @@ CpuOps::CpuOps(std::shared_ptr<const weights::Weights> model, const Options& opt
 }
 
 CpuOps::~CpuOps() = default;
+
+std::size_t CpuOps::head_rows() const { return kHeadRows; }
 
 std::uint64_t CpuOps::context_memory(const weights::Weights& model, int window,
                                      std::size_t tokens) {

@@ -38,6 +38,10 @@ class CpuOps : public Ops {
   // Null where it does not learn.
   const Learner* learner() const { return learner_.get(); }
 
+  // Enough to amortize reading the weights, few enough to stay in cache.
+  std::size_t max_rows() const override { return kMaxRows; }
+  std::size_t head_rows() const override;
+
   void open_lane(int lane, std::shared_ptr<const lm::KeptContext> begin) override;
   void close_lane(int lane) override;
   std::shared_ptr<const lm::KeptContext> keep_lane(int lane) override;

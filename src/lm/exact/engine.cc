@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "base/fp_env.h"
+#include "lm/exact/arithmetic_check.h"
 #include "lm/exact/cpu_ops.h"
+#include "lm/exact/cuda/cuda_ops.h"
 #include "lm/exact/forward.h"
 #include "smll/error.h"
 
@@ -24,6 +26,13 @@ Engine::Engine(std::shared_ptr<const weights::Weights> model, const EngineOption
       window_(options.window) {
   if (options.window < kMinWindow || options.window > kMaxWindow) {
     throw Error(ErrorKind::kUsage, "the window must be between 2 and 65536 tokens");
+  }
+  const FpEnv environment;
+  check_processor(kernels_);
+  if (options.device) {
+    if (learns_) throw Error(ErrorKind::kUsage, "a GPU does not learn; use --device cpu");
+    ops_ = std::make_unique<cuda::CudaOps>(model_, options.device, pool_, options.window);
+    return;
   }
   ops_ = std::make_unique<CpuOps>(model_,
                                   CpuOps::Options{kernels_, pool_, options.window, options.learns});
@@ -46,7 +55,6 @@ std::uint64_t Engine::memory(const weights::Weights& model, const EngineOptions&
 
 std::size_t Engine::rows() const { return static_cast<std::size_t>(model_->head().outputs); }
 int Engine::max_lanes() const { return learns_ ? 1 : kMaxLanes; }
-std::size_t Engine::preferred_batch() { return kMaxRows; }
 Token Engine::start_token() const { return model_->start_token(); }
 
 int Engine::open_lane(std::shared_ptr<const lm::KeptContext> begin) {
@@ -109,19 +117,24 @@ void Engine::feed(std::span<const LaneTokens> batch, const RowSink& sink) {
   const KernelScope scope(kernels_);
   flatten(batch);
   const auto layers = static_cast<int>(model_->layers().size());
-  std::size_t count = 0;
-  for (std::size_t first = 0; first < rows_.size(); first += count) {
-    count = batch_size(first);
-    forward(*ops_, layers, std::span<const Row>(rows_).subspan(first, count), sink, times_);
-  }
+  while (take_batch()) forward(*ops_, layers, batch_, sink, times_);
 }
 
-// How many rows are computed at once from row `first` on: where the engine learns, none beyond a
-// step.
-std::size_t Engine::batch_size(std::size_t first) const {
-  const std::size_t rest = rows_.size() - first;
-  if (!learns_) return std::min(kMaxRows, rest);
-  return std::min(Learner::kStep - rows_[first].position % Learner::kStep, rest);
+// The next rows to be computed at once: of the first inputs that have some left, as many as go into
+// a batch; where the engine learns, none beyond a step. False when there are none.
+bool Engine::take_batch() {
+  batch_.clear();
+  for (std::span<const Row>& left : left_) {
+    const std::size_t room = ops_->max_rows() - batch_.size();
+    if (room == 0) break;
+    if (left.empty()) continue;
+    const std::size_t step =
+        learns_ ? Learner::kStep - left[0].position % Learner::kStep : kMaxRows;
+    const auto taken = left.first(std::min({left.size(), room, step}));
+    batch_.insert(batch_.end(), taken.begin(), taken.end());
+    left = left.subspan(taken.size());
+  }
+  return !batch_.empty();
 }
 
 void Engine::flatten(std::span<const LaneTokens> batch) {
@@ -135,6 +148,12 @@ void Engine::flatten(std::span<const LaneTokens> batch) {
     for (std::size_t i = 0; i < in.tokens.size(); ++i) {
       rows_.push_back({input, i, in.lane, in.tokens[i], lane.position++});
     }
+  }
+  left_.clear();
+  std::size_t first = 0;
+  for (const LaneTokens& in : batch) {
+    left_.push_back(std::span<const Row>(rows_).subspan(first, in.tokens.size()));
+    first += in.tokens.size();
   }
 }
 

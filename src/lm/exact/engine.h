@@ -17,6 +17,10 @@
 
 namespace smll::exact {
 
+namespace cuda {
+class Device;
+}
+
 // Written into archives. Changes whenever any input gives other logits or frequencies than before.
 inline constexpr std::uint32_t kArithmeticVersion = 1;
 // The same of an engine that learns.
@@ -33,6 +37,8 @@ struct EngineOptions {
   int threads = 0;              // 0: one per processor; unless `pool` is given
   int window = kDefaultWindow;  // kMinWindow .. kMaxWindow
   bool learns = false;          // from the tokens it is fed (lm/exact/learner.h); one lane only
+  // Null: the processor computes. An engine that learns needs the processor.
+  std::shared_ptr<cuda::Device> device = nullptr;
   // Null: one of `threads` threads for this engine alone.
   std::shared_ptr<ThreadPool> pool = nullptr;
   // Only for make_engine: token ids of the logits in the order wanted; empty means all in order.
@@ -48,7 +54,8 @@ struct LaneTokens {
 // Used by one thread at a time; several engines may share a model.
 class Engine {
  public:
-  // Throws Error(kUsage) for an instruction set that is not supported or a window out of range.
+  // Throws Error(kUsage) for an instruction set that is not supported, a window out of range or a
+  // device that is to learn, and Error(kModel) where the processor's arithmetic is wrong.
   Engine(std::shared_ptr<const weights::Weights> model, const EngineOptions& options);
   ~Engine();
   // Bytes, at most, that `engines` engines take which share the options' threads and lanes that are
@@ -65,7 +72,7 @@ class Engine {
   // Lanes that may be open at once: one, where it learns.
   int max_lanes() const;
   // Tokens that a feed() computes at once.
-  static std::size_t preferred_batch();
+  std::size_t preferred_batch() const { return ops_->max_rows(); }
   int threads() const { return pool_.threads(); }
   Token start_token() const;
 
@@ -101,7 +108,7 @@ class Engine {
 
   Lane& open(int lane);
   void flatten(std::span<const LaneTokens> batch);
-  std::size_t batch_size(std::size_t first) const;
+  bool take_batch();
 
   std::shared_ptr<const weights::Weights> model_;
   const Kernels& kernels_;
@@ -109,7 +116,9 @@ class Engine {
   const bool learns_;
   const int window_;
   std::vector<Lane> lanes_;
-  std::vector<Row> rows_;
+  std::vector<Row> rows_;                   // of a feed()
+  std::vector<std::span<const Row>> left_;  // of its inputs, what is not computed yet
+  std::vector<Row> batch_;
   std::unique_ptr<Ops> ops_;
   OpTimes times_{};
 };

@@ -19,7 +19,7 @@ class ExactPredictor final : public Predictor {
 
   int max_lanes() const override { return engine_.max_lanes(); }
   bool prefill_is_exact() const override { return true; }
-  std::size_t preferred_batch() const override { return exact::Engine::preferred_batch(); }
+  std::size_t preferred_batch() const override { return engine_.preferred_batch(); }
   int open_lane(std::shared_ptr<const KeptContext> begin) override {
     return engine_.open_lane(std::move(begin));
   }

@@ -30,8 +30,8 @@ void forward(Ops& ops, int layers, std::span<const Row> rows, const RowSink& sin
   }
   ops.output_norm();
   timer.mark(Op::kNorm);
-  for (std::size_t first = 0; first < rows.size(); first += kHeadRows) {
-    const std::size_t count = std::min(kHeadRows, rows.size() - first);
+  for (std::size_t first = 0; first < rows.size(); first += ops.head_rows()) {
+    const std::size_t count = std::min(ops.head_rows(), rows.size() - first);
     ops.head(first, count);
     timer.mark(Op::kHead);
     ops.give_logits(first, count, sink);

@@ -1,9 +1,9 @@
 // The operations on a batch that forward() is written over. Whoever computes them holds weights,
-// lanes' keys and values, and what stands between two operations; here are the CPU's
-// (lm/exact/cpu_ops.h).
+// lanes' keys and values, and what stands between two operations; these are a CPU's
+// (lm/exact/cpu_ops.h) or a GPU's (lm/exact/cuda/cuda_ops.h).
 //
-// A batch is up to kMaxRows rows. `stream` is the residual stream [rows][width], `input` what
-// products read: a norm of the stream, quantized.
+// A batch is up to max_rows() rows, at most kMaxRows of a lane. `stream` is the residual stream
+// [rows][width], `input` what products read: a norm of the stream, quantized.
 #pragma once
 
 #include <cstddef>
@@ -17,10 +17,8 @@
 
 namespace smll::exact {
 
-// Rows computed at once: enough to amortize reading the weights, small enough to stay in cache.
+// Rows of a lane that are computed at once, at most.
 inline constexpr std::size_t kMaxRows = 256;
-// Rows of logits computed before they are handed out.
-inline constexpr std::size_t kHeadRows = 32;
 
 // One fed token.
 struct Row {
@@ -41,6 +39,11 @@ using RowSink = std::function<void(std::size_t input, std::size_t position,
 class Ops {
  public:
   virtual ~Ops() = default;
+
+  // Rows of a batch, at most.
+  virtual std::size_t max_rows() const = 0;
+  // Rows of logits that are computed before they are handed out.
+  virtual std::size_t head_rows() const = 0;
 
   // `begin`: what the lane's first positions hold; null where it begins with position 0. Throws
   // Error(kUsage) for what keep_lane() of another model, or of other ops, gave.
@@ -70,7 +73,7 @@ class Ops {
   // stream += product of the feed-forward part's results.
   virtual void add_feed_forward(int layer) = 0;
   virtual void output_norm() = 0;
-  // The logits of rows [first, first + count), at most kHeadRows, and their way to the sink.
+  // The logits of rows [first, first + count), at most head_rows(), and their way to the sink.
   virtual void head(std::size_t first, std::size_t count) = 0;
   virtual void give_logits(std::size_t first, std::size_t count, const RowSink& sink) = 0;
 };

@@ -1,0 +1,127 @@
+// What callers meet who ask for a GPU: where there is none, where it computes wrong, and what does
+// not run there.
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <string>
+
+#include "smll/smll.h"
+
+namespace smll {
+namespace {
+
+std::string test_model() {
+  const char* path = std::getenv("SMLL_TEST_MODEL");
+  return path ? path : "test_model.gguf";
+}
+
+// A device of the emulated library, which can be made to be wrong.
+class Devices : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!std::filesystem::exists(test_model())) {
+      GTEST_SKIP() << test_model() << " is missing: run `make unit`, which generates it";
+    }
+    setenv("SMLL_CUDA_LIBRARY", SMLL_EMULATED_LIBRARY, 1);
+    library_ = dlopen(SMLL_EMULATED_LIBRARY, RTLD_NOW);
+    ASSERT_NE(library_, nullptr);
+  }
+  void TearDown() override { set_fault(0); }
+
+  void set_fault(int number) {
+    if (library_) reinterpret_cast<void (*)(int)>(dlsym(library_, "smll_emulated_fault"))(number);
+  }
+
+  static Model model_on(const std::string& device, bool learns = false) {
+    ModelOptions options;
+    options.model = test_model();
+    options.device = device;
+    options.threads = 1;
+    options.window = 64;
+    options.learns = learns;
+    options.download = false;
+    return Model(options);
+  }
+
+  // What a writer makes of the text, with the model alone.
+  Bytes write(const Model& model, bool verify) {
+    WriteOptions options;
+    options.experts = Experts::kLlm;
+    options.lanes = 1;
+    options.verify = verify;
+    MemorySink sink;
+    Writer writer(model, options, sink);
+    writer.write(text_);
+    writer.finish();
+    EXPECT_EQ(writer.stats().methods.count("llm"), 1u);
+    return sink.take();
+  }
+
+  static ErrorKind kind_of(const std::function<void()>& action) {
+    try {
+      action();
+    } catch (const Error& error) {
+      return error.kind();
+    }
+    ADD_FAILURE() << "no error";
+    return ErrorKind::kIo;
+  }
+
+  // One that the small model makes smaller.
+  const Bytes text_ = [] {
+    std::ifstream file(SMLL_GOLDEN_DIRECTORY "/mixed.txt", std::ios::binary);
+    Bytes text(std::istreambuf_iterator<char>(file), {});
+    text.resize(1000);
+    return text;
+  }();
+
+ private:
+  void* library_ = nullptr;
+};
+
+TEST_F(Devices, WriteTheSameArchives) {
+  const Bytes expected = write(model_on("cpu"), true);
+  for (const std::string device : {"cuda", "cuda:0", "auto"}) {
+    const Model model = model_on(device);
+    EXPECT_EQ(write(model, true), expected) << device;
+    EXPECT_EQ(model.info()->device, "cuda:0 emulated") << device;
+  }
+}
+
+TEST_F(Devices, OneThatComputesWrongIsFoundByReadingWhatItWrote) {
+  const Model model = model_on("cuda");
+  set_fault(1);
+  EXPECT_EQ(kind_of([&] { write(model, true); }), ErrorKind::kModel);
+  const Bytes wrong = write(model, false);
+  set_fault(0);
+  EXPECT_NE(wrong, write(model, true));
+}
+
+TEST_F(Devices, OneThatFailsTheKnownAnswerTestIsNotUsed) {
+  set_fault(2);
+  EXPECT_EQ(kind_of([&] { write(model_on("cuda"), true); }), ErrorKind::kModel);
+  const Model automatic = model_on("auto");
+  write(automatic, true);
+  EXPECT_EQ(automatic.info()->device, "cpu");
+}
+
+TEST_F(Devices, LearningIsTheProcessors) {
+  const Model model = model_on("cuda", true);
+  EXPECT_EQ(write(model, true), write(model_on("cpu", true), true));
+  EXPECT_EQ(model.info()->device, "cpu");
+}
+
+TEST_F(Devices, OnesThatAreNotThereAreUsageErrors) {
+  for (const std::string device : {"gpu", "cuda:", "cuda:-1", "cuda:1x", "cuda:99999999999"}) {
+    EXPECT_EQ(kind_of([&] { model_on(device); }), ErrorKind::kUsage) << device;
+  }
+  EXPECT_EQ(kind_of([&] { write(model_on("cuda:1"), true); }), ErrorKind::kUsage);
+}
+
+}  // namespace
+}  // namespace smll

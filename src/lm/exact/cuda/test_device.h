@@ -1,0 +1,63 @@
+// The device that tests run kernels on: a real one where SMLL_CUDA_LIBRARY names its library,
+// otherwise the CPU by way of the emulated library.
+#pragma once
+
+#include <dlfcn.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "lm/exact/cuda/device.h"
+
+namespace smll::exact::cuda {
+
+inline std::shared_ptr<Device> test_device(const char* emulated_library) {
+  setenv("SMLL_CUDA_LIBRARY", emulated_library, 0);
+  return Device::open(0);
+}
+
+// Kernels run with the threads of a block in each of the orders that the emulated library knows; a
+// real device has its own.
+template <class Body>
+void in_each_order(const Body& body) {
+  void* const library = dlopen(std::getenv("SMLL_CUDA_LIBRARY"), RTLD_NOW | RTLD_NOLOAD);
+  const auto set_order =
+      library ? reinterpret_cast<void (*)(int)>(dlsym(library, "smll_emulated_order")) : nullptr;
+  for (int order = 0; order < 3; ++order) {
+    if (set_order) set_order(order);
+    body();
+    if (!set_order) break;
+  }
+  if (set_order) set_order(0);
+  if (library) dlclose(library);
+}
+
+// An array on the device.
+template <class T>
+class Array {
+ public:
+  // Not set.
+  Array(Device& device, std::size_t count)
+      : device_(device), count_(count), memory_(device.allocate(count * sizeof(T))) {}
+  Array(Device& device, const std::vector<T>& values) : Array(device, values.size()) {
+    device_.upload(memory_.get(), values.data(), count_ * sizeof(T));
+    device_.finish();
+  }
+
+  T* get() const { return reinterpret_cast<T*>(memory_.get()); }
+  std::vector<T> values() const {
+    std::vector<T> values(count_);
+    device_.download(values.data(), memory_.get(), count_ * sizeof(T));
+    device_.finish();
+    return values;
+  }
+
+ private:
+  Device& device_;
+  std::size_t count_;
+  Memory memory_;
+};
+
+}  // namespace smll::exact::cuda
