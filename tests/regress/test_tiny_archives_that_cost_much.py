@@ -61,7 +61,7 @@ def test_what_a_model_takes_is_known_before(smll, test_model):
 
 
 def test_python_has_the_same_limits(cache):
-    for size in (5_000, 100_000):
+    for size in (5_000, 70_000):
         data = lines(size)
         small = package.Compressor(level=2).compress(data)
         for limits in ({"max_memory": 10 << 20}, {"max_seconds": 1e-6}, {"max_bytes": size - 1}):
