@@ -49,7 +49,7 @@ def test_every_section_with_blocks_is_known():
     assert {name for name, _ in sections()} == set(NEEDS)
 
 
-@pytest.mark.parametrize(("name", "blocks"), sections(), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(("name", "blocks"), list(sections()), ids=lambda value: value if isinstance(value, str) else "")
 def test_section(name, blocks, directory, test_model, binary):
     for package in NEEDS[name]:
         if importlib.util.find_spec(package) is None:
