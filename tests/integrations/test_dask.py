@@ -8,7 +8,8 @@ distributed = pytest.importorskip("distributed", reason="distributed is not inst
 
 import smll.dask
 
-from cluster import die_once, expected, records, workers_find_the_package  # noqa: F401 (fixtures)
+from cluster import expected, records, workers_find_the_package  # noqa: F401 (fixtures)
+from dying import die_once
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,12 @@
 """smll.ray on a local cluster of two workers."""
 
-import os
-import pathlib
-import signal
-
 import pytest
 
 ray = pytest.importorskip("ray", reason="ray is not installed: no test of Ray")
 pytest.importorskip("ray.data")
 
 from cluster import expected, records, workers_find_the_package  # noqa: F401 (fixtures)
+from dying import die_once
 
 import smll.ray
 
@@ -48,14 +45,13 @@ class DiesOnce(smll.ray.Compress):
 
     def __init__(self, marker, **options):
         super().__init__(**options)
-        self.marker = pathlib.Path(marker)
+        self.marker = marker
         self.batches = 0
 
     def __call__(self, table):
         self.batches += 1
-        if self.batches == 3 and not self.marker.exists():
-            self.marker.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
+        if self.batches == 3:
+            die_once(self.marker)
         return super().__call__(table)
 
 
