@@ -62,7 +62,7 @@ def test_section(name, blocks, directory, test_model, binary):
     }  # fmt: skip
 
     def run(*command, text=None):
-        done = subprocess.run(command, cwd=directory, env=environment, input=text, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command, cwd=directory, env=environment, input=text, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stderr
         return done
 
