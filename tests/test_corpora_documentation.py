@@ -49,7 +49,7 @@ def test_every_section_with_blocks_is_known():
     assert {name for name, _ in sections()} == set(NEEDS)
 
 
-@pytest.mark.parametrize(("name", "blocks"), sections(), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(("name", "blocks"), list(sections()), ids=lambda value: value if isinstance(value, str) else "")
 def test_section(name, blocks, directory, test_model, binary):
     for package in NEEDS[name]:
         if importlib.util.find_spec(package) is None:
@@ -62,7 +62,7 @@ def test_section(name, blocks, directory, test_model, binary):
     }  # fmt: skip
 
     def run(*command, text=None):
-        done = subprocess.run(command, cwd=directory, env=environment, input=text, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command, cwd=directory, env=environment, input=text, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stderr
         return done
 

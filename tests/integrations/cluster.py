@@ -28,15 +28,3 @@ def expected(records, test_model):
 def workers_find_the_package():
     here = os.path.dirname(__file__)  # what tests give workers to do
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (PACKAGE, here, os.environ.get("PYTHONPATH"))))
-
-
-def die_once(marker):
-    """Kills this process, a worker, unless the marker says that one has died."""
-    import pathlib
-    import signal
-
-    try:
-        pathlib.Path(marker).touch(exist_ok=False)
-    except FileExistsError:
-        return
-    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,15 +1,12 @@
 """smll.ray on a local cluster of two workers."""
 
-import os
-import pathlib
-import signal
-
 import pytest
 
 ray = pytest.importorskip("ray", reason="ray is not installed: no test of Ray")
 pytest.importorskip("ray.data")
 
 from cluster import expected, records, workers_find_the_package  # noqa: F401 (fixtures)
+from dying import DiesOnce
 
 import smll.ray
 
@@ -41,22 +38,6 @@ def test_nulls_stay(cluster, test_model):
     small = smll.ray.compress(dataset(["a", None, ""]), "text", model_path=test_model)
     assert column(small)[1] is None
     assert column(smll.ray.decompress(small, "text", model_path=test_model)) == ["a", None, ""]
-
-
-class DiesOnce(smll.ray.Compress):
-    """Its process is killed over the third batch, the first time that one comes to it."""
-
-    def __init__(self, marker, **options):
-        super().__init__(**options)
-        self.marker = pathlib.Path(marker)
-        self.batches = 0
-
-    def __call__(self, table):
-        self.batches += 1
-        if self.batches == 3 and not self.marker.exists():
-            self.marker.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().__call__(table)
 
 
 def test_a_worker_that_is_killed_costs_its_batch_alone(cluster, records, expected, test_model, tmp_path):

@@ -12,7 +12,8 @@ if shutil.which("java") is None:
 
 import smll.spark
 
-from cluster import die_once, expected, records, workers_find_the_package  # noqa: F401 (fixtures)
+from cluster import expected, records, workers_find_the_package  # noqa: F401 (fixtures)
+from dying import die_once
 
 
 @pytest.fixture(scope="module")
