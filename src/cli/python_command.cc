@@ -36,9 +36,15 @@ fs::path program_directory() {
 
 std::string interpreter(const fs::path& directory) {
   if (const char* chosen = std::getenv("SMLL_PYTHON")) return chosen;
+  // Beside the program, or the checkout's. auditwheel puts a wheel's programs into
+  // PREFIX/lib/python3.X/site-packages/smll.scripts.
+  std::vector<fs::path> paths = {directory / "python3",
+                                 directory.parent_path() / ".venv" / "bin" / "python3"};
+  if (directory.filename() == "smll.scripts") {
+    paths.push_back((directory / "../../../../bin/python3").lexically_normal());
+  }
   std::error_code error;
-  for (const fs::path& path :
-       {directory / "python3", directory.parent_path() / ".venv" / "bin" / "python3"}) {
+  for (const fs::path& path : paths) {
     if (!directory.empty() && fs::exists(path, error)) return path.string();
   }
   return "python3";
