@@ -65,8 +65,8 @@ build/families/%.gguf: scripts/make_test_model.py scripts/model_families.py | se
 	@mkdir -p build/families
 	$(PYTHON) $< --family $* $@
 
-# They compare with llama.cpp; the builds for sanitizers and other machines do without.
-test unit e2e: LLAMA = 1
+# They compare with llama.cpp, and the linter looks at all sources; the builds for sanitizers and other machines do without.
+test unit e2e lint: LLAMA = 1
 test: unit e2e
 
 unit: build $(TEST_MODELS)
