@@ -32,7 +32,7 @@ DAMAGE_COUNT ?= 10000
 BUILD_PRESET = cmake --preset $@ >/dev/null && cmake --build --preset $@
 CTEST = cd build-$@ && SMLL_TEST_MODEL=$(TEST_MODEL) ctest --output-on-failure --no-tests=error -j 2
 
-.PHONY: all setup build model default-model demo test unit e2e integrations reference asan tsan clang debug test-isa check-cuda damage \
+.PHONY: all setup build everything model default-model demo test unit e2e integrations reference asan tsan clang debug test-isa check-cuda damage \
         fuzz bench bench-engine bench-llama wheel wheels lint format install deb clean
 
 all: build
@@ -46,6 +46,10 @@ build: setup
 	@cmake --preset release $(if $(LLAMA),-DSMLL_LLAMA=ON) -Dpybind11_DIR="$$($(PYTHON) -m pybind11 --cmakedir)" -DPython_EXECUTABLE="$(CURDIR)/$(PYTHON)" >build.log 2>&1 || { cat build.log; exit 1; }
 	@cmake --build --preset release --target smll _smll python_package
 	@rm -f build.log
+
+# With the tests, the shared library and the extension of SQLite as well.
+everything: build
+	@cmake --build --preset release
 
 # The default one, which tests mean whatever the environment says.
 default-model: build
@@ -65,19 +69,18 @@ build/families/%.gguf: scripts/make_test_model.py scripts/model_families.py | se
 	@mkdir -p build/families
 	$(PYTHON) $< --family $* $@
 
-# They compare with llama.cpp; the builds for sanitizers and other machines do without.
-test unit e2e: LLAMA = 1
+# They compare with llama.cpp, and the linter looks at all sources; the builds for sanitizers and other machines do without.
+test unit e2e integrations lint: LLAMA = 1
 test: unit e2e
 
-unit: build $(TEST_MODELS)
-	@cmake --build --preset release
+unit: everything $(TEST_MODELS)
 	@cd build && ctest --output-on-failure --no-tests=error -j 2
 
-e2e: build $(TEST_MODELS) default-model
+e2e: everything $(TEST_MODELS) default-model
 	@PYTHONPATH=build/python SMLL_TEST_MODEL=$(CURDIR)/build/test_model.gguf $(PYTHON) -m pytest -q -rs -n auto --dist worksteal \
 	  --ignore tests/integrations tests
 
-integrations: build $(TEST_MODELS)
+integrations: everything $(TEST_MODELS)
 	@scripts/integrations
 
 reference: $(TEST_MODELS)
@@ -88,7 +91,7 @@ test-isa: $(TEST_MODELS)
 	@scripts/test_avx512
 	@scripts/test_arm64
 
-check-cuda: build
+check-cuda: everything
 	@$(PYTHON) scripts/check_cuda_code
 
 # Without two tests of minutes, which run what the golden archives run here with every instruction set, too.
@@ -141,10 +144,10 @@ lint: build
 format:
 	@git ls-files '*.h' '*.cc' | xargs clang-format -i
 
-install: build
+install: everything
 	cmake --install build --prefix "$(PREFIX)"
 
-deb: build
+deb: everything
 	@scripts/deb
 	@scripts/try_deb
 

@@ -84,9 +84,9 @@ std::shared_ptr<const ModelFile> read_llama_file(const std::string& path) {
 
 std::shared_ptr<const LoadedModel> make_llama_model(const std::string& path,
                                                     const LoadOptions& options,
-                                                    std::shared_ptr<const ModelFile> file) {
+                                                    const std::shared_ptr<const ModelFile>& file) {
   return std::make_shared<LlamaModel>(path, options,
-                                      std::dynamic_pointer_cast<const LlamaFile>(std::move(file)));
+                                      std::dynamic_pointer_cast<const LlamaFile>(file));
 }
 
 }  // namespace smll::codec

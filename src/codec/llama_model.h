@@ -15,6 +15,6 @@ std::shared_ptr<const ModelFile> read_llama_file(const std::string& path);
 // `file`: from read_llama_file().
 std::shared_ptr<const LoadedModel> make_llama_model(const std::string& path,
                                                     const LoadOptions& options,
-                                                    std::shared_ptr<const ModelFile> file);
+                                                    const std::shared_ptr<const ModelFile>& file);
 
 }  // namespace smll::codec

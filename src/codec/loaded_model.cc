@@ -289,7 +289,7 @@ std::shared_ptr<const LoadedModel> LoadedModel::load(const std::string& path,
     if (options.dictionary) {
       throw Error(ErrorKind::kUsage, "only the exact backend can use a dictionary");
     }
-    return make_llama_model(path, options, std::move(file));
+    return make_llama_model(path, options, file);
   }
   const auto model = std::make_shared<ExactModel>(path, options, std::move(file));
   if (const Dictionary* dictionary = options.dictionary.get()) {

@@ -15,9 +15,9 @@ namespace {
 
 std::shared_ptr<const ModelFile> read_llama_file(const std::string& /*path*/) { refuse(); }
 
-std::shared_ptr<const LoadedModel> make_llama_model(const std::string& /*path*/,
-                                                    const LoadOptions& /*options*/,
-                                                    std::shared_ptr<const ModelFile> /*file*/) {
+std::shared_ptr<const LoadedModel> make_llama_model(
+    const std::string& /*path*/, const LoadOptions& /*options*/,
+    const std::shared_ptr<const ModelFile>& /*file*/) {
   refuse();
 }
 

@@ -9,9 +9,9 @@
 
 #include "lm/exact/engine.h"
 #include "lm/family_models.h"
+#include "lm/llama/gguf_edit.h"
 #include "lm/llama/llama_handles.h"
 #include "lm/llama/llama_vocabulary.h"
-#include "lm/llama/gguf_edit.h"
 #include "lm/weights/gguf_tiny.h"
 
 namespace smll {

@@ -8,8 +8,8 @@
 
 #include "lm/exact/engine.h"
 #include "lm/family_models.h"
-#include "lm/llama/llama_handles.h"
 #include "lm/llama/gguf_lora.h"
+#include "lm/llama/llama_handles.h"
 #include "lm/weights/gguf_tiny.h"
 #include "smll/error.h"
 

@@ -121,11 +121,10 @@ TEST(Adapter, WhatIsWrittenIsRead) {
 
 // Adapters that exist must be read for ever.
 TEST(Adapter, ItsBytesAndWhatTheyMakeStayTheSame) {
-  for (const auto& [type, bytes, matrix] :
-       {std::tuple{kQ4_1, std::uint64_t{8872069775115028990u},
-                   std::uint64_t{14945923413133944615u}},
-        std::tuple{kQ8_0, std::uint64_t{4472708829540711666u},
-                   std::uint64_t{8860924299811919965u}}}) {
+  for (const auto& [type, bytes, matrix] : {std::tuple{kQ4_1, std::uint64_t{8872069775115028990u},
+                                                       std::uint64_t{14945923413133944615u}},
+                                            std::tuple{kQ8_0, std::uint64_t{4472708829540711666u},
+                                                       std::uint64_t{8860924299811919965u}}}) {
     const ModelPtr model = load(type);
     const Adapter adapter = adapter_of(*model);
     EXPECT_EQ(adapter.hash(), bytes);

@@ -138,6 +138,7 @@ class GgufWriter {
     add_half(scale);
     add_half(*low);
     add_nibbles(block, [&, least = *low](float value) {
+      // As ggml rounds. NOLINTNEXTLINE(bugprone-incorrect-roundings)
       return std::min(15, static_cast<int>((value - least) * inverse + 0.5f));
     });
   }

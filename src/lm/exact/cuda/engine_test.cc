@@ -35,10 +35,10 @@ void expect_same(const std::vector<Logits>& expected, const std::vector<Logits>&
 }
 
 TEST(CudaEngine, LogitsAreThoseOfTheCpuInAnyBatch) {
-  for (ggml_type type : {GGML_TYPE_Q4_1, GGML_TYPE_Q4_0, GGML_TYPE_F32}) {
+  for (weights::TensorType type : {weights::kQ4_1, weights::kQ4_0, weights::kF32}) {
     TinyOptions tiny;
     tiny.type = type;
-    tiny.tied = type != GGML_TYPE_Q4_0;
+    tiny.tied = type != weights::kQ4_0;
     const TinyModel file(tiny);
     const WeightsPtr model = weights::Weights::load(file.path(), {}, 1);
     const std::vector<std::vector<Token>> lanes = {random_tokens(150, 1), random_tokens(33, 2),
