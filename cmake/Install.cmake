@@ -1,6 +1,6 @@
 # What `make install` installs and `make deb` packs, in three components:
 #   program      the program, its manual and completions, and all of them again under the names unsmll and smllcat, by
-#                which it decompresses
+#                which it decompresses; and SQLite's extension
 #   library      libsmll.so for programs that were linked with it
 #   development  headers, libsmll.a, and what CMake and pkg-config need to find them
 include(GNUInstallDirs)
@@ -53,5 +53,5 @@ configure_file(cmake/smll.pc.in ${CMAKE_BINARY_DIR}/smll.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/smll.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 
 if(TARGET smll_sqlite)
-  install(TARGETS smll_sqlite LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/smll)
+  install(TARGETS smll_sqlite LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/smll COMPONENT program)
 endif()
