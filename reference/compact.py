@@ -6,15 +6,14 @@ import xxhash
 
 from reference import payload
 from reference.coder import CheckedDecoder
-from reference.errors import Damaged, WrongModel
+from reference.errors import Damaged
 from reference.model import Model
 from reference.opening import Opening
 from reference.tables import OPENINGS
 from reference.varint import u64
 
-COMPACT_MARK = 0x80
-MIXED_NUMBER = 5  # of method 7
-NEWER_HEAD = 1
+COMPACT_MARK, COMPACT_LATER_SET = 0x80, 0xF0
+LATER_SET = 256
 MIXED_ALONE, MIXED_WITH_DICTIONARY = 16384, 57344
 LINE_ALONE, LINE_WITH_DICTIONARY = 45056, 61440
 SHORT_ESCAPES = 512
@@ -23,36 +22,25 @@ USUAL_LINES, LEAST_CHANCE = 4, 64
 
 def identity(model: Model) -> int:
     """Of all that a short text's code depends on."""
-    of_model = (model.archive_fingerprint() + model.arithmetic()) % (1 << 64)
-    if model.dictionary is None:
-        return of_model
-    return xxhash.xxh3_64_intdigest(u64(of_model, model.dictionary.identity()))
+    dictionary = model.dictionary.identity() if model.dictionary else 0
+    return xxhash.xxh3_64_intdigest(u64(model.fingerprint(), model.arithmetic(), model.window, dictionary))
 
 
-def decode_compact(data: bytes, model: Model | None) -> bytes:
-    number = data[0] >> 4 & 7
-    method = payload.MIXED if number == MIXED_NUMBER else number
+def decode_compact(data: bytes) -> bytes:
+    """A text that needs no model."""
+    method = data[0] >> 4 & 7
     coded = data[2:]
-    if method in payload.NEED_MODEL:
-        if model is None:
-            raise WrongModel("the text needs a model")
-        seed = (identity(model) + (method == payload.MIXED)) % (1 << 64)
-        if data[0] & 15 != xxhash.xxh3_64_intdigest(u64(seed)) & 15:
-            raise WrongModel("the text was coded with another model")
-        text = payload.decode_modelled_compact(method, coded, model)
-        check = xxhash.xxh3_64_intdigest(text, seed) & 0xFF
-        fits = check == data[1]
+    if len(data) < 2 or data[0] >= COMPACT_LATER_SET or method not in (payload.STORED, payload.ZSTD, *payload.PLAIN_SOURCES):
+        raise Damaged("the text is damaged, or needs another reader")
+    if method == payload.STORED:
+        text = coded
+    elif method == payload.ZSTD:
+        text = payload.decode_zstd(coded, payload.zstd_size(coded))
     else:
-        if method == payload.STORED:
-            text = coded
-        elif method == payload.ZSTD:
-            text = payload.decode_zstd(coded, payload.zstd_size(coded))
-        else:
-            text = payload.decode_plain(method, coded, None)
-        content = xxhash.xxh3_64_intdigest(text)
-        fits = content & 0xFF == data[1] and content >> 8 & 15 == data[0] & 15
-    if not fits:
-        raise Damaged("the text is damaged, or was coded with another model")
+        text = payload.decode_plain(method, coded, None)
+    content = xxhash.xxh3_64_intdigest(text)
+    if content & 0xFF != data[1] or content >> 8 & 15 != data[0] & 15:
+        raise Damaged("the text is damaged")
     return text
 
 
@@ -87,7 +75,7 @@ def decode_opening(coder: CheckedDecoder) -> int:
 def decode_short(data: bytes, model: Model) -> bytes:
     coder = CheckedDecoder(data[1:])
     dictionary = model.dictionary
-    if coder.decide(NEWER_HEAD):
+    if coder.decide(LATER_SET):
         raise Damaged("the text is damaged, or needs another reader")
     method = payload.MIXED if coder.decide(MIXED_WITH_DICTIONARY if dictionary else MIXED_ALONE) else payload.MODEL_ALONE
     opening: Opening | None = None

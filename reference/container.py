@@ -16,11 +16,13 @@ MAGIC = b"\xf3ml"
 END_MAGIC = b"lme\xf3"
 FORMAT_VERSION = 1
 VERSION_MASK, FLAG_SINGLE = 0x0F, 0x80
-TAG_END, TAG_MODEL = 0x10, 0x80
+TAG_END, TAG_LATER_SET, TAG_MODEL = 0x10, 0x20, 0x80
+TAG_KIND_MASK = 0xF0
+PREDICTION_SET = 1  # that is specified here
 BACKEND, HAS_DICTIONARY, HAS_WINDOW, HAS_SET_UP = 0x01, 0x02, 0x04, 0x08  # of a model record's tag
 NUMBER_SHIFT, NUMBER_MASK, NAMED = 4, 7, 7
 IMPLIED_WINDOW = 2048
-MAX_WINDOW = 1 << 20
+MIN_WINDOW, MAX_EXACT_WINDOW, MAX_WINDOW = 2, 1 << 16, 1 << 20
 MAX_NAME, MAX_SET_UP = 255, 1023
 KNOWN_MODELS = {1: "smollm2-135m", 2: "gemma3-270m"}
 MODEL_FRAME, OTHER_FRAME, ZSTD_FRAME = 1 << 20, 1 << 24, 1 << 26  # most bytes of a frame
@@ -69,7 +71,7 @@ def read_model_record(tag: int, reader: Reader) -> ModelRecord:
     arithmetic = reader.varint()
     fingerprint = reader.u64()
     window = reader.varint() if tag & HAS_WINDOW else IMPLIED_WINDOW
-    if not 1 <= window <= MAX_WINDOW:
+    if not MIN_WINDOW <= window <= (MAX_WINDOW if tag & BACKEND else MAX_EXACT_WINDOW):
         raise Damaged("the model's window is damaged")
     number = tag >> NUMBER_SHIFT & NUMBER_MASK
     name = reader.string(MAX_NAME) if number == NAMED else KNOWN_MODELS.get(number, "")
@@ -93,6 +95,8 @@ def read_frame_header(archive: Archive, reader: Reader) -> Frame:
         archive.model = read_model_record(tag, reader)
         archive.model_bytes = reader.data[before : reader.position]
         tag = reader.byte()
+    if tag & TAG_KIND_MASK == TAG_LATER_SET:
+        raise Damaged(f"a frame's predictions are version {reader.varint()}, and only {PREDICTION_SET} is specified here")
     if tag not in METHODS:
         raise Damaged(f"method {tag} is unknown")
     frame = Frame(tag, reader.varint(), reader.varint(), reader.u32())

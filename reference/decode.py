@@ -33,20 +33,19 @@ def model_of(record: container.ModelRecord, path: str | None, dictionary_file: b
         raise WrongModel(f"the archive needs the dictionary {record.dictionary_name} {record.dictionary:016x}: -D")
     learns = record.arithmetic == LEARNING_VERSION
     model = Model(ModelFile(path), record.window, learns, given)
-    if (model.archive_fingerprint(), model.arithmetic()) != (record.fingerprint, record.arithmetic):
+    if not model.is_named_by(record.fingerprint) or model.arithmetic() != record.arithmetic:
         raise WrongModel("the archive needs another model, or another version of the arithmetic")
     return model
 
 
 def text_of(data: bytes, path: str | None, window: int, learns: bool, dictionary_file: bytes | None) -> bytes:
     """What a text in memory stands for; both sides have agreed on model, window and dictionary."""
-    given = dictionary.parse(dictionary_file) if dictionary_file is not None else None
-    model = Model(ModelFile(path), window, learns, given) if path else None
     if data[0] & compact.COMPACT_MARK:
-        return compact.decode_compact(data, model)
-    if model is None:
+        return compact.decode_compact(data)
+    if path is None:
         raise WrongModel("a short text needs a model: --model")
-    return compact.decode_short(data, model)
+    given = dictionary.parse(dictionary_file) if dictionary_file is not None else None
+    return compact.decode_short(data, Model(ModelFile(path), window, learns, given))
 
 
 def decode(data: bytes, model: str | None = None, window: int = container.IMPLIED_WINDOW, learns: bool = False, given: bytes | None = None) -> bytes:

@@ -75,8 +75,12 @@ class Model:
         """The fingerprints of weights and vocabulary, without a dictionary's adapter."""
         return self.file.weights.fingerprint, self.vocabulary.hash
 
-    def archive_fingerprint(self) -> int:
-        return xxhash.xxh3_64_intdigest(u64(*self.identity(), self.window))
+    def fingerprint(self) -> int:
+        return xxhash.xxh3_64_intdigest(u64(*self.identity()))
+
+    def is_named_by(self, fingerprint: int) -> bool:
+        """Whether an archive with this fingerprint, and this window, names the model. Versions before 1.0 wrote another one."""
+        return fingerprint in (self.fingerprint(), xxhash.xxh3_64_intdigest(u64(*self.identity(), self.window)))
 
     def arithmetic(self) -> int:
         return LEARNING_VERSION if self.learns else ARITHMETIC_VERSION

@@ -23,7 +23,6 @@ PLAIN_SOURCES = {CM_FAST: FAST, CM: STRONG, CM_ENGLISH: STRONG}
 # P(no more significant bits) after 0, 1, ... bits of a size.
 USUAL_SIZES = [1024, 1024, 1500, 2000, 4000, 9000, 18000, 22000, 22000, 26000, 26000, 26000, 30000, 30000, 30000, 30000]
 MAX_COMPACT = 65535
-ESCAPES_LIKELY = 512  # P(a compact text has bytes that no token spells)
 
 
 def zstd_size(payload: bytes) -> int:
@@ -225,13 +224,6 @@ def decode_modelled(method: int, payload: bytes, size: int, model: Model) -> byt
         raise Damaged("a lane's size is not valid")
     coder = CheckedDecoder(payload[reader.position :])
     return decode_lanes(coder, model, method, sizes, bool(first & ESCAPES_FLAG))
-
-
-def decode_modelled_compact(method: int, payload: bytes, model: Model) -> bytes:
-    coder = CheckedDecoder(payload)
-    size = take_size(coder)
-    escapes = bool(coder.decide(ESCAPES_LIKELY))
-    return decode_lanes(coder, model, method, [size], escapes)
 
 
 def decode_frame(method: int, payload: bytes, size: int, model: Callable[[], Model]) -> bytes:

@@ -8,7 +8,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from reference.gguf import Gguf
-from reference.vocabulary import SPACE, USER_DEFINED, Vocabulary, byte_alphabet, token_kinds
+from reference.vocabulary import SPACE, USER_DEFINED, Vocabulary, byte_alphabet, token_kinds, token_texts
 
 MIN_PIECE, MAX_PIECE = 4096, 8192
 CONTRACTION = re.compile("'(?:s|t|re|ve|m|ll|d)")
@@ -82,7 +82,7 @@ class Tokenizer:
         self.vocabulary = vocabulary
         self.pre = PRE_TOKENIZERS.get(data.get("tokenizer.ggml.pre", ""))
         self.name = f"{vocabulary.model} {data.get('tokenizer.ggml.pre', '')}"
-        texts = data["tokenizer.ggml.tokens"]
+        texts = token_texts(file)
         self.token_of = {text: token for token, text in enumerate(texts)}
         self.ranks = {tuple(merge.split(" ")): rank for rank, merge in enumerate(data.get("tokenizer.ggml.merges", []))}
         self.scores: list[float] = data.get("tokenizer.ggml.scores", [])

@@ -12,17 +12,20 @@ from reference.gguf import Gguf
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = range(1, 7)  # GGUF's token types
 ADDED_FIRST = {USER_DEFINED: 0, NORMAL: 1, BYTE: 2}  # of tokens that spell the same, which one is kept
-# Tokens that never stand for text, whatever type the file gives them.
-ALWAYS_CONTROL = set(
-    """<|eot_id|> <|im_end|> <|end|> <|return|> <|call|> <|flush|> <|calls|> <end_of_turn> <|endoftext|> </s> <|eom_id|> <EOT> _<EOT> [EOT]
-    [EOS] <|end_of_text|> <end_of_utterance> <eos> <turn|> <|tool_response> <｜end▁of▁sentence｜> [e~[
-    <|fim_prefix|> <fim-prefix> <fim_prefix> <｜fim▁begin｜> <PRE> ▁<PRE> <|code_prefix|> <|prefix|>
-    <|fim_suffix|> <fim-suffix> <fim_suffix> <｜fim▁hole｜> <SUF> ▁<SUF> <|code_suffix|> <|suffix|>
-    <|fim_middle|> <fim-middle> <fim_middle> <｜fim▁end｜> <MID> ▁<MID> <|code_middle|> <|middle|>
-    <|fim_pad|> <fim-pad> <fim_pad> <PAD> [PAD] <|fim_repo|> <|repo_name|> <fim-repo> <REPO> <reponame> <|file_sep|>""".split()
-)
-# Tokens that are always taken for user-defined ones.
-ALWAYS_ADDED = {"<|channel|>", "<|message|>", "<|start|>", "<|constrain|>"}
+# Control tokens, whatever type the file gives them: ends of turns and texts.
+ENDS = """<|eot_id|> <|im_end|> <|end|> <|return|> <|call|> <|flush|> <|calls|> <end_of_turn> <|endoftext|> </s> <|eom_id|> <EOT> _<EOT> [EOT]
+    [EOS] <|end_of_text|> <end_of_utterance> <eos> <turn|> <|tool_response> <｜end▁of▁sentence｜> [e~[""".split()
+# Of each of these the first in the vocabulary, unless the file names another one by a key: what models fill in between parts of a file.
+PARTS = [
+    (["fim_pre", "prefix"], "<|fim_prefix|> <fim-prefix> <fim_prefix> <｜fim▁begin｜> <PRE> ▁<PRE> <|code_prefix|> <|prefix|>".split()),
+    (["fim_suf", "suffix"], "<|fim_suffix|> <fim-suffix> <fim_suffix> <｜fim▁hole｜> <SUF> ▁<SUF> <|code_suffix|> <|suffix|>".split()),
+    (["fim_mid", "middle"], "<|fim_middle|> <fim-middle> <fim_middle> <｜fim▁end｜> <MID> ▁<MID> <|code_middle|> <|middle|>".split()),
+    (["fim_pad"], "<|fim_pad|> <fim-pad> <fim_pad> <PAD> [PAD]".split()),
+    (["fim_rep"], "<|fim_repo|> <|repo_name|> <fim-repo> <REPO> <reponame>".split()),
+    (["fim_sep"], ["<|file_sep|>"]),
+]
+# Always user-defined.
+SHOWN = ["<|channel|>", "<|message|>", "<|start|>", "<|constrain|>"]
 SPACE = "\u2581"  # SentencePiece's stand-in for a space
 
 
@@ -42,25 +45,62 @@ def spelling(text: str, kind: int, byte_level: bool) -> bytes:
     if kind == BYTE:
         return bytes([int(text[3:5], 16)])
     if byte_level:
-        return bytes(byte_alphabet()[c] for c in text)
+        return b"".join(stand_in(c, raw) for c in text)
     return text.replace(SPACE, " ").encode("utf-8", "surrogateescape")
 
 
 Spelling = bytes
 
 
+def token_texts(file: Gguf) -> list[str]:
+    return [text or f"[EMPTY_{token}]" for token, text in enumerate(file.metadata["tokenizer.ggml.tokens"])]
+
+
 def token_kinds(file: Gguf) -> list[int]:
     """Of each token: what the file says, but for some names."""
-    texts: list[str] = file.metadata["tokenizer.ggml.tokens"]
-    kinds: list[int] = file.metadata.get("tokenizer.ggml.token_type", [NORMAL] * len(texts))
-    return [USER_DEFINED if text in ALWAYS_ADDED else CONTROL if text in ALWAYS_CONTROL else kind for text, kind in zip(texts, kinds)]
+    texts = token_texts(file)
+    token_of = {text: token for token, text in enumerate(texts)}
+    kinds = list(file.metadata.get("tokenizer.ggml.token_type", [NORMAL] * len(texts)))
+
+    def mend(names: list[str], kind: int) -> None:
+        for name in names:
+            if name in token_of:
+                kinds[token_of[name]] = kind
+
+    for keys, names in PARTS:
+        named = any(file.metadata.get(f"tokenizer.ggml.{key}_token_id", len(texts)) < len(texts) for key in keys)
+        mend(sorted((name for name in names if name in token_of), key=token_of.__getitem__)[: 0 if named else 1], CONTROL)
+    mend(ENDS, CONTROL)
+    mend(SHOWN, USER_DEFINED)
+    # With these, the end of a turn has another token.
+    if ("<|call|>" in token_of or "<|calls|>" in token_of) and ("<|return|>" in token_of or "<|flush|>" in token_of):
+        mend(["<|end|>"], USER_DEFINED)
+    if "<|tool_response>" in token_of:
+        mend(["</s>"], NORMAL)
+    return kinds
+
+
+def stand_in(c: str, whole: bytes) -> bytes:
+    """The byte that a character stands for. For one that stands for none there is text that says so, and the token's own."""
+    if c in byte_alphabet():
+        return bytes([byte_alphabet()[c]])
+    code = c.encode("utf-8", "replace") if not "\udc80" <= c <= "\udcff" else "\ufffd".encode()
+    return b"[UNK_BYTE_0x" + code.hex().encode() + whole + b"]"
+
+
+def start_token(file: Gguf, byte_level: bool, tokens: int) -> int:
+    """That begins a context: where the file names none, of texts, or of their ends, whichever there is."""
+    for key, usual in (("bos", 11 if byte_level else 1), ("eos", 11 if byte_level else 2)):
+        for token in (file.metadata.get(f"tokenizer.ggml.{key}_token_id", tokens), usual):
+            if token < tokens:
+                return int(token)
+    return 0
 
 
 class Vocabulary:
     def __init__(self, file: Gguf) -> None:
         data = file.metadata
-        texts: list[str] = data["tokenizer.ggml.tokens"]
-        kinds = token_kinds(file)
+        texts, kinds = token_texts(file), token_kinds(file)
         self.model: str = data["tokenizer.ggml.model"]
         byte_level = self.model == "gpt2"
         entries = []
@@ -78,7 +118,7 @@ class Vocabulary:
                 self.spelled.append(spelled)
                 self.tokens.append(token)
             self.row_of[token] = len(self.spelled) - 1
-        self.start = int(data.get("tokenizer.ggml.bos_token_id", 11 if byte_level else 1))
+        self.start = start_token(file, byte_level, len(texts))
         self.hash = self.compute_hash()
 
     def __len__(self) -> int:

@@ -5,13 +5,13 @@ import pathlib
 
 from conftest import FAMILIES
 
-GOLDEN = pathlib.Path(__file__).resolve().parent / "golden"
+TEXTS = pathlib.Path(__file__).resolve().parent / "golden"
 SMALL, REAL = "test_model.gguf", "real model"
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    name: str
+    name: str  # of the file in tests/golden, with the version of the format that wrote it
     text: bytes
     model: str | None = None  # a file's name beside the small model, or REAL
     window: int = 2048  # of what does not name it: texts in memory
@@ -20,33 +20,43 @@ class Case:
 
     @property
     def path(self) -> pathlib.Path:
-        return GOLDEN / f"{self.name}.smll"
+        return TEXTS / f"{self.name}.smll"
 
 
 def cases() -> list[Case]:
-    mixed, numbers = (GOLDEN / "mixed.txt").read_bytes(), (GOLDEN / "numbers.txt").read_bytes()
+    mixed, numbers = (TEXTS / "mixed.txt").read_bytes(), (TEXTS / "numbers.txt").read_bytes()
+    real = (TEXTS / "real.txt").read_bytes()
     sample, begin = mixed[-6000:], mixed[:1000]
     short = mixed[:200]
     line = short.replace(b"\n", b" ")
     return [  # those that take longest first
-        Case("real", (GOLDEN / "real.txt").read_bytes(), REAL),
-        Case("learn", mixed, SMALL),
-        Case("cm-fast", mixed),
-        Case("cm", numbers),
-        Case("cm-english", mixed),
-        Case("frames", mixed),
-        Case("llm", mixed, SMALL),
-        Case("lanes", mixed, SMALL),
-        Case("mixed", begin, SMALL),
-        Case("mixed-learn", begin, SMALL),
-        Case("compact-llm", begin, SMALL, window=64),
-        Case("compact-mixed", begin, SMALL, window=64),
-        Case("compact-learn", begin, SMALL, window=64, learns=True),
-        *(Case(f"families/{family}", begin, f"families/{family}.gguf") for family in FAMILIES),
-        Case("short", short, SMALL, window=128),
-        Case("short-opening", line, SMALL, window=128),
-        Case("short-dictionary", line, SMALL, window=128, dictionary=sample),
-        Case("dictionary-llm", mixed[:600], SMALL, dictionary=sample),
-        Case("dictionary-mixed", mixed[:600], SMALL, dictionary=sample),
-        Case("dictionary-learn", mixed[:600], SMALL, dictionary=sample),
+        Case("v1/real", real, REAL),
+        Case("v1/learn", mixed, SMALL),
+        Case("v1/frames", mixed),
+        Case("v1/cm-english", mixed),
+        Case("v1/concatenated", numbers + mixed, SMALL),
+        Case("v1/llm", mixed, SMALL),
+        Case("v1/lanes", mixed, SMALL),
+        Case("v1/cm-fast", mixed),
+        Case("v1/cm", numbers),
+        Case("v1/stored", (TEXTS / "random.bin").read_bytes()),
+        Case("v1/zstd", numbers),
+        Case("v1/empty", b""),
+        Case("v1/mixed", begin, SMALL),
+        Case("v1/mixed-learn", begin, SMALL),
+        *(Case(f"v1/families/{family}", begin, f"families/{family}.gguf") for family in FAMILIES),
+        Case("v1/short", short, SMALL, window=128),
+        Case("v1/short-opening", line, SMALL, window=128),
+        Case("v1/short-dictionary", line, SMALL, window=128, dictionary=sample),
+        *dictionaries("v1", mixed[:600], sample),
+        # What versions before 1.0 wrote, as far as it is read.
+        Case("v0/lanes", mixed, SMALL),
+        Case("v0/mixed", begin, SMALL),
+        Case("v0/mixed-learn", begin, SMALL),
+        Case("v0/families/gemma3", begin, "families/gemma3.gguf"),
+        *dictionaries("v0", mixed[:600], sample),
     ]
+
+
+def dictionaries(version: str, text: bytes, sample: bytes) -> list[Case]:
+    return [Case(f"{version}/dictionary-{kind}", text, SMALL, dictionary=sample) for kind in ("llm", "mixed", "learn")]

@@ -23,7 +23,7 @@ from reference.decode import decode  # noqa: E402
 from reference.errors import Damaged, WrongModel  # noqa: E402
 
 VECTORS = ROOT / "docs" / "spec" / "vectors"
-TEXT = (golden_cases.GOLDEN / "mixed.txt").read_bytes()[:400]
+TEXT = (golden_cases.TEXTS / "mixed.txt").read_bytes()[:400]
 WINDOW = 64
 CASES = {case.name: case for case in golden_cases.cases()}
 
@@ -189,23 +189,37 @@ def restore(case, model_file):
     return decode(case.path.read_bytes(), model_file, case.window, case.learns, case.dictionary)
 
 
-@pytest.mark.parametrize("name", ["short", "short-opening"])
+@pytest.mark.parametrize("name", ["v1/short", "v1/short-opening", "v1/zstd", "v1/stored", "v1/empty"])
 def test_golden_archives(test_model, name):
     assert restore(CASES[name], test_model) == CASES[name].text
 
 
+def test_compact_texts():
+    import smll
+
+    for text in (b"", b"ab", b"aaaaaaaaaa" * 40, b"\x00\x01\xfe" * 50, b"no " * 20 + b"zstd" * 9):
+        with smll.Compressor(experts="cm") as compressor:
+            data = compressor.compress(text)
+        assert data[0] & 0x80 and decode(data) == text
+        with pytest.raises(Damaged):
+            decode(data[:1] + bytes([data[1] ^ 1]) + data[2:])
+    for first in (0xC0, 0xD0, 0xF0):
+        with pytest.raises(Damaged):
+            decode(bytes([first]) + b"text")
+
+
 def test_damage_is_seen(test_model):
-    case = CASES["short"]
+    case = CASES["v1/short"]
     data = bytearray(case.path.read_bytes())
     data[-1] ^= 1
     with pytest.raises(Damaged):
         decode(bytes(data), test_model, case.window)
-    archive = bytearray(CASES["llm"].path.read_bytes())
+    archive = bytearray(CASES["v1/llm"].path.read_bytes())
     archive[20] ^= 1
     with pytest.raises((Damaged, WrongModel)):
         decode(bytes(archive), test_model)
     with pytest.raises(WrongModel):
-        decode(CASES["llm"].path.read_bytes())
+        decode(CASES["v1/llm"].path.read_bytes())
 
 
 def test_imports_nothing_of_the_program():

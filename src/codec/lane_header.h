@@ -10,8 +10,6 @@
 
 namespace smll::codec {
 
-// P(a compact text has bytes that no token spells) * 65536.
-
 struct LaneHeader {
   std::vector<mix::LaneExtent> extents;
   bool escapes = false;  // there are bytes that no token spells
