@@ -71,7 +71,7 @@ def test_python_on_a_gpu(test_model, emulated_gpu):
     on_gpu, on_cpu = (smll.Compressor(test_model, device=device, **options) for device in ("cuda", "cpu"))
     archive = on_gpu.compress(UNIT_TEST_TEXT)
     assert archive == on_cpu.compress(UNIT_TEST_TEXT)
-    assert on_gpu.decompress(archive) == UNIT_TEST_TEXT
+    assert on_gpu.decompress(archive) == UNIT_TEST_TEXT.decode()
     assert on_gpu.model["device"].startswith("cuda:0 ") and on_cpu.model["device"] == "cpu"
 
 
