@@ -1,5 +1,6 @@
 # libsmll_cuda, which the program loads at run time where a GPU is to be used: nothing else needs CUDA, neither to build
-# nor to run. For cards from compute capability 8.0 on; those newer than the ones named take the code for virtual 12.0. Wheels have none.
+# nor to run. For cards from compute capability 8.0 on; those newer than the ones named take the code for virtual 12.0.
+# Wheels have none.
 set(SMLL_CUDA AUTO CACHE STRING "Build libsmll_cuda: ON, OFF, or AUTO, where nvcc 12.8 or later is found")
 set_property(CACHE SMLL_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(SMLL_CUDA_ARCHITECTURES 80 86 89 90 100 120 CACHE STRING "Compute capabilities that libsmll_cuda is built for")
