@@ -1,10 +1,11 @@
 # libsmll_cuda, which the program loads at run time where a GPU is to be used: nothing else needs CUDA, neither to build
 # nor to run. For cards from compute capability 8.0 on; those newer than the ones named take the code for virtual 12.0.
+# Wheels have none.
 set(SMLL_CUDA AUTO CACHE STRING "Build libsmll_cuda: ON, OFF, or AUTO, where nvcc 12.8 or later is found")
 set_property(CACHE SMLL_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(SMLL_CUDA_ARCHITECTURES 80 86 89 90 100 120 CACHE STRING "Compute capabilities that libsmll_cuda is built for")
 
-if(SMLL_CUDA)
+if(SMLL_CUDA AND NOT SKBUILD)
   find_program(SMLL_NVCC nvcc HINTS $ENV{CUDA_HOME}/bin /usr/local/cuda/bin)
   set(nvcc_version 0)
   if(SMLL_NVCC)
@@ -40,7 +41,5 @@ if(SMLL_CUDA)
             ${CMAKE_SOURCE_DIR}/src/lm/exact/cpu/layout.h
     COMMENT "Building libsmll_cuda.so" VERBATIM)
   add_custom_target(smll_cuda ALL DEPENDS ${cuda_library})
-  if(NOT SKBUILD)
-    install(FILES ${cuda_library} TYPE LIB)
-  endif()
+  install(FILES ${cuda_library} TYPE LIB)
 endif()

@@ -5,6 +5,7 @@ _smll() {
   case $previous in
     --backend) COMPREPLY=($(compgen -W "exact llama" -- "$current")); return ;;
     --experts) COMPREPLY=($(compgen -W "all llm cm cm-fast" -- "$current")); return ;;
+    --device) COMPREPLY=($(compgen -W "auto cpu cuda" -- "$current")); return ;;
     --isa) COMPREPLY=($(compgen -W "scalar avx2 avx512 amx neon" -- "$current")); return ;;
     dict) COMPREPLY=($(compgen -W "list info add" -- "$current")); return ;;
     corpus) COMPREPLY=($(compgen -W "compress decompress verify" -- "$current")); return ;;
@@ -15,7 +16,7 @@ _smll() {
   esac
   if [[ $current == -* && ${COMP_WORDS[1]} == train ]]; then
     COMPREPLY=($(compgen -W "--output --records --size --sample-size --minutes --adapter --no-adapter --force --quiet --threads
-      --model --window --isa --help" -- "$current"))
+      --model --window --isa --device --help" -- "$current"))
     return
   fi
   if [[ $current == -* && ${COMP_WORDS[1]} == corpus ]]; then
@@ -25,7 +26,7 @@ _smll() {
   fi
   if [[ $current == -* ]]; then
     COMPREPLY=($(compgen -W "--compress --decompress --test --list --stdout --output --force --keep --rm --recursive
-      --threads --experts --lanes --window --learn --no-learn --frame-size --flush --model --dictionary --backend --isa --range --keep-going
+      --threads --experts --lanes --window --learn --no-learn --frame-size --flush --model --dictionary --backend --isa --device --verify --no-verify --range --keep-going
       --memory --max-output --max-time --stats
       --quiet --verbose --progress --no-progress --fast --best --help --version" -- "$current"))
     return

@@ -65,6 +65,16 @@ def test_small_model_on_a_gpu(smll, test_model, emulated_gpu, name):
     check(smll, GOLDEN / f"{name}.smll", TEXT, ["--device", "cuda", "--model", test_model, *options])
 
 
+def test_python_on_a_gpu(test_model, emulated_gpu):
+    smll = pytest.importorskip("smll")
+    options = {"experts": "llm", "window": 64, "lanes": 1}
+    on_gpu, on_cpu = (smll.Compressor(test_model, device=device, **options) for device in ("cuda", "cpu"))
+    archive = on_gpu.compress(UNIT_TEST_TEXT)
+    assert archive == on_cpu.compress(UNIT_TEST_TEXT)
+    assert on_gpu.decompress(archive) == UNIT_TEST_TEXT.decode()
+    assert on_gpu.model["device"].startswith("cuda:0 ") and on_cpu.model["device"] == "cpu"
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("isa", ISAS)
 def test_families(smll, family_model, isa, family):

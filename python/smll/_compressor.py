@@ -324,7 +324,7 @@ class Compressor:
 
     @property
     def model(self) -> Dict[str, Any]:
-        """What is known of the model: name, path, fingerprint, backend, isa, arithmetic, window, can_learn; architecture,
+        """What is known of the model: name, path, fingerprint, backend, isa, device, arithmetic, window, can_learn; architecture,
         type, licence, terms, source, size in bytes, parameters, vocabulary and trained_context in tokens ("" or 0 where
         its file does not say). Loads it."""
         return self._open_engine().model.describe()

@@ -41,7 +41,7 @@ struct RowPlace {
 // position 0, then to its segments; position p is in the segment of entry 1 + p / 256 % ring. Both
 // hold one part after another for each layer and key head, laid out as kv_cache.h says.
 struct Pages {
-  const uint64_t* tables;
+  uint8_t* const* tables;
   const RowPlace* rows;
   int32_t ring;
   int32_t part;  // of the layer's first key head

@@ -79,13 +79,13 @@ struct CudaOps::Staging {
   struct Arrays {
     float* stream;
     RowPlace* rows;
-    std::uint64_t* tables;
+    std::uint8_t** tables;
     std::vector<Turns> turns;
 
     void take(Arena& arena, const ModelSpec& spec, int ring) {
       stream = arena.take<float>(kBatchRows * static_cast<std::size_t>(spec.width));
       rows = arena.take<RowPlace>(kBatchRows);
-      tables = arena.take<std::uint64_t>(kBatchRows * static_cast<std::size_t>(ring + 1));
+      tables = arena.take<std::uint8_t*>(kBatchRows * static_cast<std::size_t>(ring + 1));
       const std::size_t count = kBatchRows * static_cast<std::size_t>(spec.head_dim);
       turns.clear();
       for (std::size_t i = 0; i < spec.rotations.size(); ++i) {
@@ -142,8 +142,8 @@ struct CudaOps::Workspace {
   }
 };
 
-CudaOps::CudaOps(std::shared_ptr<const weights::Weights> model, std::shared_ptr<Device> device,
-                 ThreadPool::Client& pool, int window)
+CudaOps::CudaOps(const std::shared_ptr<const weights::Weights>& model,
+                 std::shared_ptr<Device> device, ThreadPool::Client& pool, int window)
     : device_(std::move(device)),
       model_(DeviceModel::of(device_, model)),
       spec_(model_->weights()->spec()),
@@ -174,7 +174,7 @@ void CudaOps::open_lane(int lane, std::shared_ptr<const lm::KeptContext> begin) 
       positions > static_cast<std::uint64_t>(window_)) {
     throw Error(ErrorKind::kUsage, "a lane cannot begin with another model's context");
   }
-  auto pages = std::make_unique<LanePages>(kv_, ring_, std::move(kept));
+  auto pages = std::make_unique<LanePages>(kv_, ring_, kept);
   if (lanes_.size() <= static_cast<std::size_t>(lane)) lanes_.resize(lane + 1);
   lanes_[lane] = std::move(pages);
 }
@@ -247,7 +247,7 @@ void CudaOps::upload_batch() {
   device_->upload(to.stream, from.stream, rows * spec_.width * sizeof(float));
   device_->upload(to.rows, from.rows, rows * sizeof(RowPlace));
   device_->upload(to.tables, from.tables,
-                  tables_ * (static_cast<std::size_t>(ring_) + 1) * sizeof(std::uint64_t));
+                  tables_ * (static_cast<std::size_t>(ring_) + 1) * sizeof(std::uint8_t*));
   const std::size_t bytes = rows * spec_.head_dim * sizeof(float);
   for (std::size_t i = 0; i < from.turns.size(); ++i) {
     device_->upload(to.turns[i].cos, from.turns[i].cos, bytes);

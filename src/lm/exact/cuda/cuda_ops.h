@@ -19,7 +19,7 @@ class CudaOps : public Ops {
  public:
   // `pool`'s threads make embeddings and call sinks. Throws Error(kModel) for a model that is too
   // wide, and what Device throws.
-  CudaOps(std::shared_ptr<const weights::Weights> model, std::shared_ptr<Device> device,
+  CudaOps(const std::shared_ptr<const weights::Weights>& model, std::shared_ptr<Device> device,
           ThreadPool::Client& pool, int window);
   ~CudaOps() override;
 

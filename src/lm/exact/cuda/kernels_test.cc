@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -87,7 +88,8 @@ struct Rows {
 };
 
 bool same_bits(float a, float b) {
-  return std::memcmp(&a, &b, 4) == 0 || (std::isnan(a) && std::isnan(b));
+  return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b) ||
+         (std::isnan(a) && std::isnan(b));
 }
 
 void expect_same(const std::vector<float>& expected, const std::vector<float>& actual) {
@@ -350,7 +352,7 @@ struct Lane {
   int heads;
   Array<std::uint8_t> first;
   std::vector<Array<std::uint8_t>> segments;
-  std::vector<std::uint64_t> entries;
+  std::vector<std::uint8_t*> entries;
 
   Lane(Device& gpu, int dim, int kv_heads)
       : layout(dim),
@@ -358,14 +360,14 @@ struct Lane {
         cache(pool, kRing * kSegment),
         heads(kv_heads),
         first(gpu, pool.first_bytes() * kv_heads) {
-    entries.push_back(reinterpret_cast<std::uint64_t>(first.get()));
+    entries.push_back(first.get());
     for (int i = 0; i < kRing; ++i) {
       segments.emplace_back(gpu, layout.part_bytes * kv_heads);
-      entries.push_back(reinterpret_cast<std::uint64_t>(segments.back().get()));
+      entries.push_back(segments.back().get());
     }
   }
 
-  Pages pages(const Array<std::uint64_t>& tables, const Array<RowPlace>& rows) const {
+  Pages pages(const Array<std::uint8_t*>& tables, const Array<RowPlace>& rows) const {
     return {tables.get(),
             rows.get(),
             kRing,
@@ -399,7 +401,7 @@ void CudaAttention::store_and_attend(const Shape& shape, const Window& window,
   const std::size_t key_width = static_cast<std::size_t>(shape.kv_heads) * dim;
   const std::size_t width = query_width + 2 * key_width;
   Lane lane(*gpu_, dim, shape.kv_heads);
-  const Array<std::uint64_t> tables(*gpu_, lane.entries);
+  const Array<std::uint8_t*> tables(*gpu_, lane.entries);
   Rows query(*gpu_, 1, query_width), first_query(*gpu_, 1, query_width), out(*gpu_, 1, query_width);
   ActivationBuffer key(1, dim);
   const auto query_norm = floats(dim, false), key_norm = floats(dim, false),

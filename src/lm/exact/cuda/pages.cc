@@ -45,7 +45,7 @@ void PagePool::give_first(Memory first) {
   if (firsts_.size() < firsts_.capacity()) firsts_.push_back(std::move(first));
 }
 
-LanePages::LanePages(PagePool& pool, int ring, std::shared_ptr<const KeptPages> begin)
+LanePages::LanePages(PagePool& pool, int ring, const std::shared_ptr<const KeptPages>& begin)
     : pool_(pool), segments_(static_cast<std::size_t>(ring)) {
   if (!begin) return;
   first_ = begin->first_;
@@ -91,11 +91,9 @@ std::shared_ptr<const KeptPages> LanePages::keep(std::shared_ptr<const weights::
   return kept;
 }
 
-void LanePages::write_table(std::uint64_t* to) const {
-  *to++ = reinterpret_cast<std::uint64_t>(first_.get());
-  for (const Segment& segment : segments_) {
-    *to++ = reinterpret_cast<std::uint64_t>(segment.memory.get());
-  }
+void LanePages::write_table(std::uint8_t** to) const {
+  *to++ = first_.get();
+  for (const Segment& segment : segments_) *to++ = segment.memory.get();
 }
 
 }  // namespace smll::exact::cuda

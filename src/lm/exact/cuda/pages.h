@@ -59,7 +59,7 @@ class LanePages {
  public:
   // A ring of `ring` segments, of whose positions the first are `begin`'s where it is given: at
   // most as many as the ring has.
-  LanePages(PagePool& pool, int ring, std::shared_ptr<const KeptPages> begin);
+  LanePages(PagePool& pool, int ring, const std::shared_ptr<const KeptPages>& begin);
   ~LanePages();
   LanePages(const LanePages&) = delete;
   LanePages& operator=(const LanePages&) = delete;
@@ -70,7 +70,7 @@ class LanePages {
   // has, and nothing that was kept.
   std::shared_ptr<const KeptPages> keep(std::shared_ptr<const weights::Weights> model);
   // Its table (abi.h): ring + 1 entries.
-  void write_table(std::uint64_t* to) const;
+  void write_table(std::uint8_t** to) const;
 
  private:
   struct Segment {

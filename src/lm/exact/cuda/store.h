@@ -8,7 +8,7 @@
 
 namespace smll::exact::cuda {
 
-SMLL_DEVICE const uint64_t* table_of(const Pages& pages, const RowPlace& row) {
+SMLL_DEVICE uint8_t* const* table_of(const Pages& pages, const RowPlace& row) {
   return pages.tables + static_cast<uint64_t>(row.table) * (pages.ring + 1);
 }
 
@@ -16,13 +16,11 @@ SMLL_DEVICE uint8_t* page_of(const Pages& pages, const RowPlace& row, uint64_t p
   // In 32 bits, which are faster and enough for 2^40 positions.
   const uint32_t segment =
       static_cast<uint32_t>(position / kPagePositions) % static_cast<uint32_t>(pages.ring);
-  return reinterpret_cast<uint8_t*>(table_of(pages, row)[1 + segment]) +
-         static_cast<uint64_t>(part) * pages.part_bytes;
+  return table_of(pages, row)[1 + segment] + static_cast<uint64_t>(part) * pages.part_bytes;
 }
 
 SMLL_DEVICE uint8_t* first_of(const Pages& pages, const RowPlace& row, int part) {
-  return reinterpret_cast<uint8_t*>(table_of(pages, row)[0]) +
-         static_cast<uint64_t>(part) * pages.first_bytes;
+  return table_of(pages, row)[0] + static_cast<uint64_t>(part) * pages.first_bytes;
 }
 
 // Puts a quantized key into a tile of keys.
