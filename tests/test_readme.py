@@ -16,6 +16,9 @@ NOT_RUN = {
     "make": "builds, tests or installs everything",
     "sudo apt install": "installs packages",
     "pip install .": "builds everything anew; scripts/wheel tries it",
+    "smll corpus compress logs s3://bucket/logs": "needs a bucket; tests/integrations/test_s3.py has one",
+    "sqlite3": "a session of another program; test_sqlite.py tries the extension",
+    "sqlite>": "as above",
     "build/smll bench": "takes minutes; tests/test_bench.py runs a short one",
 }
 
