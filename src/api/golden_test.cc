@@ -119,7 +119,7 @@ TEST_P(Golden, EveryInstructionSetReadsAndWritesTheArchive) {
 TEST_P(Golden, AGpuReadsAndWritesTheArchive) {
   if (GetParam().learns) return;
   setenv("SMLL_CUDA_LIBRARY", SMLL_EMULATED_LIBRARY, 0);
-  const Bytes archive = contents(golden(GetParam().name));
+  const Bytes archive = golden::contents(golden::archive_path(GetParam().name));
   const Model model = model_for(GetParam(), "", "cuda");
   EXPECT_EQ(write(GetParam(), model, text_), archive);
   EXPECT_EQ(Compressor(model).decompress(archive), text_);
