@@ -47,7 +47,8 @@ std::vector<Token> some_tokens(std::size_t count, int vocabulary) {
 
 class Bench {
  public:
-  Bench(std::shared_ptr<const weights::Weights> model, const EngineOptions& options, int context)
+  Bench(const std::shared_ptr<const weights::Weights>& model, const EngineOptions& options,
+        int context)
       : engine_(model, options), tokens_(some_tokens(context, model->spec().vocabulary)) {
     tokens_[0] = engine_.start_token();
   }

@@ -51,10 +51,11 @@ std::string test_model() {
   return path ? path : "test_model.gguf";
 }
 
-Model model_for(const Form& form, const std::string& isa) {
+Model model_for(const Form& form, const std::string& isa, const std::string& device = "cpu") {
   ModelOptions options;
   options.model = test_model();
   options.isa = isa;
+  options.device = device;
   options.threads = 1;
   options.window = 128;
   options.learns = form.learns;
@@ -130,6 +131,18 @@ TEST_P(GoldenOpenings, EveryInstructionSetReadsAndWritesTheArchive) {
     EXPECT_EQ(write(GetParam(), model), archive) << exact::isa_name(isa);
     EXPECT_EQ(Compressor(model).decompress(archive), text) << exact::isa_name(isa);
   }
+}
+
+// Short texts, openings and dictionaries; learning is the CPU's.
+TEST_P(GoldenOpenings, AGpuReadsAndWritesTheArchive) {
+  if (GetParam().learns) return;
+  setenv("SMLL_CUDA_LIBRARY", SMLL_EMULATED_LIBRARY, 0);
+  const Bytes archive = golden::contents(golden::archive_path(GetParam().name));
+  const Model model = model_for(GetParam(), "", "cuda");
+  EXPECT_EQ(write(GetParam(), model), archive);
+  EXPECT_EQ(Compressor(model).decompress(archive), text_of(GetParam()));
+  ASSERT_TRUE(model.info());
+  EXPECT_TRUE(model.info()->device.starts_with("cuda:0 ")) << model.info()->device;
 }
 
 TEST_P(GoldenOpenings, IsRefusedWithoutWhatItBeganWith) {

@@ -99,7 +99,10 @@ int finish(int /*device*/, Message* /*message*/) { return 0; }
 }  // namespace
 }  // namespace smll::exact::cuda
 
-extern "C" const smll::exact::cuda::Library* smll_cuda_library() {
+// What the program and tests look up by name.
+#define SMLL_LOOKED_UP extern "C" __attribute__((visibility("default")))
+
+SMLL_LOOKED_UP const smll::exact::cuda::Library* smll_cuda_library() {
   using namespace smll::exact::cuda;
   static constexpr Library kLibrary = {kAbiVersion, 0,    count, info, allocate, allocate, release,
                                        release,     copy, copy,  copy, start,    finish};
@@ -107,11 +110,11 @@ extern "C" const smll::exact::cuda::Library* smll_cuda_library() {
 }
 
 // 1: a device that computes products wrong; 2: one that fails the known-answer test; 0: none.
-extern "C" void smll_emulated_fault(int number) {
+SMLL_LOOKED_UP void smll_emulated_fault(int number) {
   smll::exact::cuda::fault = static_cast<smll::exact::cuda::Fault>(number);
 }
 
 // 0, 1, 2: in which order the threads of a block run.
-extern "C" void smll_emulated_order(int number) {
+SMLL_LOOKED_UP void smll_emulated_order(int number) {
   smll::exact::cuda::order = static_cast<smll::exact::cuda::Order>(number);
 }
