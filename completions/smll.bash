@@ -32,6 +32,6 @@ _smll() {
     return
   fi
   COMPREPLY=($(compgen -f -- "$current"))
-  [ "$COMP_CWORD" -eq 1 ] && COMPREPLY+=($(compgen -W "models train dict corpus explain bench" -- "$current"))
+  [ "$COMP_CWORD" -eq 1 ] && COMPREPLY+=($(compgen -W "models info train dict corpus explain bench" -- "$current"))
 }
 complete -o filenames -F _smll smll unsmll smllcat

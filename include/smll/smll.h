@@ -181,9 +181,9 @@ struct ArchiveInfo {
   std::uint64_t archive_size = 0;
   std::uint64_t padding = 0;  // bytes of the size that are zeros behind archives
   bool needs_model = false;
-  std::string model_name;  // of the last model record; these five are set when needs_model
+  std::string model_name;         // of the last model record; these five are set when needs_model
   std::uint64_t fingerprint = 0;  // ModelInfo::fingerprint
-  int window = 0;  // tokens
+  int window = 0;                 // tokens
   std::uint32_t arithmetic = 0;
   Backend backend = Backend::kExact;
   std::optional<std::uint64_t> dictionary;  // its identity, where the record names one
@@ -203,12 +203,27 @@ struct FrameSpan {
 // The frames that hold data, in order. Of a seekable source only the indexes at the archives' ends
 // are read, where every archive has one; they are believed until the frames are. Throws
 // Error(kData) as `list` does where one has none.
-std::vector<FrameSpan> frame_spans(Source& source);
+SMLL_API std::vector<FrameSpan> frame_spans(Source& source);
+
+// Bytes, at most, that decoding takes besides the model, a frame at a time, as Limits::max_memory
+// counts them. Reads all of the source, decodes nothing, and loads the model where a frame needs
+// one. Throws what a Reader would.
+SMLL_API std::uint64_t decoding_memory(const Model& model, Source& source);
 
 // The first bytes of every archive file; a reader can tell smll files by them.
 inline constexpr std::uint8_t kFileMagic[] = {0xF3, 'm', 'l'};
 
 // The version of this library, "major.minor.patch".
 SMLL_API const char* version();
+
+// The newest versions that this library writes, of what its archives depend on. It reads those and
+// all released before.
+struct Versions {
+  int format = 0;       // of the bytes of archives (docs/format.md)
+  int predictions = 0;  // of context models and mixing (docs/mixing.md)
+  int arithmetic = 0;   // of the exact backend (docs/exactness.md)
+  int learning = 0;     // of its arithmetic where the model learns
+};
+SMLL_API Versions versions();
 
 }  // namespace smll

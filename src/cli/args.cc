@@ -1,5 +1,7 @@
 #include "cli/args.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
@@ -299,12 +301,27 @@ Range parse_range(const std::string& text) {
   return range;
 }
 
+// With --verbose anywhere beside it also what archives depend on.
+std::string version_text(int argc, char** argv) {
+  std::string text = std::string("smll ") + version();
+  const auto is_verbose = [](const std::string& word) {
+    return word == "-v" || word == "--verbose" || word == "-vV" || word == "-Vv";
+  };
+  if (std::none_of(argv + 1, argv + argc, is_verbose)) return text;
+  const Versions known = versions();
+  return text + fmt::format(
+                    "\narchives: format {} (those of versions before 1.0 are read)\n"
+                    "predictions: {}\narithmetic: {}, learning {}",
+                    known.format, known.predictions, known.arithmetic, known.learning);
+}
+
 std::optional<int> parse_args(int argc, char** argv, Args& args) {
   CLI::App app{
       "smll compresses text with a language model.\n"
       "  smll FILE...      FILE becomes FILE.smll, FILE is kept\n"
       "  smll -d FILE.smll and back\n"
       "  smll models       lists, gets and describes models (smll models --help)\n"
+      "  smll info FILE    says what decoding an archive will need\n"
       "  smll explain FILE -o PAGE.html  shows what each token of a text costs\n"
       "  smll bench        compares with other compressors"};
   app.name("smll");
@@ -313,7 +330,7 @@ std::optional<int> parse_args(int argc, char** argv, Args& args) {
   if (name == "unsmll" || name == "smllcat") raw.decompress = true;
   // As zstdcat, which is zstd -dcf.
   if (name == "smllcat") args.to_stdout = args.force = true;
-  app.set_version_flag("-V,--version", std::string("smll ") + version());
+  app.set_version_flag("-V,--version", [&] { return version_text(argc, argv); });
   app.formatter(std::make_shared<Formatter>());
   app.allow_extras();
   add_actions(app, raw);

@@ -12,6 +12,7 @@
 #include "cli/args.h"
 #include "cli/dict_command.h"
 #include "cli/files.h"
+#include "cli/info_command.h"
 #include "cli/models_command.h"
 #include "cli/python_command.h"
 #include "cli/report.h"
@@ -31,6 +32,7 @@ struct Command {
 const std::vector<Command> kCommands = {{"models", {"list", "pull", "info", "--help"}},
                                         {"dict", {"list", "info", "add", "--help"}},
                                         {"train", {}},
+                                        {"info", {}},
                                         {"bench", {}},
                                         {"corpus", {"compress", "decompress", "verify", "--help"}},
                                         {"explain", {}}};
@@ -69,6 +71,7 @@ int run(int argc, char** argv) {
   const std::string command = command_of(argc, argv);
   if (command == "models") return models_command(argc - 1, argv + 1);
   if (command == "dict") return dict_command(argc - 1, argv + 1);
+  if (command == "info") return info_command(argc - 1, argv + 1);
   if (command == "train") return train_command(argc - 1, argv + 1);
   if (command == "bench" || command == "corpus" || command == "explain") {
     python_command(argc - 1, argv + 1);
