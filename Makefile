@@ -12,7 +12,7 @@
 # make check-cuda check the machine code of libsmll_cuda, where CUDA's compiler is there to build it
 # make damage   try DAMAGE_COUNT (10000) damaged archives with the program built for ASan and UBSan
 # make fuzz     run the fuzz targets, each for FUZZ_SECONDS (60)
-# make bench    compare with other compressors: docs/results.md, its plots and README's tables
+# make bench    compare with other compressors: docs/results/README.md, its plots and README's tables
 # make bench-engine the exact engine's speed by batch and instruction set, and where its time goes
 # make bench-llama  compare speed with llama.cpp's own benchmark
 # make wheel    build sdist and wheel into dist/ and try the wheel in a fresh environment

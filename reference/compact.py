@@ -1,4 +1,4 @@
-"""The compact and the short form of small texts: docs/spec/compact.md."""
+"""The compact and the short form of small texts: docs/spec/format.md."""
 
 from __future__ import annotations
 

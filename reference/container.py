@@ -1,4 +1,4 @@
-"""The file form: docs/spec/container.md."""
+"""The file form: docs/spec/format.md."""
 
 from __future__ import annotations
 

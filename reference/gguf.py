@@ -1,4 +1,4 @@
-"""Reads GGUF files: metadata and the places of tensors. The format is ggml's (github.com/ggml-org/ggml, docs/gguf.md)."""
+"""Reads GGUF files: metadata and the places of tensors. The format is ggml's (github.com/ggml-org/ggml, gguf.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers in bytes: docs/spec/container.md, "Conventions"."""
+"""Numbers in bytes: docs/spec/format.md, "Conventions"."""
 
 from reference.errors import Damaged
 

@@ -1,4 +1,4 @@
-"""The blocks of docs/corpora.md, as a reader would run them, one section after another's files are there."""
+"""The blocks of docs/guide/corpora.md, as a reader would run them, one section after another's files are there."""
 
 import importlib.util
 import json
@@ -25,7 +25,7 @@ NEEDS = {
 
 
 def sections():
-    text = (ROOT / "docs/corpora.md").read_text()
+    text = (ROOT / "docs/guide/corpora.md").read_text()
     for section in re.split(r"^## ", text, flags=re.M)[1:]:
         blocks = re.findall(r"^```(\w+)\n(.*?)^```", section, flags=re.M | re.S)
         if blocks:
@@ -53,9 +53,9 @@ def test_every_section_with_blocks_is_known():
 def test_section(name, blocks, directory, test_model, binary):
     for package in NEEDS[name]:
         if importlib.util.find_spec(package) is None:
-            pytest.skip(f"{package} is not installed: docs/corpora.md, {name!r} is not tried")
+            pytest.skip(f"{package} is not installed: docs/guide/corpora.md, {name!r} is not tried")
     if name == "Spark" and shutil.which("java") is None:
-        pytest.skip("there is no java: docs/corpora.md, 'Spark' is not tried")
+        pytest.skip("there is no java: docs/guide/corpora.md, 'Spark' is not tried")
     environment = {
         **os.environ, "SMLL_MODEL": test_model, "PYTHONPATH": PACKAGE, "SMLL_PYTHON": sys.executable,
         "PATH": f"{pathlib.Path(binary).parent}:{os.environ['PATH']}", "PYSPARK_PYTHON": sys.executable,

@@ -1,4 +1,4 @@
-"""The blocks of docs/databases.md, run one after another as a new user would."""
+"""The blocks of docs/guide/databases.md, run one after another as a new user would."""
 
 import os
 import pathlib
@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 from test_sqlite import EXTENSION, PROGRAM, python_with_extensions
 
-PAGE = (ROOT / "docs" / "databases.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "guide" / "databases.md").read_text(encoding="utf-8")
 
 
 def blocks(language):

@@ -219,9 +219,9 @@ SMLL_API const char* version();
 // The newest versions that this library writes, of what its archives depend on. It reads those and
 // all released before.
 struct Versions {
-  int format = 0;       // of the bytes of archives (docs/format.md)
-  int predictions = 0;  // of context models and mixing (docs/mixing.md)
-  int arithmetic = 0;   // of the exact backend (docs/exactness.md)
+  int format = 0;       // of the bytes of archives (docs/spec/format.md)
+  int predictions = 0;  // of context models and mixing (docs/design/mixing.md)
+  int arithmetic = 0;   // of the exact backend (docs/design/exactness.md)
   int learning = 0;     // of its arithmetic where the model learns
 };
 SMLL_API Versions versions();

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint8_t kNamed = 0xF4;
 constexpr std::size_t kNameSize = 5;
-// docs/format.md: what the first byte of smll's forms can be.
+// docs/spec/format.md: what the first byte of smll's forms can be.
 constexpr std::uint8_t kLastShort = 0x7F, kLastCompact = 0xEF;
 
 bool is_file(ByteView value) {

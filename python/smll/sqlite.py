@@ -4,7 +4,7 @@
     >>> smll.sqlite.load(connection)
     >>> connection.execute("SELECT smll_enable('messages', 'body')")
 
-`docs/databases.md` has its functions.
+`docs/guide/databases.md` has its functions.
 """
 
 from __future__ import annotations

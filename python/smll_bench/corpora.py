@@ -65,8 +65,8 @@ def _own_sources() -> bytes:
 def _own_documents() -> bytes:
     """The documents of the checkout that this package lies in; nothing in an installed one."""
     for folder in pathlib.Path(__file__).resolve().parents:
-        if (folder / "docs" / "format.md").exists():
-            paths = sorted(path for path in (folder / "docs").glob("*.md") if path.name != "results.md")
+        if (folder / "docs" / "spec" / "format.md").exists():
+            paths = sorted(path for part in ("guide", "design") for path in (folder / "docs" / part).glob("*.md"))
             return "\n".join(path.read_text(encoding="utf-8") for path in paths).encode()
     return b""
 

@@ -1,6 +1,6 @@
 // What texts of one kind have in common, known before the first byte of each: an opening that the
 // language model has read, a sample that the context models have read, an adapter of the model's
-// weights. docs/format.md specifies the bytes of its file.
+// weights. docs/spec/format.md specifies the bytes of its file.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// The bytes of an archive file: its constants and records. docs/format.md is the specification;
+// The bytes of an archive file: its constants and records. docs/spec/format.md is the specification;
 // this file and records.cc are the only other place that knows them.
 #pragma once
 

@@ -1,4 +1,4 @@
-// The rule by which floats become int8 with one scale (docs/exactness.md), for what is not a kernel
+// The rule by which floats become int8 with one scale (docs/design/exactness.md), for what is not a kernel
 // of an instruction set.
 #pragma once
 

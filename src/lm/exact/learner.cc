@@ -13,7 +13,7 @@ using weights::PackedMatrix;
 
 namespace {
 
-// Found on English, markup and addresses alike (docs/mixing.md). The first steps are longer: the
+// Found on English, markup and addresses alike (docs/design/mixing.md). The first steps are longer: the
 // n-th by 1 + kHaste / sqrt(n).
 constexpr float kRate = 3e-5f;
 constexpr float kHaste = 6.0f;

@@ -1,6 +1,6 @@
 // What a model's matrices learned from texts, as differences of the integers that their quantized
 // weights are made of: applying them is the same on every machine, and the adapted model is as fast
-// as the plain one. docs/exactness.md ("Adapters") has the definition.
+// as the plain one. docs/design/exactness.md ("Adapters") has the definition.
 //
 // The bytes of one, numbers little-endian or varints (base/varint.h):
 //   "SMLA", u8 version 1, u64 fingerprint of the model (Weights::fingerprint())

@@ -4,7 +4,7 @@
 // bits, negated where the sign is set), then the 32 values. Of an S8 block: the scale, likewise, in
 // steps of 2^13, a shift of all values (which stay within -127..127), then the values' differences
 // from those shifted. A difference is coded by adaptive binary decisions and the range
-// coder (coder/range_coder.h); docs/format.md has the decisions. Where all differences are
+// coder (coder/range_coder.h); docs/spec/format.md has the decisions. Where all differences are
 // multiples of a power of two, as those that training makes are, their lowest bits cost next to
 // nothing.
 #pragma once

@@ -1,5 +1,5 @@
 // Families of models that the exact engine knows, and how each one's GGUF metadata is read. A
-// table: docs/families.md says how to add one.
+// table: docs/design/families.md says how to add one.
 #pragma once
 
 #include <string>

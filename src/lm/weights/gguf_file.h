@@ -1,6 +1,6 @@
 // Read-only access to a GGUF file: typed metadata and the tensors' bytes, all bounds checked.
 //
-// Source: the GGUF specification (docs/gguf.md of ggml), versions 2 and 3, little-endian.
+// Source: the GGUF specification (gguf.md of ggml), versions 2 and 3, little-endian.
 //
 // Bytes are read, never mapped: a file that is cut off or written over meanwhile may give wrong
 // ones but cannot end the process.

@@ -1,6 +1,6 @@
 // Attention of one query position over its window, for the heads of one key head: the scores of all
 // positions first, since their maximum comes before any exponential, then weights, then sums of
-// values by chunks of 256 positions (docs/exactness.md, "Attention").
+// values by chunks of 256 positions (docs/design/exactness.md, "Attention").
 #pragma once
 
 #include "lm/exact/cpu/layout.h"
