@@ -26,6 +26,7 @@ struct Form {
   int lanes = 1;
   bool learns = false;
   std::string family = {};  // of the model; otherwise it is the test model
+  bool escapes = false;     // there are bytes that no token spells
 };
 
 std::vector<Form> forms() {
@@ -33,6 +34,7 @@ std::vector<Form> forms() {
   std::vector<Form> forms = {
       {"mixed.smll", {kMixed}, 3, false},
       {"mixed-learn.smll", {kMixed}, 1, true},
+      {"escapes.smll", {kLlm, kMixed}, 2, false, {}, true},
   };
   for (const std::string& family : lm::kFamilies) {
     forms.push_back({"families/" + family + ".smll", {kLlm, kMixed}, 2, false, family});
@@ -98,6 +100,9 @@ class Golden : public testing::TestWithParam<Form> {
   const Bytes text_ = [] {
     Bytes text = golden::contents(golden::text_path("mixed.txt"));
     text.resize(1000);
+    if (GetParam().escapes) {
+      for (int byte = 0; byte < 256; ++byte) text.push_back(static_cast<std::uint8_t>(byte));
+    }
     return text;
   }();
 };
@@ -132,6 +137,20 @@ std::string name_of(const testing::TestParamInfo<Form>& form) {
   name.resize(name.find('.'));
   for (char& c : name) c = c == '-' || c == '/' ? '_' : c;
   return name;
+}
+
+// The form of small texts in memory that need no model.
+TEST(GoldenCompact, IsReadAndWritten) {
+  Bytes text = golden::contents(golden::text_path("numbers.txt"));
+  text.resize(500);
+  WriteOptions options;
+  options.experts = Experts::kCm;
+  const Compressor compressor(Model(), options);
+  const std::string name = "compact.smll";
+  if (golden::is_to_be_written(name)) golden::write(name, compressor.compress(text));
+  const Bytes archive = golden::contents(golden::archive_path(name));
+  EXPECT_EQ(compressor.compress(text), archive);
+  EXPECT_EQ(compressor.decompress(archive), text);
 }
 
 INSTANTIATE_TEST_SUITE_P(Forms, Golden, testing::ValuesIn(forms()), name_of);
