@@ -58,11 +58,14 @@ class Call {
     return number;
   }
 
+  // SQLite takes a null pointer for NULL, and what is empty may have one.
   void give_text(std::string_view text) const {
-    sqlite3_result_text64(context_, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+    sqlite3_result_text64(context_, text.empty() ? "" : text.data(), text.size(), SQLITE_TRANSIENT,
+                          SQLITE_UTF8);
   }
   void give_blob(ByteView blob) const {
-    sqlite3_result_blob64(context_, blob.data(), blob.size(), SQLITE_TRANSIENT);
+    sqlite3_result_blob64(context_, blob.empty() ? static_cast<const void*>("") : blob.data(),
+                          blob.size(), SQLITE_TRANSIENT);
   }
   void give(std::int64_t number) const { sqlite3_result_int64(context_, number); }
 
