@@ -17,7 +17,7 @@ namespace {
 // The dictionary, and its gain as records, measured, raw_bytes, bytes_without, bytes_with.
 py::tuple train(const py::list& samples, const Model& model, const std::string& name,
                 std::size_t size, std::size_t sample_size, double minutes, bool adapter,
-                const py::object& progress) {
+                const std::string& lora, float lora_scale, const py::object& progress) {
   std::deque<StableBytes> bytes;
   std::vector<ByteView> views;
   for (const py::handle sample : samples) {
@@ -29,6 +29,8 @@ py::tuple train(const py::list& samples, const Model& model, const std::string& 
   options.sample_bytes = sample_size;
   options.minutes = minutes;
   options.adapter = adapter;
+  options.lora = lora;
+  options.lora_scale = lora_scale;
   options.progress = [&](std::uint64_t done, std::uint64_t total) {
     check_signals();
     if (progress.is_none()) return;
@@ -67,7 +69,7 @@ void add_dictionary(py::module_& module) {
                   })
       .def_static("train", &train, py::arg("samples"), py::arg("model"), py::arg("name"),
                   py::arg("size"), py::arg("sample_size"), py::arg("minutes"), py::arg("adapter"),
-                  py::arg("progress"))
+                  py::arg("lora"), py::arg("lora_scale"), py::arg("progress"))
       .def("keep",
            [](const Dictionary& dictionary) {
              std::string kept;

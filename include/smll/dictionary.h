@@ -29,6 +29,10 @@ struct TrainOptions {
   // The model's weights learn as well, which takes `minutes` more: for long texts of one kind. Adds
   // 1 to 3 MB to the dictionary.
   bool adapter = false;
+  // A LoRA file of the model (GGUF, as llama.cpp has them), trained elsewhere, that is the adapter
+  // instead, and what it is multiplied by. "": none.
+  std::string lora;
+  float lora_scale = 1;
   // Called now and then with the work that is done, and all that there is, in tokens. May throw to
   // cancel.
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;

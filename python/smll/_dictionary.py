@@ -55,6 +55,8 @@ class Dictionary:
         sample_size: int = 128 << 10,
         minutes: float = 2,
         adapter: bool = False,
+        lora: Union[str, "os.PathLike[str]", None] = None,
+        lora_scale: float = 1,
         threads: int = 0,
         progress: Optional[Callable[[int, int], object]] = None,
     ) -> "Dictionary":
@@ -69,6 +71,8 @@ class Dictionary:
             sample_size: most bytes that the context models read before it, up to 1 MiB.
             minutes: how much is tried: what two cores do in so many minutes.
             adapter: let the model's weights learn as well, for so many minutes more; adds 1 to 3 MB.
+            lora: a LoRA file of the model (GGUF, as llama.cpp has them) that is the adapter instead.
+            lora_scale: what it is multiplied by.
             threads: 0 means one per core.
             progress: called in this thread now and then with the tokens that were read, and how many there are in all;
                 what it raises ends the call.
@@ -97,6 +101,8 @@ class Dictionary:
             sample_size,
             minutes,
             adapter,
+            os.fsencode(lora) if lora is not None else b"",
+            lora_scale,
             progress,
         )
         dictionary = cls._of(content)

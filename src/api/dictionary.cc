@@ -28,10 +28,11 @@ Dictionary::Dictionary(std::shared_ptr<const State> state) : state_(std::move(st
 Dictionary Dictionary::train(std::span<const ByteView> samples, const TrainOptions& options,
                              const Model& model, TrainGain* gain) {
   const api::LoadedModelPtr loaded = Internals::source(model).for_writing();
-  const codec::TrainingResult result = codec::train_dictionary(
-      samples, *loaded,
-      {options.name, options.opening_bytes, options.sample_bytes, options.minutes, options.adapter},
-      options.progress);
+  const codec::TrainingResult result =
+      codec::train_dictionary(samples, *loaded,
+                              {options.name, options.opening_bytes, options.sample_bytes,
+                               options.minutes, options.adapter, options.lora, options.lora_scale},
+                              options.progress);
   if (gain) {
     *gain = {result.records, result.measured, result.raw_bytes, result.bytes_without,
              result.bytes_with};

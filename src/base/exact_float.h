@@ -6,8 +6,8 @@
 #include <cfloat>
 #include <limits>
 
-// Such options let the compiler change results (docs/design/exactness.md). Which macros stand for them
-// depends on the compiler.
+// Such options let the compiler change results (docs/design/exactness.md). Which macros stand for
+// them depends on the compiler.
 #if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) || \
     defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || defined(__NO_SIGNED_ZEROS__)
 #error "smll must be built without -ffast-math and its parts: archives depend on exact arithmetic"

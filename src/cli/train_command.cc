@@ -25,6 +25,8 @@ struct TrainArgs {
   std::vector<std::string> inputs;
   std::string output, records = "guess", size, sample_size;
   double minutes = 2;
+  std::string lora;
+  float lora_scale = 1;
   bool adapter = false, force = false, quiet = false;
   ModelOptions model;
 };
@@ -48,6 +50,9 @@ void add_options(CLI::App& app, TrainArgs& args) {
       ->take_last();
   app.add_flag("--adapter,!--no-adapter", args.adapter,
                "The model's weights learn as well: so many minutes more, 1 to 3 MB");
+  app.add_option("--lora", args.lora, "A LoRA file (GGUF) of the model that is the adapter instead")
+      ->take_last();
+  app.add_option("--lora-scale", args.lora_scale, "What it is multiplied by (1)")->take_last();
   app.add_flag("-f,--force", args.force, "Overwrite a file");
   app.add_flag("-q,--quiet", args.quiet, "No progress line and no report");
   app.add_option("-T,--threads", args.model.threads, "Threads (0: one per core)")
@@ -74,6 +79,8 @@ TrainOptions options_of(const TrainArgs& args) {
   if (!args.sample_size.empty()) options.sample_bytes = parse_size(args.sample_size);
   options.minutes = args.minutes;
   options.adapter = args.adapter;
+  options.lora = args.lora;
+  options.lora_scale = args.lora_scale;
   return options;
 }
 
@@ -118,10 +125,12 @@ std::string gain_text(const TrainGain& gain) {
 void report(const TrainArgs& args, const Dictionary& dictionary, const TrainingRecords& records,
             const TrainGain& gain) {
   const DictionaryInfo info = dictionary.info();
-  say(fmt::format("{}: dictionary {}, of {} records ({}): {} bytes of opening, {} of sample",
+  const std::string adapter =
+      info.adapter_bytes ? fmt::format(", {} of adapter", info.adapter_bytes) : "";
+  say(fmt::format("{}: dictionary {}, of {} records ({}): {} bytes of opening, {} of sample{}",
                   args.output == "-" ? "standard output" : args.output,
                   hex_fingerprint(info.identity), gain.records, to_string(records.kind()),
-                  info.opening_bytes, info.sample_bytes));
+                  info.opening_bytes, info.sample_bytes, adapter));
   say(gain_text(gain));
 }
 

@@ -1,6 +1,7 @@
 #include "codec/dictionary_training.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string_view>
 #include <unordered_set>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "codec/opening_costs.h"
 #include "codec/opening_search.h"
 #include "lm/exact/adapter_training.h"
+#include "lm/weights/lora.h"
 #include "smll/error.h"
 #include "text/utf8.h"
 
@@ -161,6 +163,12 @@ void check(const TrainingOptions& options, const LoadedModel& model) {
   if (!(options.minutes > 0) || options.minutes > 10000) {
     throw Error(ErrorKind::kUsage, "the minutes must be more than 0 and at most 10000");
   }
+  if (options.adapter && !options.lora.empty()) {
+    throw Error(ErrorKind::kUsage, "an adapter is either learned or read from a LoRA file");
+  }
+  if (!std::isfinite(options.lora_scale)) {
+    throw Error(ErrorKind::kUsage, "the scale of a LoRA file must be a number");
+  }
   if (model.options().backend != Backend::kExact) {
     throw Error(ErrorKind::kUsage, "dictionaries are trained with the backend exact");
   }
@@ -253,14 +261,21 @@ TrainingResult train_dictionary(std::span<const ByteView> records, const LoadedM
   DictionaryParts made;
   made.name = options.name;
   made.model = model.identity();
-  std::shared_ptr<const LoadedModel> adapted;
+  if (!options.lora.empty()) {
+    made.adapter = weights::adapter_from_lora(options.lora, *model.weights(), options.lora_scale,
+                                              model.options().threads)
+                       .serialize();
+  }
   if (options.adapter) {
     const std::uint64_t learned = learned_tokens(options, model);
     most += learned;
     total = most;
     made.adapter = adapter_of(kept, model, learned, work);
-    adapted = with_dictionary(model, std::make_shared<const Dictionary>(made));
     done = learned;
+  }
+  std::shared_ptr<const LoadedModel> adapted;
+  if (!made.adapter.empty()) {
+    adapted = with_dictionary(model, std::make_shared<const Dictionary>(made));
   }
   OpeningCosts costs(adapted ? *adapted : model, work);
   const std::vector<std::string_view> pieces(kept.begin(), kept.end());

@@ -26,6 +26,9 @@ struct TrainingOptions {
   std::size_t sample_bytes = std::size_t{128} << 10;  // at most
   double minutes = 2;    // how much is tried: of what a usual machine does in them
   bool adapter = false;  // the model's weights learn, too: so many minutes more
+  // A LoRA file that is the adapter instead, "" for none, and what it is multiplied by.
+  std::string lora;
+  float lora_scale = 1;
 };
 
 struct TrainingResult {
@@ -43,7 +46,8 @@ using TrainingProgress = std::function<void(std::uint64_t done, std::uint64_t to
 
 // The dictionary is the same for the same arguments on every machine. Line ends are put behind
 // records that have none. Throws Error(kData) for fewer than kFewestRecords records that are not
-// empty, and Error(kUsage) for options out of range and a model that cannot do it (llama's).
+// empty, Error(kUsage) for options out of range and a model that cannot do it (llama's), and
+// Error(kModel) for a LoRA file that is not one of this model.
 TrainingResult train_dictionary(std::span<const ByteView> records, const LoadedModel& model,
                                 const TrainingOptions& options,
                                 const TrainingProgress& progress = {});

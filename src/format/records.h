@@ -1,5 +1,5 @@
-// The bytes of an archive file: its constants and records. docs/spec/format.md is the specification;
-// this file and records.cc are the only other place that knows them.
+// The bytes of an archive file: its constants and records. docs/spec/format.md is the
+// specification; this file and records.cc are the only other place that knows them.
 #pragma once
 
 #include <array>

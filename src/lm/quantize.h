@@ -1,5 +1,5 @@
-// The rule by which floats become int8 with one scale (docs/design/exactness.md), for what is not a kernel
-// of an instruction set.
+// The rule by which floats become int8 with one scale (docs/design/exactness.md), for what is not a
+// kernel of an instruction set.
 #pragma once
 
 #include <algorithm>

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "text/byte_level.h"
@@ -14,10 +15,11 @@ namespace {
 
 // 256 bytes, then what is given.
 struct Bytes {
-  std::vector<std::string> texts;
+  std::vector<std::string> texts, merges;  // what the tables show
   TokenizerTables tables;
 
-  explicit Bytes(const std::vector<std::string>& merged, const std::vector<std::string>& merges) {
+  Bytes(const std::vector<std::string>& merged, std::vector<std::string> merges_in)
+      : merges(std::move(merges_in)) {
     for (int byte = 0; byte < 256; ++byte) {
       texts.emplace_back(stand_in(static_cast<std::uint8_t>(byte)));
     }

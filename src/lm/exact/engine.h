@@ -1,5 +1,6 @@
 // The exact engine: a transformer whose logits are a fixed function of the tokens of a
-// lane, whatever the batch, the threads and the instruction set. docs/design/exactness.md is its contract.
+// lane, whatever the batch, the threads and the instruction set. docs/design/exactness.md is its
+// contract.
 #pragma once
 
 #include <cstdint>

@@ -13,8 +13,8 @@ using weights::PackedMatrix;
 
 namespace {
 
-// Found on English, markup and addresses alike (docs/design/mixing.md). The first steps are longer: the
-// n-th by 1 + kHaste / sqrt(n).
+// Found on English, markup and addresses alike (docs/design/mixing.md). The first steps are longer:
+// the n-th by 1 + kHaste / sqrt(n).
 constexpr float kRate = 3e-5f;
 constexpr float kHaste = 6.0f;
 // Where a step is measured by the weights: kRate for matrices whose root mean square is so much.

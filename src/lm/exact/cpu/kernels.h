@@ -1,5 +1,6 @@
 // The table of kernels of one instruction set. Every entry gives bit-identical results on all of
-// them; the scalar table is the definition. docs/design/exactness.md says why each rule is as it is.
+// them; the scalar table is the definition. docs/design/exactness.md says why each rule is as it
+// is.
 #pragma once
 
 #include <cstddef>
