@@ -78,18 +78,14 @@ uint32_t kind_of(uint8_t c) {
 
 std::span<const ContextRow> context_rows() { return kRows; }
 
-FollowerTable::FollowerTable() : after1_(256, 0), after2_(65536, 0) {}
+FollowerTable::FollowerTable() : after2_(65536, 0) {}
 
 void FollowerTable::advance(LaneHistory& h, uint8_t byte, std::span<const uint8_t> before,
                             std::span<const uint8_t> lane_bytes) {
-  uint16_t& follows1 = after1_[h.byte(0)];
-  follows1 = static_cast<uint16_t>(follows1 << 8 | byte);
   uint16_t& follows2 = after2_[h.bytes(2)];
   follows2 = static_cast<uint16_t>(follows2 << 8 | byte);
   h.last8 = h.last8 << 8 | byte;
-  h.after1 = after1_[h.byte(0)];
   h.after2 = after2_[h.bytes(2)];
-  ++h.length;
 
   const uint32_t kind = kind_of(byte);
   h.classes = h.classes << 4 | kind;

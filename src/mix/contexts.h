@@ -20,12 +20,10 @@ struct LaneHistory {
   uint64_t word_before = 0;  // the word before it
   uint64_t word_before2 = 0;
   uint64_t classes = 0;      // kinds of the last bytes, 4 bits each
-  size_t length = 0;         // bytes so far
   uint32_t column = 0;       // bytes since the last line break
   uint32_t line_before = 0;  // length of the line before, with its break
   uint8_t above = 0;         // the byte above, in the line before
-  uint16_t after1 = 0;       // bytes that followed the last byte before (newest lowest)
-  uint16_t after2 = 0;       // bytes that followed the last two bytes before
+  uint16_t after2 = 0;       // bytes that followed the last two bytes before (newest lowest)
   uint32_t expected = 0;     // byte expected by the match model + 1, and its length bucket << 9
   // Tokens of the language model.
   uint32_t depth = 0;                // bytes of the present token
@@ -61,7 +59,6 @@ class FollowerTable {
                std::span<const uint8_t> lane_bytes);
 
  private:
-  std::vector<uint16_t> after1_;
   std::vector<uint16_t> after2_;
 };
 
