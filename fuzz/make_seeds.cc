@@ -13,6 +13,7 @@
 #include "codec/record_stream.h"
 #include "codec/scheduler.h"
 #include "container/archive_writer.h"
+#include "format/compact.h"
 #include "lm/weights/adapter.h"
 #include "smll/smll.h"
 
