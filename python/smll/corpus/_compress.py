@@ -13,7 +13,7 @@ from ._manifest import DICTIONARY, MANIFEST, Header, Journal, Manifest, Part, So
 from ._places import STATE, Found, Place, check_apart, check_name, size_and_sha256
 from ._progress import Progress
 from ._records import Records, column_lines, lines_of, parts_of
-from ._run import DEFAULT_JOBS, Failure, Summary, Workers
+from ._run import DEFAULT_JOBS, Summary, Workers
 
 _READ_SIZE = 256 << 10
 # Of a Compressor's settings, those that decide what it makes; the others only limit it, or say where its model is.
@@ -268,15 +268,7 @@ class _Compressing:
 
     def _summary(self, manifest: Manifest, names: "set[str]") -> Summary:
         sources = [source for source in manifest.sources.values() if source.name in names]
-        return Summary(
-            sources=len(sources),
-            records=sum(source.records for source in sources),
-            size=sum(source.size for source in sources),
-            stored_size=sum(source.stored_size for source in sources),
-            parts=self._parts,
-            kept=self._kept,
-            failures=[Failure(*failure) for failure in self._sources.failures.items()],
-        )
+        return Summary.of(sources, self._parts, self._kept, self._sources.failures)
 
 
 class _Hashing(io.RawIOBase):

@@ -14,7 +14,7 @@ from ._manifest import DICTIONARY, MANIFEST, Header, Manifest, Part, Source, rea
 from ._places import STATE, Place, check_apart
 from ._progress import Progress
 from ._records import column_lines, lines_of, write_column
-from ._run import DEFAULT_JOBS, Failure, Summary, Workers
+from ._run import DEFAULT_JOBS, Summary, Workers
 
 _READ_SIZE = 256 << 10
 
@@ -152,15 +152,7 @@ class _Restoring:
             self._place.remove_state()
         self._progress.clear()
         done = [source for name, source in self._sources.items() if name not in self._failures]
-        return Summary(
-            sources=len(done),
-            records=sum(source.records for source in done),
-            size=sum(source.size for source in done),
-            stored_size=sum(source.stored_size for source in done),
-            parts=self._parts,
-            kept=self._kept,
-            failures=[Failure(*failure) for failure in self._failures.items()],
-        )
+        return Summary.of(done, self._parts, self._kept, self._failures)
 
     def _jobs(self, force: bool) -> Iterator[_Job]:
         for source in self._sources.values():
@@ -298,15 +290,7 @@ class _Verifying:
             self._compare(source)
         progress.clear()
         whole = [each for each in sources if each.name not in self._failures]
-        return Summary(
-            sources=len(whole),
-            records=sum(each.records for each in whole),
-            size=sum(each.size for each in whole),
-            stored_size=sum(each.stored_size for each in whole),
-            parts=self._parts,
-            kept=0,
-            failures=[Failure(*failure) for failure in self._failures.items()],
-        )
+        return Summary.of(whole, self._parts, 0, self._failures)
 
     def _work(self, job: _Job) -> None:
         if self._corpus.sha256(job.part.path) != (job.part.stored_size, job.part.stored_sha256):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import concurrent.futures
 import threading
-from typing import Callable, Dict, Iterable, List, NamedTuple, TypeVar, Union
+from typing import Callable, Dict, Iterable, List, Mapping, NamedTuple, Sequence, TypeVar, Union
 
 from .._smll import Error
+from ._manifest import Source
 from ._progress import Progress
 
 Job = TypeVar("Job")
@@ -42,6 +43,18 @@ class Summary(NamedTuple):
     parts: int
     kept: int
     failures: List[Failure]
+
+    @classmethod
+    def of(cls, sources: Sequence[Source], parts: int, kept: int, failures: Mapping[str, BaseException]) -> "Summary":
+        return cls(
+            sources=len(sources),
+            records=sum(source.records for source in sources),
+            size=sum(source.size for source in sources),
+            stored_size=sum(source.stored_size for source in sources),
+            parts=parts,
+            kept=kept,
+            failures=[Failure(*failure) for failure in failures.items()],
+        )
 
 
 class _Stopped(BaseException):
