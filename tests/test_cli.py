@@ -270,7 +270,7 @@ def test_kill_never_leaves_a_partial_file_under_the_final_name(smll):
     data = lines(1 << 18)
     smll.write("f", data)
     rng = random.Random(5)
-    for _ in range(50):
+    for _ in range(25):
         process = subprocess.Popen([smll.binary, "-1", "-f", "f"], cwd=smll.directory)
         time.sleep(rng.random() * 0.3)
         process.kill()

@@ -380,7 +380,7 @@ def test_damage_among_what_goes_to_standard_output(smll, options):
 
 def test_output_that_is_too_large_to_be_kept(smll):
     """A damaged archive may hold anything: its file is worked on again, alone."""
-    smll.write("large", bytes(9_000_000))
+    smll.write("large", noise(9_000_000))
     smll.write("small", b"small")
     smll("-1", "large", "small")
     archive = smll.path("large.smll").read_bytes()

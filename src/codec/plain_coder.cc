@@ -19,12 +19,12 @@ namespace smll::codec {
 namespace {
 
 constexpr std::size_t kProgressBytes = 1024;
-// Far repeats are looked for with zstd's fastest level, and worth a try where they save one byte in
-// so many.
+// Far repeats are looked for with zstd's fastest level, and worth a try where they save more than a
+// header takes.
 constexpr int kLookLevel = 1;
+constexpr std::size_t kWorthATry = 64;
 // So much is compressed between two calls of progress.
 constexpr std::size_t kLongPiece = std::size_t{256} << 10;
-constexpr std::size_t kWorthATry = 200;
 
 [[noreturn]] void damaged(const char* what) {
   throw Error(ErrorKind::kData, std::string("the archive is damaged: ") + what);
@@ -95,7 +95,7 @@ std::optional<std::size_t> look_for_far_repeats(std::span<const std::uint8_t> da
     frames +=
         encode_zstd_long(left.first(std::min(frame, left.size())), kLookLevel, progress).size();
   }
-  if (frames - std::min(frames, whole) < frames / kWorthATry) return std::nullopt;
+  if (frames < whole + kWorthATry) return std::nullopt;
   return whole;
 }
 

@@ -21,12 +21,15 @@ def program(binary):
         return file.read(60_000)
 
 
+def mixed(binary):
+    return lines(40_000) + program(binary)
+
+
 CASES = {
     "base64 twice": ("-1", lambda binary: base64.encodebytes(noise(1_600_000)) * 2),
     "noise twice": ("-6", lambda binary: noise(1_200_000) * 2),
     "little of much": ("-1", lambda binary: noise(40_000, 1) + noise(4_300_000, 2) + noise(40_000, 1)),
-    "a program, noise, the program": ("-2", lambda binary: program(binary) + noise(1_100_000) + program(binary)),
-    "mixed": ("-1", lambda binary: (lines(40_000) + program(binary) + noise(4_200_000)) * 2),
+    "lines, a program, noise, both again": ("-1", lambda binary: mixed(binary) + noise(4_200_000) + mixed(binary)),
 }
 
 
