@@ -9,13 +9,14 @@ says which model and dictionary it needs. Needs pyarrow: pip install 'smll[arrow
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Iterator, List, Optional, Sequence, Union
+from typing import Any, Iterator, List, Optional, Sequence
 
 try:
     import pyarrow as pa
 except ImportError as error:
     raise ImportError("smll.arrow needs pyarrow: pip install 'smll[arrow]'") from error
 
+from ._columns import compress_values, decompress_values
 from ._compressor import Compressor
 from ._identity import DictionaryLike, Identity, PathLike, identity_of, reader, writer
 
@@ -224,15 +225,6 @@ def _joined(parts: List[Any], small: Any, large: Any) -> Any:
     return pa.concat_arrays([part.cast(small if total <= _SMALL else large) for part in parts])
 
 
-def _without_nulls(values: Iterable[Optional[bytes]]) -> List[bytes]:
-    return [value for value in values if value is not None]
-
-
-def _with_nulls(values: Sequence[Optional[bytes]], results: Sequence[Union[bytes, str]]) -> List[Union[bytes, str, None]]:
-    given = iter(results)
-    return [None if value is None else next(given) for value in values]
-
-
 def _compressed(column: Any, compressor: Compressor) -> Any:
     identity = identity_of(compressor)
     kind = TextType(identity, _text_type(column.type))
@@ -244,8 +236,7 @@ def _compressed(column: Any, compressor: Compressor) -> Any:
         parts = []
         for piece in _pieces(array):
             values = piece.cast(pa.large_binary()).to_pylist()
-            results = compressor.compress_many(_without_nulls(values))
-            parts.append(pa.array(_with_nulls(values, results), pa.large_binary()))
+            parts.append(pa.array(compress_values(values, compressor), pa.large_binary()))
         storage = _joined(parts, pa.binary(), pa.large_binary())
         if storage.type == pa.binary():
             return pa.ExtensionArray.from_storage(kind, storage)
@@ -279,8 +270,7 @@ def _restored(column: Any, compressor: Compressor) -> Any:
         parts = []
         for piece in _pieces(storage):
             values = piece.cast(pa.large_binary()).to_pylist()
-            results = compressor.decompress_many(_without_nulls(values))
-            parts.append(pa.array(_with_nulls(values, results), pa.large_string()))
+            parts.append(pa.array(decompress_values(values, compressor), pa.large_string()))
         return _joined(parts, kind, pa.large_string())
 
     return _chunked(column, kind, of_array)

@@ -55,7 +55,7 @@ def compress(
         dataset: a `ray.data.Dataset`.
         column: of texts, which become bytes. Nulls stay.
         workers: processes at once.
-        num_cpus, num_gpus: what each of them reserves; the model has so many threads.
+        num_cpus, num_gpus: what each of them reserves; the model has so many threads, and where there is a GPU runs on it.
         batch_size: rows that a worker takes at once, and does again where it dies over them. A model takes 32 texts at
             once at most, and much smaller batches leave it waiting.
         **options: as for `smll.Compressor`, with `model_path` among them.
@@ -82,6 +82,8 @@ def _mapped(
 ) -> Any:
     from ray.data import ActorPoolStrategy
 
+    if num_gpus:
+        options.setdefault("device", "cuda")
     return dataset.map_batches(
         step,
         batch_format="pyarrow",

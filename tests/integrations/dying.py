@@ -29,3 +29,22 @@ class DiesOnce(smll.ray.Compress):
         if self.batches == 3:
             die_once(self.marker)
         return super().__call__(table)
+
+
+class StopsOnce(smll.ray.Compress):
+    """Notes which rows come to it, and ends the run at one of them unless the marker says that a run has ended so."""
+
+    def __init__(self, seen, marker, row, **options):
+        super().__init__(**options)
+        self.seen = seen
+        self.marker = pathlib.Path(marker)
+        self.row = row
+
+    def __call__(self, table):
+        ids = table["id"].to_pylist()
+        if self.row in ids and not self.marker.exists():
+            self.marker.touch()
+            raise RuntimeError("the run ends here")
+        with open(self.seen, "a") as seen:
+            seen.writelines(f"{number}\n" for number in ids)
+        return super().__call__(table)

@@ -6,14 +6,15 @@ ray = pytest.importorskip("ray", reason="ray is not installed: no test of Ray")
 pytest.importorskip("ray.data")
 
 from cluster import expected, records, workers_find_the_package  # noqa: F401 (fixtures)
-from dying import DiesOnce
+from dying import DiesOnce, StopsOnce
 
 import smll.ray
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=200 << 20)
+    # Two for the workers, the others for reading and writing.
+    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, object_store_memory=200 << 20)
     yield
     ray.shutdown()
 
@@ -48,3 +49,28 @@ def test_a_worker_that_is_killed_costs_its_batch_alone(cluster, records, expecte
     )  # fmt: skip
     assert column(small) == expected
     assert marker.exists()
+
+
+def test_a_run_that_failed_goes_on_from_its_checkpoint(cluster, records, expected, test_model, tmp_path):
+    checkpoint = pytest.importorskip("ray.data.checkpoint", reason="this Ray has no checkpoints of data")
+    source, seen, small = tmp_path / "source", tmp_path / "seen", str(tmp_path / "small")
+    dataset(records).write_parquet(str(source))
+    context = ray.data.DataContext.get_current()
+    context.checkpoint_config = checkpoint.CheckpointConfig(id_column="id", checkpoint_path=str(tmp_path / "checkpoint"))
+    options = {"column": "text", "model_path": test_model, "threads": 1}
+
+    def run():
+        seen.write_text("")
+        ray.data.read_parquet(str(source)).map_batches(
+            StopsOnce, batch_format="pyarrow", batch_size=250, compute=ray.data.ActorPoolStrategy(size=1), num_cpus=1,
+            fn_constructor_kwargs={"seen": str(seen), "marker": str(tmp_path / "ended"), "row": len(records) - 1, **options},
+        ).write_parquet(small)  # fmt: skip
+        return len(seen.read_text().splitlines())
+
+    try:
+        with pytest.raises(Exception, match="the run ends here"):
+            run()
+        assert 0 < run() < len(records)
+    finally:
+        context.checkpoint_config = None
+    assert column(ray.data.read_parquet(small)) == expected
