@@ -194,6 +194,14 @@ def test_golden_archives(test_model, name):
     assert restore(CASES[name], test_model) == CASES[name].text
 
 
+@pytest.mark.parametrize("refusal", golden_cases.refusals(), ids=lambda refusal: refusal.name)
+def test_refuses_what_the_program_refuses(test_model, refusal):
+    model = test_model if refusal.has_model else None
+    given = (golden_cases.ERRORS / refusal.dictionary).read_bytes() if refusal.dictionary else None
+    with pytest.raises((Damaged, WrongModel)):
+        decode(refusal.path.read_bytes(), model, golden_cases.WINDOW_IN_MEMORY, given=given)
+
+
 def test_compact_texts():
     import smll
 
