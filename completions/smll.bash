@@ -19,6 +19,10 @@ _smll() {
       --model --window --isa --device --help" -- "$current"))
     return
   fi
+  if [[ $current == -* && ${COMP_WORDS[1]} == bundle ]]; then
+    COMPREPLY=($(compgen -W "--output --model --dictionary --help" -- "$current"))
+    return
+  fi
   if [[ $current == -* && ${COMP_WORDS[1]} == corpus ]]; then
     COMPREPLY=($(compgen -W "--jobs --threads --model --dictionary --progress --quiet --records --column --group --part-size
       --level --force --stored --help" -- "$current"))
@@ -32,6 +36,6 @@ _smll() {
     return
   fi
   COMPREPLY=($(compgen -f -- "$current"))
-  [ "$COMP_CWORD" -eq 1 ] && COMPREPLY+=($(compgen -W "models info train dict corpus explain bench" -- "$current"))
+  [ "$COMP_CWORD" -eq 1 ] && COMPREPLY+=($(compgen -W "models info bundle train dict corpus explain bench" -- "$current"))
 }
 complete -o filenames -F _smll smll unsmll smllcat

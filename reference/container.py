@@ -69,6 +69,8 @@ ModelFinder = Callable[[ModelRecord], Model]
 
 def read_model_record(tag: int, reader: Reader) -> ModelRecord:
     arithmetic = reader.varint()
+    if arithmetic >> 32:
+        raise Damaged("the arithmetic's version is damaged")
     fingerprint = reader.u64()
     window = reader.varint() if tag & HAS_WINDOW else IMPLIED_WINDOW
     if not MIN_WINDOW <= window <= (MAX_WINDOW if tag & BACKEND else MAX_EXACT_WINDOW):

@@ -40,6 +40,8 @@ def model_of(record: container.ModelRecord, path: str | None, dictionary_file: b
 
 def text_of(data: bytes, path: str | None, window: int, learns: bool, dictionary_file: bytes | None) -> bytes:
     """What a text in memory stands for; both sides have agreed on model, window and dictionary."""
+    if not data:
+        raise Damaged("nothing is no archive")
     if data[0] & compact.COMPACT_MARK:
         return compact.decode_compact(data)
     if path is None:

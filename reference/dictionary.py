@@ -16,6 +16,7 @@ from reference.weights import MATRICES, Layer, Matrix, Weights, requantize
 MAGIC, VERSION = b"\xf3md", 1
 MAX_OPENING, MAX_SAMPLE, MAX_ADAPTER = 16 << 10, 1 << 20, 256 << 20
 PLAIN_OPENING = 4000  # of an opening that is the end of a plain file
+NOT_PLAIN = (b"\xf3ml", b"\x37\xa4\x30\xec")  # archives, and dictionaries of zstd
 ADAPTER_MAGIC, ADAPTER_VERSION = b"SMLA", 1
 MOST_BITS = 20
 ADAPT_SHIFT = 7
@@ -68,10 +69,14 @@ def parse(data: bytes) -> Dictionary:
     parts = [read_part(reader, most) for most in (MAX_OPENING, MAX_SAMPLE, MAX_ADAPTER)]
     if not reader.at_end():
         raise Damaged("the dictionary is longer than it says")
+    if not any(parts):
+        raise Damaged("there is nothing in the dictionary")
     return Dictionary(weights, vocabulary, *parts)
 
 
 def plain(text: bytes) -> Dictionary:
+    if not text or text.startswith(NOT_PLAIN):
+        raise Damaged("this is no dictionary")
     start = opening_start(text)
     return Dictionary(0, 0, text[start:], text[max(0, start - MAX_SAMPLE) : start], b"")
 

@@ -23,6 +23,45 @@ class Case:
         return TEXTS / f"{self.name}.smll"
 
 
+@dataclasses.dataclass(frozen=True)
+class Refusal:
+    """A row of v1/errors/table.tsv: what smll says of an archive that it refuses, from the table's directory."""
+
+    archive: str
+    options: tuple[str, ...]  # beside -dc; {MODEL} stands for the small model's file
+    status: int
+    message: str  # behind "smll: "
+    in_memory: str | None  # of the same bytes in memory, with a window of 128; None where there is no such call
+
+    @property
+    def name(self) -> str:
+        return " ".join(["v1/errors/" + self.archive, *(option for option in self.options if option not in ("--model", "{MODEL}"))])
+
+    @property
+    def path(self) -> pathlib.Path:
+        return ERRORS / self.archive
+
+    @property
+    def has_model(self) -> bool:
+        return "{MODEL}" in self.options
+
+    @property
+    def dictionary(self) -> str | None:
+        return self.options[self.options.index("-D") + 1] if "-D" in self.options else None
+
+
+ERRORS = TEXTS / "v1" / "errors"
+WINDOW_IN_MEMORY = 128
+
+
+def refusals() -> list[Refusal]:
+    rows = [line.split("\t") for line in (ERRORS / "table.tsv").read_text("utf-8").splitlines()[1:]]
+    return [
+        Refusal(archive, tuple(options.split()), int(status), message, None if in_memory == "-" else in_memory or message.removeprefix(archive + ": "))
+        for archive, options, status, message, in_memory in rows
+    ]
+
+
 def cases() -> list[Case]:
     mixed, numbers = (TEXTS / "mixed.txt").read_bytes(), (TEXTS / "numbers.txt").read_bytes()
     real = (TEXTS / "real.txt").read_bytes()

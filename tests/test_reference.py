@@ -194,6 +194,14 @@ def test_golden_archives(test_model, name):
     assert restore(CASES[name], test_model) == CASES[name].text
 
 
+@pytest.mark.parametrize("refusal", golden_cases.refusals(), ids=lambda refusal: refusal.name)
+def test_refuses_what_the_program_refuses(test_model, refusal):
+    model = test_model if refusal.has_model else None
+    given = (golden_cases.ERRORS / refusal.dictionary).read_bytes() if refusal.dictionary else None
+    with pytest.raises((Damaged, WrongModel)):
+        decode(refusal.path.read_bytes(), model, golden_cases.WINDOW_IN_MEMORY, given=given)
+
+
 def test_compact_texts():
     import smll
 
@@ -250,6 +258,32 @@ def test_openings_are_cut_as_the_program_cuts(family_model, family):
     cut = [bytes([unit.byte]) if unit.row is None else vocabulary.bytes(unit.row) for unit in units]
     with smll.Compressor(model_path=path, window=WINDOW) as compressor:
         assert [cost.token for cost in compressor.explain(CUT, guesses=0)] == cut
+
+
+def test_words_of_openings():
+    from reference.tokenizer import PRE_TOKENIZERS, parted_digits, words_of
+
+    text = (VECTORS / "words-text.txt").read_bytes().decode()
+    rows = dict(line.split(": ") for line in vector("words.txt"))
+    for name, pre in PRE_TOKENIZERS.items():
+        parts = parted_digits(text) if pre.each_digit else [text]
+        sizes = [len(word.encode()) for part in parts for word in words_of(part, pre)]
+        assert " ".join(map(str, sizes)) == rows[{"refact": "smollm"}.get(name, name)], name
+
+
+@pytest.mark.parametrize("name", ["v1/dictionary-llm", "v1/short-dictionary"])
+def test_an_opening_that_is_cut_otherwise_meets_the_checks(test_model, monkeypatch, name):
+    from reference.tokenizer import Tokenizer
+
+    def bytes_alone(self, text):
+        units = []
+        for byte in text:
+            self.append_longest(bytes([byte]), units)
+        return units
+
+    monkeypatch.setattr(Tokenizer, "tokenize", bytes_alone)
+    with pytest.raises(Damaged):
+        restore(CASES[name], test_model)
 
 
 HALVES = {"Q2_K": [80, 82], "Q3_K": [108], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208]}  # where a block has them

@@ -2,6 +2,7 @@
 // between its pages, of the small generated model. The reference decoder computes the same
 // (tests/test_reference.py).
 #include <gtest/gtest.h>
+#include <xxhash.h>
 
 #include <bit>
 #include <cstdlib>
@@ -21,6 +22,8 @@
 #include "lm/exact/engine.h"
 #include "lm/frequencies.h"
 #include "mix/frame_mixer.h"
+#include "text/pre_tokenizer.h"
+#include "text/unicode.h"
 
 namespace smll {
 namespace {
@@ -123,6 +126,41 @@ std::string logits_and_frequencies(const codec::LoadedModel& model) {
   return lines.str();
 }
 
+// Of every code point, a byte each.
+std::uint64_t hash_of_categories() {
+  constexpr unsigned kFirstBytes[] = {0, 0xc0, 0xe0, 0xf0};
+  std::string utf8;
+  for (char32_t point = 0; point < 0x110000; ++point) {
+    if (point >= 0xd800 && point < 0xe000) continue;  // surrogates are none
+    const int more = (point >= 0x80) + (point >= 0x800) + (point >= 0x10000);
+    utf8.push_back(static_cast<char>(kFirstBytes[more] | point >> (6 * more)));
+    for (int left = more; left-- > 0;) {
+      utf8.push_back(static_cast<char>(0x80 | (point >> (6 * left) & 0x3f)));
+    }
+  }
+  const std::vector<std::uint8_t> categories = text::code_points(utf8).categories;
+  return XXH3_64bits(categories.data(), categories.size());
+}
+
+// A pre-tokenizer of each kind, and the sizes of its words in bytes.
+std::string words() {
+  const std::string text = contents(spec_directory() / "vectors" / "words-text.txt");
+  std::ostringstream lines;
+  lines << "categories: " << std::hex << hash_of_categories() << std::dec << '\n';
+  for (const char* name :
+       {"default",      "llama-bpe",      "smaug-bpe",   "minicpm5", "qwen2",  "laguna",
+        "qwen35",       "seed-coder",     "ufakzeka",    "gpt-2",    "smollm", "falcon",
+        "deepseek-llm", "deepseek-coder", "deepseek-v3", "tekken",   "gpt-4o", "bloom",
+        "viking",       "gemma4",         "sarvam-moe"}) {
+    lines << name << ':';
+    for (const std::string_view word : text::PreTokenizer::find(name)->split(text)) {
+      lines << ' ' << word.size();
+    }
+    lines << '\n';
+  }
+  return lines.str();
+}
+
 std::shared_ptr<const codec::LoadedModel> small_model() {
   codec::LoadOptions options;
   options.isa = "scalar";
@@ -160,6 +198,8 @@ TEST_F(SpecVectors, FirstDecisionsWithTheModel) {
   expect_vector("decisions-7-escapes.txt",
                 decisions_with_model(*model, mix::Sources::kAll, kEscapes));
 }
+
+TEST(SpecVectorsWithoutModel, WordsOfOpenings) { expect_vector("words.txt", words()); }
 
 TEST(SpecVectorsWithoutModel, FirstDecisions) {
   expect_vector("decisions-2.txt", decisions_without_model(format::Method::kCmFast));

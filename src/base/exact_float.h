@@ -2,7 +2,14 @@
 // this.
 #pragma once
 
-#include <bit>
+// In front of all includes: libraries that are not there for such a processor hide no reason.
+#if __SIZEOF_POINTER__ != 8
+#error "smll is for 64-bit processors: sizes of archives and models are counted in std::size_t"
+#endif
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "smll is for little-endian processors: weights are used as GGUF files have them"
+#endif
+
 #include <cfloat>
 #include <limits>
 
@@ -15,8 +22,6 @@
 
 namespace smll {
 
-static_assert(std::endian::native == std::endian::little,
-              "smll is for little-endian processors: weights are used as GGUF files have them");
 static_assert(std::numeric_limits<float>::is_iec559 && std::numeric_limits<double>::is_iec559 &&
                   FLT_EVAL_METHOD == 0,
               "the exact arithmetic needs IEEE floats and doubles, computed as such");

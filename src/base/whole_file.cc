@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/sha256.h"
 #include "smll/error.h"
 
 namespace smll {
@@ -112,6 +113,31 @@ void replace_file(const std::string& path, ByteView content) {
     ::unlink(partial.c_str());
     throw;
   }
+}
+
+CopiedFile copy_file(const std::string& from, const std::string& to,
+                     const std::function<void()>& progress) {
+  // What is no regular file is not waited for.
+  const Descriptor source(::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (source.get() < 0) fail("open", from, errno);
+  struct stat status;
+  if (::fstat(source.get(), &status) != 0) fail("read", from, errno);
+  if (!S_ISREG(status.st_mode)) throw Error(ErrorKind::kIo, from + " is no regular file");
+  Descriptor target(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (target.get() < 0) fail("write", to, errno);
+  CopiedFile copied;
+  Sha256 hash;
+  Bytes part;
+  while (append(source.get(), from, kPart, part) != 0) {
+    write_all(target.get(), part, to);
+    hash.update(part);
+    copied.size += part.size();
+    part.clear();
+    if (progress) progress();
+  }
+  if (!target.close()) fail("write", to, errno);
+  copied.sha256 = hash.hex();
+  return copied;
 }
 
 }  // namespace smll

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -24,5 +25,15 @@ Bytes read_file(const std::string& path, std::size_t first, const Wants& wants);
 // Puts a file with this content in the place of `path`: written beside it and renamed, so that
 // nobody sees a part of it. Throws Error(kIo).
 void replace_file(const std::string& path, ByteView content);
+
+struct CopiedFile {
+  std::uint64_t size = 0;  // bytes
+  std::string sha256;      // in lower-case hexadecimal
+};
+
+// Copies a regular file to a new one. `progress` is called for each part, and may throw to cancel.
+// Throws Error(kIo).
+CopiedFile copy_file(const std::string& from, const std::string& to,
+                     const std::function<void()>& progress);
 
 }  // namespace smll

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cli/args.h"
+#include "cli/bundle_command.h"
 #include "cli/dict_command.h"
 #include "cli/files.h"
 #include "cli/info_command.h"
@@ -33,6 +34,7 @@ const std::vector<Command> kCommands = {{"models", {"list", "pull", "info", "--h
                                         {"dict", {"list", "info", "add", "--help"}},
                                         {"train", {}},
                                         {"info", {}},
+                                        {"bundle", {}},
                                         {"bench", {}},
                                         {"corpus", {"compress", "decompress", "verify", "--help"}},
                                         {"explain", {}}};
@@ -72,6 +74,7 @@ int run(int argc, char** argv) {
   if (command == "models") return models_command(argc - 1, argv + 1);
   if (command == "dict") return dict_command(argc - 1, argv + 1);
   if (command == "info") return info_command(argc - 1, argv + 1);
+  if (command == "bundle") return bundle_command(argc - 1, argv + 1);
   if (command == "train") return train_command(argc - 1, argv + 1);
   if (command == "bench" || command == "corpus" || command == "explain") {
     python_command(argc - 1, argv + 1);

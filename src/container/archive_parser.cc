@@ -95,11 +95,13 @@ void ArchiveParser::start_archive() {
          std::to_string(region_start_));
   }
   const std::uint8_t version = header_byte();
-  if ((version & format::kVersionMask) > format::kFormatVersion ||
-      (version & ~(format::kVersionMask | format::kFlagSingle)) != 0) {
+  if ((version & format::kVersionMask) > format::kFormatVersion) {
     fail("the archive says that it needs a newer smll (format " +
          std::to_string(version & format::kVersionMask) + "; this one reads up to " +
          std::to_string(format::kFormatVersion) + ")");
+  }
+  if ((version & ~(format::kVersionMask | format::kFlagSingle)) != 0) {
+    fail("the archive's header is damaged, or says what only a newer smll knows");
   }
   if ((version & format::kVersionMask) == 0) fail("the archive's header is damaged");
   single_ = (version & format::kFlagSingle) != 0;

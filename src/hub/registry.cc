@@ -56,7 +56,7 @@ constexpr std::size_t kMaxSeen = 256;
 // Of the index, in bytes: kMaxSeen lines with long paths.
 constexpr std::size_t kMaxIndex = std::size_t{4} << 20;
 
-fs::path index_path() { return cache_directory() / "index.json"; }
+fs::path index_path() { return cache_directory() / kIndexFile; }
 
 std::string hex(std::uint64_t value) {
   std::array<char, 17> text;
@@ -174,9 +174,21 @@ std::vector<SeenModel> seen_models() {
   for (const json& line : document["models"]) {
     // A cache may hold anything; a line that makes no sense is only a file to be searched for
     // again.
-    if (std::optional<SeenModel> model = read_line(line)) seen.push_back(std::move(*model));
+    std::optional<SeenModel> model = read_line(line);
+    if (!model) continue;
+    // So a cache that was made to be handed on knows its models wherever it lies.
+    if (const fs::path path = model->path; path.is_relative()) {
+      model->path = fs::absolute(cache_directory() / path).string();
+    }
+    seen.push_back(std::move(*model));
   }
   return seen;
+}
+
+std::string index_of(std::span<const SeenModel> models) {
+  json document = {{"models", json::array()}};
+  for (const SeenModel& line : models) document["models"].push_back(line_of(line));
+  return document.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
 void remember(const SeenModel& model) {
@@ -191,14 +203,12 @@ void remember(const SeenModel& model) {
   if (seen.size() >= kMaxSeen) seen.erase(seen.begin());
   seen.push_back(model);
 
-  json document = {{"models", json::array()}};
-  for (const SeenModel& line : seen) document["models"].push_back(line_of(line));
   try {
     make_cache();
   } catch (const Error&) {
     return;
   }
-  replace_index(document.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
+  replace_index(index_of(seen));
 }
 
 bool is_present(const SeenModel& model) {

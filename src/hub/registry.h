@@ -67,7 +67,7 @@ std::optional<HubSpec> parse_hub_spec(const std::string& spec);
 struct SeenModel {
   format::ModelIdentity identity;
   std::string name;
-  std::string path;
+  std::string path;        // in an index one that is relative begins at the cache
   std::uint64_t size = 0;  // of the file when it was seen, bytes
   Backend backend = Backend::kExact;
 
@@ -76,6 +76,9 @@ struct SeenModel {
 
 // Empty when the index is not believed (cache.h).
 std::vector<SeenModel> seen_models();
+// The index of a cache that knows these models, for kIndexFile.
+std::string index_of(std::span<const SeenModel> models);
+inline constexpr char kIndexFile[] = "index.json";
 // Keeps `model` for later runs. A cache that cannot be written is no error: the file is only
 // searched for again.
 void remember(const SeenModel& model);

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <set>
@@ -21,8 +20,6 @@ std::string_view as_text(const char* text, std::uint64_t length) {
   const std::string_view all(text, length);
   return all.substr(0, all.find('\0'));
 }
-
-static_assert(std::endian::native == std::endian::little);
 
 // More than any model's metadata take; what the file says alone must not fill memory.
 constexpr std::uint64_t kMaxHeader = std::uint64_t{1} << 30;
