@@ -17,7 +17,7 @@ pytest.importorskip("smll", reason="the Python module is not built: run make")
 pytest.importorskip("numpy")
 
 import smll  # noqa: E402
-from smll_bench import codecs, measure, ngram, report, samples, tables  # noqa: E402
+from smll_bench import codecs, measure, ngram, provenance, published, report, samples, tables  # noqa: E402
 from smll_bench.progress import Progress  # noqa: E402
 
 
@@ -66,7 +66,7 @@ def results(test_model):
 
 @pytest.fixture
 def context(tmp_path):
-    return report.Context("1.2.3", {"name": "tiny", "isa": "scalar"}, True, tmp_path / "plots")
+    return report.Context("1.2.3", {"name": "tiny", "isa": "scalar"}, True, tmp_path / "plots", provenance.said("smll bench --quick"))
 
 
 def test_every_size_is_verified(results):
