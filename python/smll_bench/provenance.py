@@ -7,9 +7,9 @@ import os
 import pathlib
 import subprocess
 
-_ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+_FOLDER = pathlib.Path(__file__).resolve().parent
 # What changes neither the program nor what it is measured with.
-_WITHOUT = (":(exclude)docs", ":(exclude)*.md")
+_WITHOUT = (":(top,exclude)docs", ":(top,exclude)*.md")
 
 
 def processor() -> str:
@@ -29,13 +29,13 @@ def commit() -> str:
     """The checkout's, and whether its files are others by now; "unknown" outside a checkout."""
 
     def git(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(["git", *arguments], cwd=_ROOT, capture_output=True, text=True)
+        return subprocess.run(["git", *arguments], cwd=_FOLDER, capture_output=True, text=True)
 
     try:
         head = git("rev-parse", "--short", "HEAD")
         if head.returncode != 0:
             return "unknown"
-        changed = git("diff", "--quiet", "HEAD", "--", ".", *_WITHOUT).returncode != 0
+        changed = git("diff", "--quiet", "HEAD", "--", ":(top)", *_WITHOUT).returncode != 0
     except OSError:
         return "unknown"
     return head.stdout.strip() + (" with changes" if changed else "")
