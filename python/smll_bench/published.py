@@ -4,7 +4,7 @@ kind only; the quotes and their lengths are the same, and `scripts/bench_origina
 
 from __future__ import annotations
 
-from typing import Dict
+from typing import Dict, NamedTuple
 
 MODEL = "SmolLM2-360M"
 
@@ -25,18 +25,27 @@ RATIO_BY_TYPE: Dict[str, float] = {
     "random": 1.27,
 }
 
-# Bytes by the name of the text in its repository's benchmark: length by published ratio.
-BYTES_OF_ITS_TEXTS: Dict[str, int] = {
-    "llm_generated.txt": 80,
-    "wikipedia.txt": 89,
-    "c_code.txt": 79,
-    "python_code.txt": 107,
-    "prose.txt": 111,
-    "json.txt": 109,
-    "javascript_code.txt": 158,
-    "xml.txt": 236,
-    "csv.txt": 122,
-    "repetitive.txt": 8,
+
+
+class Text(NamedTuple):
+    """One text of its benchmark: the kind in `RATIO_BY_TYPE`, its bytes, and the bytes that its ratio makes of them."""
+
+    kind: str
+    bytes: int
+    size: int
+
+
+TEXTS: Dict[str, Text] = {
+    "llm_generated.txt": Text("LLM-like", 1197, 80),
+    "wikipedia.txt": Text("Wikipedia-like", 1320, 89),
+    "c_code.txt": Text("C", 884, 79),
+    "python_code.txt": Text("Python", 1121, 107),
+    "prose.txt": Text("prose", 1082, 111),
+    "json.txt": Text("JSON", 857, 109),
+    "javascript_code.txt": Text("JavaScript", 1009, 158),
+    "xml.txt": Text("XML", 893, 236),
+    "csv.txt": Text("CSV", 512, 122),
+    "repetitive.txt": Text("repetitive", 600, 8),
 }
 
 # Bits a character by length in characters.
