@@ -74,7 +74,7 @@ build/families/%.gguf: scripts/make_test_model.py scripts/model_families.py | se
 	$(PYTHON) $< --family $* $@
 
 # `make` and what users call do without.
-$(TEST_MODELS) everything reference test-isa test-avx512 test-arm64 check-cuda asan clang debug tsan damage fuzz bench bench-engine bench-llama wheel wheels deb \
+$(TEST_MODELS) everything reference test-isa test-avx512 test-arm64 check-cuda asan clang debug tsan damage fuzz bench bench-engine bench-llama wheel wheels \
 test unit e2e integrations lint: DEVELOP = 1
 
 # They compare with llama.cpp, and the linter looks at all sources; the builds for sanitizers and other machines do without.
