@@ -32,22 +32,26 @@ DAMAGE_COUNT ?= 10000
 BUILD_PRESET = cmake --preset $@ >/dev/null && cmake --build --preset $@
 CTEST = cd build-$@ && SMLL_TEST_MODEL=$(TEST_MODEL) ctest --output-on-failure --no-tests=error -j 2
 
-.PHONY: all setup build everything model default-model demo test unit e2e integrations reference asan tsan clang debug test-isa test-avx512 test-arm64 check-cuda damage \
+.PHONY: all setup build product everything model default-model demo test unit e2e integrations reference asan tsan clang debug test-isa test-avx512 test-arm64 check-cuda damage \
         fuzz bench bench-engine bench-llama wheel wheels lint format install deb clean
 
 all: build
 
+# What building needs; for those who change smll what tests, benchmarks and the linter need, too. Newcomers wait for less.
 setup:
-	@scripts/setup
+	@scripts/setup $(if $(DEVELOP),--develop) $(if $(LLAMA),--llama)
 
-# With llama.cpp once it was asked for, until make clean.
+# With tests and llama.cpp once they were asked for, until make clean.
 build: setup
-	@$(if $(LLAMA),scripts/setup --llama)
-	@cmake --preset release $(if $(LLAMA),-DSMLL_LLAMA=ON) -Dpybind11_DIR="$$($(PYTHON) -m pybind11 --cmakedir)" -DPython_EXECUTABLE="$(CURDIR)/$(PYTHON)" >build.log 2>&1 || { cat build.log; exit 1; }
+	@cmake --preset release $(if $(LLAMA),-DSMLL_LLAMA=ON) $(if $(DEVELOP),-DSMLL_BUILD_TESTS=ON,$(if $(wildcard build/CMakeCache.txt),,-DSMLL_BUILD_TESTS=OFF)) -Dpybind11_DIR="$$($(PYTHON) -m pybind11 --cmakedir)" -DPython_EXECUTABLE="$(CURDIR)/$(PYTHON)" >build.log 2>&1 || { cat build.log; exit 1; }
 	@cmake --build --preset release --target smll _smll python_package
 	@rm -f build.log
 
-# With the tests, the shared library and the extension of SQLite as well.
+# What is installed: the shared library, SQLite's extension and, where nvcc is, libsmll_cuda as well.
+product: build
+	@cmake --build --preset release --target product
+
+# With the tests, too.
 everything: build
 	@cmake --build --preset release
 
@@ -68,6 +72,10 @@ build/test_model.gguf: scripts/make_test_model.py | setup
 build/families/%.gguf: scripts/make_test_model.py scripts/model_families.py | setup
 	@mkdir -p build/families
 	$(PYTHON) $< --family $* $@
+
+# `make` and what users call do without.
+$(TEST_MODELS) everything reference test-isa test-avx512 test-arm64 check-cuda asan clang debug tsan damage fuzz bench bench-engine bench-llama wheel wheels \
+test unit e2e integrations lint: DEVELOP = 1
 
 # They compare with llama.cpp, and the linter looks at all sources; the builds for sanitizers and other machines do without.
 test unit e2e integrations lint: LLAMA = 1
@@ -130,7 +138,7 @@ bench-engine: model
 	@cmake --preset bench >/dev/null && cmake --build --preset bench --target engine_bench
 	@build-bench/bench/engine_bench "$$(build/smll models pull)" $(BENCH_OPTIONS)
 
-bench-llama:
+bench-llama: setup
 	@scripts/setup --llama-bench
 	@$(MAKE) --no-print-directory model
 	@$(PYTHON) scripts/bench_llama
@@ -147,10 +155,10 @@ lint: build
 format:
 	@git ls-files '*.h' '*.cc' | xargs clang-format -i
 
-install: everything
+install: product
 	cmake --install build --prefix "$(PREFIX)"
 
-deb: everything
+deb: product
 	@scripts/deb
 	@scripts/try_deb
 

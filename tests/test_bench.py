@@ -5,19 +5,21 @@ import json
 import math
 import os
 import pathlib
+import re
+import runpy
 import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree
 
 import pytest
-from conftest import lines
+from conftest import ROOT, lines
 
 pytest.importorskip("smll", reason="the Python module is not built: run make")
 pytest.importorskip("numpy")
 
 import smll  # noqa: E402
-from smll_bench import codecs, measure, ngram, report, samples, tables  # noqa: E402
+from smll_bench import codecs, measure, ngram, provenance, published, report, samples, tables  # noqa: E402
 from smll_bench.progress import Progress  # noqa: E402
 
 
@@ -66,7 +68,7 @@ def results(test_model):
 
 @pytest.fixture
 def context(tmp_path):
-    return report.Context("1.2.3", {"name": "tiny", "isa": "scalar"}, True, tmp_path / "plots")
+    return report.Context("1.2.3", {"name": "tiny", "isa": "scalar"}, True, tmp_path / "plots", provenance.said("smll bench --quick"))
 
 
 def test_every_size_is_verified(results):
@@ -98,6 +100,50 @@ def test_report(results, context, tmp_path):
     assert as_json["tables"]["types"][0]["codecs"]["smll"]["verified"] is True
     with (tmp_path / "results.csv").open() as file:
         assert {row["codec"] for row in csv.DictReader(file)} >= {"smll", "gzip -9"}
+
+
+def test_published_sizes_are_what_published_ratios_make():
+    for text in published.TEXTS.values():
+        assert text.bytes / text.size == pytest.approx(published.RATIO_BY_TYPE[text.kind], abs=0.005)
+
+
+def test_the_originals_texts_are_missed_loudly(tmp_path):
+    before = (ROOT / "README.md").read_bytes()
+    script = [sys.executable, ROOT / "scripts" / "bench_original", tmp_path]
+    result = subprocess.run(script, capture_output=True, text=True)
+    assert result.returncode == 0 and "SKIPPED" in result.stderr and "xml.txt" in result.stderr
+    for name in published.TEXTS:
+        (tmp_path / name).write_text("another text")
+    result = subprocess.run(script, capture_output=True, text=True)
+    assert result.returncode == 1 and "not the texts" in result.stderr
+    assert (ROOT / "README.md").read_bytes() == before
+
+
+def test_where_figures_come_from():
+    assert re.fullmatch(r"`smll bench`, \d{4}-\d\d-\d\d, commit (\w+)( with changes)?, .+, \d+ cores\.", provenance.said("smll bench"))
+
+
+def test_blocks_of_pages(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- a -->\nold\n<!-- /a -->\nafter\n")
+    provenance.replace_block(page, "<!-- a -->\n", "<!-- /a -->\n", "new\n")
+    assert page.read_text() == "before\n<!-- a -->\nnew\n<!-- /a -->\nafter\n"
+    with pytest.raises(SystemExit, match="no place"):
+        provenance.replace_block(page, "<!-- b -->\n", "<!-- /b -->\n", "new\n")
+
+
+def test_speeds_of_other_machines_are_kept():
+    bench = runpy.run_path(str(ROOT / "scripts" / "bench"))
+    cell = {"pack_seconds": 2.0, "unpack_seconds": 5.0}
+    rows = [{"label": label, "codecs": {"smll": cell}} for label in ("50", "10,000", "100,000")]
+    results = {"model": {"isa": "avx2"}, "tables": {"lengths": rows}}
+    row = bench["machine_row"](results)
+    assert row.endswith("| 5,000 | 2,000 | 50,000 | 20,000 |")
+    other = "| Other, 8 cores | neon | 2026-01-01 | abc | 1 | 2 | 3 | 4 |"
+    once = bench["by_machine"]("", other)
+    twice = bench["by_machine"](f"# Page\n\n{once}\n## Next\n", row)
+    assert other in twice and row in twice
+    assert bench["by_machine"](f"{twice}\n## Next\n", row) == twice
 
 
 def test_plots(results, tmp_path):

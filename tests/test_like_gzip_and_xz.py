@@ -146,7 +146,7 @@ def wrap(binary, path, command):
 
 @pytest.mark.parametrize("tool,command,why", COMMANDS, ids=[f"{tool}: {command}" for tool, command, _ in COMMANDS])
 def test_command(binary, cache, tmp_path, tool, command, why):
-    assert shutil.which(tool), f"{tool} is not installed: scripts/setup"
+    assert shutil.which(tool), f"{tool} is not installed: scripts/setup --develop"
     status, files = run(tool, EXTENSIONS[tool], command, tmp_path / "theirs")
     own_status, own_files = run(wrap(binary, tmp_path / "smll", command), "smll", command, tmp_path / "own")
     theirs = {name: content for name, content in files.items() if not is_archive(name, content)}

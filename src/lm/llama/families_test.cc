@@ -10,13 +10,14 @@
 #include "lm/exact/engine.h"
 #include "lm/family_models.h"
 #include "lm/llama/gguf_edit.h"
-#include "lm/llama/llama_handles.h"
 #include "lm/llama/llama_vocabulary.h"
+#include "lm/llama/logits.h"
 #include "lm/weights/gguf_tiny.h"
 
 namespace smll {
 namespace {
 
+using llama::Logits;
 using weights::GgufEdit;
 
 // Some hundred tokens: more than any local window, several blocks of queries and two segments of
@@ -34,15 +35,6 @@ std::string long_text() {
   return text;
 }
 
-// Of each position: what comes after the tokens up to it.
-struct Logits {
-  std::size_t vocabulary;
-  std::vector<float> values;
-  std::span<const float> at(std::size_t position) const {
-    return std::span(values).subspan(position * vocabulary, vocabulary);
-  }
-};
-
 std::vector<Token> tokens_of(const std::string& path, const std::string& text) {
   const llama::ModelHandle model = llama::load_model(path, /*vocab_only=*/true);
   std::vector<Token> tokens = {llama::start_token(*model)};
@@ -50,49 +42,10 @@ std::vector<Token> tokens_of(const std::string& path, const std::string& text) {
   return tokens;
 }
 
-Logits by_llama(const std::string& path, std::vector<Token> tokens) {
-  const llama::ModelHandle model = llama::load_model(path, /*vocab_only=*/false);
-  llama_context_params params = llama_context_default_params();
-  const auto count = static_cast<std::int32_t>(tokens.size());
-  params.n_ctx = params.n_batch = params.n_ubatch = static_cast<std::uint32_t>(count);
-  params.n_threads = params.n_threads_batch = 1;
-  params.type_k = params.type_v = GGML_TYPE_F32;
-  params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
-  const llama::ContextHandle context(llama_init_from_model(model.get(), params));
-  EXPECT_TRUE(context) << path;
-  std::vector<std::int8_t> wanted(tokens.size(), 1);
-  llama_batch batch = llama_batch_get_one(tokens.data(), count);
-  batch.logits = wanted.data();
-  EXPECT_EQ(llama_decode(context.get(), batch), 0) << path;
-  const auto vocabulary =
-      static_cast<std::size_t>(llama_vocab_n_tokens(llama_model_get_vocab(model.get())));
-  const float* logits = llama_get_logits(context.get());
-  return {vocabulary, std::vector<float>(logits, logits + tokens.size() * vocabulary)};
-}
-
 Logits by_engine(const std::string& path, const std::vector<Token>& tokens) {
   exact::EngineOptions options;
   options.threads = 1;
-  const std::unique_ptr<exact::Engine> engine = exact::make_engine(path, options);
-  Logits result{engine->rows(), std::vector<float>(tokens.size() * engine->rows())};
-  const exact::LaneTokens batch[] = {{engine->open_lane(), tokens}};
-  engine->feed(batch, [&](std::size_t, std::size_t at, std::span<const float> logits, int) {
-    std::memcpy(&result.values[at * logits.size()], logits.data(), logits.size_bytes());
-  });
-  return result;
-}
-
-double correlation(std::span<const float> a, std::span<const float> b) {
-  double mean_a = 0, mean_b = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) mean_a += a[i], mean_b += b[i];
-  mean_a /= static_cast<double>(a.size());
-  mean_b /= static_cast<double>(b.size());
-  double ab = 0, aa = 0, bb = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const double x = a[i] - mean_a, y = b[i] - mean_b;
-    ab += x * y, aa += x * x, bb += y * y;
-  }
-  return ab / std::sqrt(aa * bb);
+  return llama::logits_by_engine(*exact::make_engine(path, options), tokens);
 }
 
 // Bits of the tokens behind the first.
@@ -118,14 +71,8 @@ std::ostream& operator<<(std::ostream& out, const Comparison& c) {
 }
 
 Comparison compare(const Logits& logits, const Logits& truth, const std::vector<Token>& tokens) {
-  Comparison result;
-  if (logits.vocabulary != truth.vocabulary) throw std::runtime_error("other vocabularies");
-  for (std::size_t t = 0; t < tokens.size(); ++t) {
-    const double each = correlation(logits.at(t), truth.at(t));
-    if (!(each > result.correlation)) result.correlation = each;
-  }
-  result.length = code_length(logits, tokens) / code_length(truth, tokens) - 1;
-  return result;
+  return {llama::least_correlation(logits, truth),
+          code_length(logits, tokens) / code_length(truth, tokens) - 1};
 }
 
 // What an engine that has something wrong computes of the true file, the right one computes of a
@@ -246,7 +193,7 @@ class Families : public testing::TestWithParam<std::string> {
       GTEST_SKIP() << path_ << " is missing: run `make unit`, which generates it";
     }
     tokens_ = tokens_of(path_, long_text());
-    truth_ = by_llama(path_, tokens_);
+    truth_ = llama::logits_by_llama(path_, tokens_);
   }
 
   const std::string path_ = lm::family_model(GetParam());
@@ -310,8 +257,8 @@ TEST_P(Families, MetadataAreReadAsLlamaReadsThem) {
     GgufEdit edit(path_);
     variant.make(edit);
     edit.write(altered.path());
-    const Comparison seen =
-        compare(by_engine(altered.path(), tokens_), by_llama(altered.path(), tokens_), tokens_);
+    const Comparison seen = compare(by_engine(altered.path(), tokens_),
+                                    llama::logits_by_llama(altered.path(), tokens_), tokens_);
     EXPECT_TRUE(seen.agrees()) << variant.name << ": " << seen;
   }
 }

@@ -3,13 +3,11 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <filesystem>
 
-#include "lm/exact/engine.h"
 #include "lm/family_models.h"
 #include "lm/llama/gguf_lora.h"
-#include "lm/llama/llama_handles.h"
+#include "lm/llama/logits.h"
 #include "lm/weights/gguf_tiny.h"
 #include "smll/error.h"
 
@@ -53,57 +51,13 @@ std::vector<Token> tokens_for(const Weights& model) {
   return tokens;
 }
 
-std::vector<float> by_llama(const std::string& path, const std::string& lora,
-                            std::vector<Token> tokens) {
-  const llama::ModelHandle model = llama::load_model(path, /*vocab_only=*/false);
-  llama_context_params params = llama_context_default_params();
-  const auto count = static_cast<std::int32_t>(tokens.size());
-  params.n_ctx = params.n_batch = params.n_ubatch = static_cast<std::uint32_t>(count);
-  params.n_threads = params.n_threads_batch = 1;
-  params.type_k = params.type_v = GGML_TYPE_F32;
-  params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
-  const llama::ContextHandle context(llama_init_from_model(model.get(), params));
-  llama_adapter_lora* adapter = llama_adapter_lora_init(model.get(), lora.c_str());
-  EXPECT_NE(adapter, nullptr);
-  float scale = kScale;
-  EXPECT_EQ(llama_set_adapters_lora(context.get(), &adapter, 1, &scale), 0);
-  std::vector<std::int8_t> wanted(tokens.size(), 1);
-  llama_batch batch = llama_batch_get_one(tokens.data(), count);
-  batch.logits = wanted.data();
-  EXPECT_EQ(llama_decode(context.get(), batch), 0);
-  const auto vocabulary =
-      static_cast<std::size_t>(llama_vocab_n_tokens(llama_model_get_vocab(model.get())));
-  const float* logits = llama_get_logits(context.get());
-  return {logits, logits + tokens.size() * vocabulary};
-}
-
-std::vector<float> by_engine(const ModelPtr& model, const std::vector<Token>& tokens) {
+// How near the logits of the model are to those that llama.cpp gives; of the farthest position.
+double agreement(const ModelPtr& model, const std::vector<Token>& tokens,
+                 const llama::Logits& truth) {
   exact::EngineOptions options;
   options.threads = 1;
   exact::Engine engine(model, options);
-  std::vector<float> values(tokens.size() * engine.rows());
-  const exact::LaneTokens batch[] = {{engine.open_lane(), tokens}};
-  engine.feed(batch, [&](std::size_t, std::size_t at, std::span<const float> logits, int) {
-    std::ranges::copy(logits, values.begin() + at * logits.size());
-  });
-  return values;
-}
-
-// The least of any position.
-double correlation(const std::vector<float>& a, const std::vector<float>& b, std::size_t rows) {
-  double least = 1.0;
-  for (std::size_t first = 0; first < a.size(); first += rows) {
-    double mean_a = 0, mean_b = 0, ab = 0, aa = 0, bb = 0;
-    for (std::size_t i = first; i < first + rows; ++i) mean_a += a[i], mean_b += b[i];
-    mean_a /= static_cast<double>(rows);
-    mean_b /= static_cast<double>(rows);
-    for (std::size_t i = first; i < first + rows; ++i) {
-      const double x = a[i] - mean_a, y = b[i] - mean_b;
-      ab += x * y, aa += x * x, bb += y * y;
-    }
-    least = std::min(least, ab / std::sqrt(aa * bb));
-  }
-  return least;
+  return llama::least_correlation(llama::logits_by_engine(engine, tokens), truth);
 }
 
 class Lora : public testing::TestWithParam<std::string> {};
@@ -117,19 +71,15 @@ TEST_P(Lora, TheAdaptedEnginesLogitsAreLlamas) {
   const std::vector<Token> tokens = tokens_for(*model);
   const weights::TinyFile lora;
   write_lora(*model, lora.path());
-  const std::vector<float> truth = by_llama(path, lora.path(), tokens);
-  const auto rows = static_cast<std::size_t>(model->spec().vocabulary);
-  const auto agrees = [&](const ModelPtr& with) {
-    return correlation(by_engine(with, tokens), truth, rows);
-  };
+  const llama::Logits truth = llama::logits_by_llama(path, tokens, lora.path(), kScale);
   const auto adapted = [&](float scale) {
     const Adapter adapter = weights::adapter_from_lora(lora.path(), *model, scale, 2);
     EXPECT_EQ(adapter.matrices(), 7 * model->layers().size());
     return Adapter::parse(adapter.serialize()).apply(*model, 2);
   };
-  EXPECT_GT(agrees(adapted(kScale)), 0.999);
-  EXPECT_LT(agrees(adapted(kScale * 0.7f)), 0.999);
-  EXPECT_LT(agrees(model), 0.99);
+  EXPECT_GT(agreement(adapted(kScale), tokens, truth), 0.999);
+  EXPECT_LT(agreement(adapted(kScale * 0.7f), tokens, truth), 0.999);
+  EXPECT_LT(agreement(model, tokens, truth), 0.99);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Lora, testing::ValuesIn(lm::kFamilies),
