@@ -38,6 +38,7 @@ std::vector<Form> forms() {
   };
   for (const std::string& family : lm::kFamilies) {
     forms.push_back({"families/" + family + ".smll", {kLlm, kMixed}, 2, false, family});
+    forms.push_back({"families/" + family + "-learn.smll", {kMixed}, 1, true, family});
   }
   return forms;
 }
