@@ -46,9 +46,9 @@ struct Ablation {
   std::vector<Without> without;  // with one of them left out
 };
 
-// What each of the experts that are mixed with the language model is worth. One that is left out had
-// no part in reading the model's dictionary either: its sample is read once for each, some seconds
-// for 128 KB. `progress` and what it throws: as explain().
+// What each of the experts that are mixed with the language model is worth. One that is left out
+// had no part in reading the model's dictionary either: its sample is read once for each, some
+// seconds for 128 KB. `progress` and what it throws: as explain().
 SMLL_API Ablation ablate(const Model& model, ByteView text, const Progress& progress = {});
 
 }  // namespace smll

@@ -207,12 +207,11 @@ Ablation ablate(std::span<const std::uint8_t> text, const LoadedModel& model, co
       opening ? opening->read_paths() : std::vector<lm::RecordedPath>();
   const auto total = [&](std::uint64_t leave_out) {
     const mix::MixOptions options{leave_out};
-    return sum(costs(
-        reading, model.vocabulary(),
-        opening ? opening->mixer_without(options, before, reading.bytes, {&lane, 1})
-                : mix::FrameMixer(mix::Sources::kAll, mix::Strength::kStrong, reading.bytes,
-                                  {&lane, 1}, options),
-        alive));
+    return sum(costs(reading, model.vocabulary(),
+                     opening ? opening->mixer_without(options, before, reading.bytes, {&lane, 1})
+                             : mix::FrameMixer(mix::Sources::kAll, mix::Strength::kStrong,
+                                               reading.bytes, {&lane, 1}, options),
+                     alive));
   };
   Ablation result{total(0), {}};
   const std::vector<std::string> names = mix::expert_names();

@@ -128,8 +128,8 @@ void Opening::make_firsts(const LoadedModel& model, std::span<const Opening* con
   predictor->feed(batch);
 }
 
-std::shared_ptr<const mix::FrameMixer> Opening::read_all(
-    std::span<const lm::RecordedPath> paths, const mix::MixOptions& options) const {
+std::shared_ptr<const mix::FrameMixer> Opening::read_all(std::span<const lm::RecordedPath> paths,
+                                                         const mix::MixOptions& options) const {
   const std::size_t size = mixed_bytes();
   const mix::LaneExtent lane{0, size};
   const auto mixer = std::make_shared<mix::FrameMixer>(mix::Sources::kAll, mix::Strength::kStrong,
