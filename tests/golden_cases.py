@@ -86,6 +86,7 @@ def cases() -> list[Case]:
         Case("v1/escapes", begin + bytes(range(256)), SMALL),
         Case("v1/compact", numbers[:500]),
         *(Case(f"v1/families/{family}", begin, f"families/{family}.gguf") for family in FAMILIES),
+        *(Case(f"v1/families/{family}-learn", begin[:500], f"families/{family}.gguf") for family in FAMILIES),
         Case("v1/short", short, SMALL, window=128),
         Case("v1/short-opening", line, SMALL, window=128),
         Case("v1/short-dictionary", line, SMALL, window=128, dictionary=sample),

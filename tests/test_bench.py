@@ -171,6 +171,17 @@ def test_arguments():
     assert caught.value.code == 2
 
 
+def test_a_dictionary_is_for_the_experts(test_model, results, context, capsys):
+    from smll_bench.command import main
+
+    with pytest.raises(SystemExit) as caught:
+        main(["-D", "log"])
+    assert caught.value.code == 2
+    assert main(["--ablate", "-D", "/nowhere/log", "--model", str(test_model)]) in (1, 3)
+    assert "/nowhere/log" in capsys.readouterr().err
+    assert "behind the dictionary log." in report.text(results, context._replace(dictionary="log"))
+
+
 def test_an_installed_package_says_where_the_benchmark_is(tmp_path):
     """Wheels leave it out."""
     package = pathlib.Path(smll.__file__).parent

@@ -22,6 +22,14 @@ def compressor(test_model):
     return smll_package.Compressor(test_model, threads=1)
 
 
+@pytest.fixture
+def sample(tmp_path):
+    """A text of which all but 4,000 bytes are for context models alone."""
+    path = tmp_path / "sample"
+    path.write_bytes(lines(6000))
+    return path
+
+
 @pytest.mark.parametrize("name", ["empty", "text", "all bytes", "invalid UTF-8", "special tokens", "CRLF"])
 def test_tokens_spell_the_text(compressor, name):
     costs = compressor.explain(INPUTS[name])
@@ -41,6 +49,35 @@ def test_costs_are_what_compressing_takes(test_model, experts, column):
     bits = sum(getattr(cost, column) for cost in alone.explain(text))
     size = len(alone.compress(text))
     assert size == len(text) + 2 or abs(size - bits / 8) < 6  # stored, or coded with a length and a checksum
+
+
+@pytest.mark.parametrize("experts, column", [("llm", "model_bits"), ("all", "bits")])
+def test_costs_behind_a_dictionary(test_model, sample, experts, column):
+    text = lines(6000)[1000:1600] + lines(300, 2)
+    plain = smll_package.Compressor(test_model, threads=1, experts=experts)
+    known = smll_package.Compressor(test_model, threads=1, experts=experts, dictionary=sample)
+    costs = known.explain(text)
+    assert b"".join(cost.token for cost in costs) == text
+    bits = sum(getattr(cost, column) for cost in costs)
+    assert abs(len(known.compress(text)) - bits / 8) < 6
+    without = sum(getattr(cost, column) for cost in plain.explain(text))
+    assert bits < 0.9 * without if experts == "all" else bits != without
+
+
+def test_ablation_behind_a_dictionary(test_model, sample):
+    text = lines(6000)[1000:1300]
+    known = smll_package.Compressor(test_model, threads=1, dictionary=sample)
+    ablation = known.ablate(text)
+    assert ablation.bits == pytest.approx(sum(cost.bits for cost in known.explain(text)))
+    assert any(bits > ablation.bits for _, bits in ablation.without)
+
+
+def test_the_page_names_the_dictionary(smll, test_model, sample):
+    smll.write("text", lines(300))
+    smll("explain", "text", "-o", "page.html", "--model", test_model, "-D", str(sample))
+    page = smll.path("page.html").read_text(encoding="utf-8")
+    assert f"behind the dictionary sample (identity {smll_package.Dictionary.load(sample).identity:016x})" in page
+    assert b"none" in smll("explain", "text", "-o", "other.html", "--model", test_model, "-D", "none", status=3).stderr
 
 
 def test_ablation(compressor):

@@ -27,7 +27,8 @@ struct TokenCost {
   std::vector<Guess> guesses;  // the model's likeliest, best first
 };
 
-// The costs of a text in one context, as a frame of one lane is coded that begins with nothing.
+// The costs of a text in one context, as a frame of one lane is coded: it begins with what the
+// model's dictionary knows, or with nothing. Context models alone have no dictionary.
 // `guesses` is how many to keep of each token. `progress` is told nothing, but may throw to cancel.
 // Throws Error(kData) above kMaxExplained bytes, Error(kModel).
 SMLL_API std::vector<TokenCost> explain(const Model& model, ByteView text, std::size_t guesses = 5,
@@ -45,8 +46,9 @@ struct Ablation {
   std::vector<Without> without;  // with one of them left out
 };
 
-// What each of the experts that are mixed with the language model is worth. `progress` and what it
-// throws: as explain().
+// What each of the experts that are mixed with the language model is worth. One that is left out
+// had no part in reading the model's dictionary either: its sample is read once for each, some
+// seconds for 128 KB. `progress` and what it throws: as explain().
 SMLL_API Ablation ablate(const Model& model, ByteView text, const Progress& progress = {});
 
 }  // namespace smll

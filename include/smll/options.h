@@ -101,8 +101,8 @@ inline constexpr std::uint64_t kDefaultMaxMemory = std::uint64_t{4} << 30;
 struct Limits {
   std::uint64_t max_bytes = 0;  // that are given
   // Bytes that decoding takes besides the model's weights and the data that was given: tables,
-  // contexts, what a model learns. Refused before they are allocated. Fewer frames are decoded at
-  // the same time where all together would need more.
+  // contexts, what a model learns, what a dictionary knows. Refused before they are allocated.
+  // Fewer frames are decoded at the same time where all together would need more.
   std::uint64_t max_memory = kDefaultMaxMemory;
   // Wall time of decoding. Neither waiting for the source nor loading a model counts.
   double max_seconds = 0;

@@ -45,6 +45,11 @@ class Dictionary:
         return cls._of(_smll.Dictionary.load(os.fsencode(path)))
 
     @classmethod
+    def find(cls, name: Union[str, "os.PathLike[str]"]) -> "Dictionary":
+        """As `load`, or, where no file is called so, the one that the cache keeps of this name or identity."""
+        return cls._of(_smll.Dictionary.find(os.fsencode(name)))
+
+    @classmethod
     def train(
         cls,
         samples: Iterable[Union[str, BytesLike]],

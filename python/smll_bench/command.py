@@ -8,7 +8,7 @@ import pathlib
 import sys
 from typing import List
 
-from smll import Compressor, __version__
+from smll import Compressor, Dictionary, Error, __version__
 from smll._names import shown_name
 
 
@@ -24,6 +24,8 @@ def _parser() -> argparse.ArgumentParser:
                         help="write results.json, results.csv and results.md there")  # fmt: skip
     parser.add_argument("--plots", type=pathlib.Path, metavar="DIR", help="write plots there, as PNG and SVG")
     parser.add_argument("--ablate", action="store_true", help="also measure what each expert is worth")
+    parser.add_argument("-D", "--dictionary", help="with --ablate: what each expert is worth behind this dictionary: a file, or the "
+                        "name or identity of a kept one")  # fmt: skip
     parser.add_argument("--model", help="a GGUF file, a known model's name or hf:REPO:GLOB")
     parser.add_argument("--original", metavar="PYTHON",
                         help="interpreter of an environment with the original smll (pysmll)")  # fmt: skip
@@ -38,13 +40,21 @@ def _check_packages(plots: bool) -> None:
 
 
 def main(arguments: List[str]) -> int:
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.dictionary and not options.ablate:
+        parser.error("-D goes with --ablate")
     _check_packages(options.plots is not None)
     from . import provenance, report, tables
     from .codecs import codecs, missing
     from .measure import unverified
     from .original import Original
 
+    try:
+        dictionary = Dictionary.find(options.dictionary) if options.dictionary else None
+    except Error as error:
+        print(f"smll bench: {error}", file=sys.stderr)
+        return 3 if error.kind == "model" else 1
     for name in missing():
         print(f"smll bench: without {name}, its column is missing: pip install {name}", file=sys.stderr)
     reference = Compressor(options.model)
@@ -54,11 +64,14 @@ def main(arguments: List[str]) -> int:
             codecs=codecs(options.model, original),
             quick=options.quick,
             files={shown_name(path): path.read_bytes().decode("utf-8", "surrogateescape") for path in options.file},
-            ablate=reference if options.ablate else None,
+            ablate=Compressor(options.model, dictionary=dictionary) if options.ablate else None,
         )
     )
     command = " ".join(["smll bench"] + [f"--{name}" for name in ("quick", "ablate") if getattr(options, name)])
-    context = report.Context(__version__, reference.model, options.quick, options.plots, provenance.said(command))
+    if dictionary:
+        command += f" -D {options.dictionary}"
+    known = f"{dictionary.name} (identity {dictionary.identity:016x})".lstrip() if dictionary else None
+    context = report.Context(__version__, reference.model, options.quick, options.plots, provenance.said(command), known)
     print(report.text(results, context))
     if options.plots is not None:
         from . import plots

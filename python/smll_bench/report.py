@@ -26,6 +26,7 @@ class Context(NamedTuple):
     quick: bool
     plots: Optional[pathlib.Path]
     said: str
+    dictionary: Optional[str] = None  # behind which the experts are measured
 
 
 def _grid(header: List[str], rows: List[List[str]]) -> str:
@@ -231,7 +232,8 @@ def text(results: Results, context: Context) -> str:
             "",
             "## What each expert is worth",
             "",
-            "Bytes that the texts take more in all when one expert beside the language model is left out.",
+            "Bytes that the texts take more in all when one expert beside the language model is left out"
+            + (f", behind the dictionary {context.dictionary}." if context.dictionary else "."),
             "",
             _ablation(results),
         ]

@@ -25,8 +25,9 @@ struct Form {
   std::vector<format::Method> methods;  // of its frames, which share the text
   int lanes = 1;
   bool learns = false;
-  std::string family = {};  // of the model; otherwise it is the test model
-  bool escapes = false;     // there are bytes that no token spells
+  std::string family = {};   // of the model; otherwise it is the test model
+  bool escapes = false;      // there are bytes that no token spells
+  std::size_t bytes = 1000;  // of the text, without those
 };
 
 std::vector<Form> forms() {
@@ -38,6 +39,7 @@ std::vector<Form> forms() {
   };
   for (const std::string& family : lm::kFamilies) {
     forms.push_back({"families/" + family + ".smll", {kLlm, kMixed}, 2, false, family});
+    forms.push_back({"families/" + family + "-learn.smll", {kMixed}, 1, true, family, false, 500});
   }
   return forms;
 }
@@ -99,7 +101,7 @@ class Golden : public testing::TestWithParam<Form> {
   // More than a lane's window and several steps of a model that learns.
   const Bytes text_ = [] {
     Bytes text = golden::contents(golden::text_path("mixed.txt"));
-    text.resize(1000);
+    text.resize(GetParam().bytes);
     if (GetParam().escapes) {
       for (int byte = 0; byte < 256; ++byte) text.push_back(static_cast<std::uint8_t>(byte));
     }

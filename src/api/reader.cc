@@ -188,7 +188,7 @@ struct Reader::State {
       if (lanes.size() > std::min(kLanesTogether, loaded->scheduler().lanes())) return false;
     }
     if (options.max_memory == 0) return true;
-    if (!lanes.empty()) memory += loaded->decoding_memory(lanes);
+    if (!lanes.empty()) memory += loaded->decoding_memory(lanes) + loaded->opening_memory(false);
     return memory <= options.max_memory;
   }
 

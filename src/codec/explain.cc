@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include "codec/model_coder.h"
+#include "codec/opening.h"
 #include "codec/plain_mixer.h"
 #include "codec/unit_coder.h"
 #include "lm/token_walk.h"
@@ -83,7 +85,8 @@ Reading read(std::span<const std::uint8_t> data, const LoadedModel& model, std::
   reading.bytes = data.size();
   reading.units =
       model.tokenizer().tokenize({reinterpret_cast<const char*>(data.data()), data.size()});
-  std::vector<Token> inputs = {predictor->start_token()};
+  const Opening* const opening = model.opening();
+  std::vector<Token> inputs = {opening ? opening->last_token() : predictor->start_token()};
   for (const text::Unit& unit : reading.units) {
     if (unit.escaped()) {
       reading.escapes = true;
@@ -93,7 +96,7 @@ Reading read(std::span<const std::uint8_t> data, const LoadedModel& model, std::
     inputs.push_back(vocabulary.token(unit.row));
   }
   reading.opinions.resize(reading.rows.size());
-  const int lane = predictor->open_lane();
+  const int lane = predictor->open_lane(opening ? opening->context() : nullptr);
   std::vector<lm::Distribution> next(std::min(predictor->preferred_batch(), kBatch));
   for (std::size_t done = 0; done < reading.rows.size();) {
     const std::size_t size = std::min(next.size(), reading.rows.size() - done);
@@ -111,10 +114,7 @@ Reading read(std::span<const std::uint8_t> data, const LoadedModel& model, std::
 
 // Costs of the units when the language model has a say, in bits.
 std::vector<double> costs(const Reading& reading, const text::Vocabulary& vocabulary,
-                          mix::Sources experts, const Alive& alive,
-                          const mix::MixOptions& options = {}) {
-  const mix::LaneExtent lane{0, reading.bytes};
-  mix::FrameMixer mixer(experts, mix::Strength::kStrong, reading.bytes, {&lane, 1}, options);
+                          mix::FrameMixer mixer, const Alive& alive) {
   CostMeter meter;
   UnitCoder<CostMeter> coder(meter, mixer, reading.escapes);
   std::vector<double> result;
@@ -176,8 +176,13 @@ std::vector<TokenCost> explain(std::span<const std::uint8_t> text, const LoadedM
                                std::size_t guesses, const Alive& alive) {
   const text::Vocabulary& vocabulary = model.vocabulary();
   Reading reading = read(text, model, guesses, alive);
-  const std::vector<double> mixed = costs(reading, vocabulary, mix::Sources::kAll, alive);
-  const std::vector<double> alone = costs(reading, vocabulary, mix::Sources::kLlm, alive);
+  const mix::LaneExtent lane{0, reading.bytes};
+  const auto costs_with = [&](mix::Sources experts) {
+    return costs(reading, vocabulary,
+                 make_mixer(model.opening(), experts, reading.bytes, {&lane, 1}), alive);
+  };
+  const std::vector<double> mixed = costs_with(mix::Sources::kAll);
+  const std::vector<double> alone = costs_with(mix::Sources::kLlm);
   const std::vector<double> context = context_costs(reading, vocabulary, alive);
   std::vector<TokenCost> result;
   std::size_t token = 0;
@@ -196,8 +201,17 @@ std::vector<TokenCost> explain(std::span<const std::uint8_t> text, const LoadedM
 
 Ablation ablate(std::span<const std::uint8_t> text, const LoadedModel& model, const Alive& alive) {
   const Reading reading = read(text, model, 0, alive);
+  const mix::LaneExtent lane{0, reading.bytes};
+  const Opening* const opening = model.opening();
+  const std::vector<lm::RecordedPath> before =
+      opening ? opening->read_paths() : std::vector<lm::RecordedPath>();
   const auto total = [&](std::uint64_t leave_out) {
-    return sum(costs(reading, model.vocabulary(), mix::Sources::kAll, alive, {leave_out}));
+    const mix::MixOptions options{leave_out};
+    return sum(costs(reading, model.vocabulary(),
+                     opening ? opening->mixer_without(options, before, reading.bytes, {&lane, 1})
+                             : mix::FrameMixer(mix::Sources::kAll, mix::Strength::kStrong,
+                                               reading.bytes, {&lane, 1}, options),
+                     alive));
   };
   Ablation result{total(0), {}};
   const std::vector<std::string> names = mix::expert_names();

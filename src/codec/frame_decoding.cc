@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "codec/decode_stream.h"
+#include "codec/opening.h"
 #include "smll/error.h"
 
 namespace smll::codec {
@@ -60,8 +61,12 @@ FrameDecoding::FrameDecoding(std::shared_ptr<const LoadedModel> model, const Pay
     lanes_.push_back(lane.size);
     bytes += lane.size;
   }
-  own_memory_ = mix::FrameMixer::memory(work_->experts(), mix::Strength::kStrong, bytes) +
-                DecodeStream::memory(lanes_, model_->vocabulary().rows());
+  const Opening* opening = model_->opening();
+  const std::uint64_t mixer =
+      opening ? opening->mixer_memory(work_->experts(), bytes)
+              : mix::FrameMixer::memory(work_->experts(), mix::Strength::kStrong, bytes);
+  opening_memory_ = model_->opening_memory(payload.is_short);
+  own_memory_ = mixer + DecodeStream::memory(lanes_, model_->vocabulary().rows());
   // A token has hardly less than two bytes.
   std::uint64_t contexts = 0;
   for (const std::size_t lane : lanes_) contexts += model_->context_memory(lane / 2);
@@ -79,7 +84,7 @@ FrameDecoding::~FrameDecoding() {
 }
 
 std::uint64_t FrameDecoding::memory() const {
-  return own_memory_ + model_->decoding_memory(lanes_);
+  return own_memory_ + model_->decoding_memory(lanes_) + opening_memory_;
 }
 
 void FrameDecoding::start(const void* caller) {

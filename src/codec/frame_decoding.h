@@ -64,7 +64,7 @@ class FrameDecoding {
 
   const std::shared_ptr<const LoadedModel> model_;
   std::vector<std::size_t> lanes_;
-  std::uint64_t own_memory_ = 0;
+  std::uint64_t own_memory_ = 0, opening_memory_ = 0;
   // The model, which owns the scheduler, is not the work's: its last owner must not be a thread
   // that the scheduler waits for.
   std::shared_ptr<Work> work_;

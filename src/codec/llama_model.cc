@@ -65,6 +65,7 @@ class LlamaModel : public LoadedModel {
   std::uint64_t decoding_memory(std::span<const std::size_t> /*lanes*/) const override {
     return llama::predictor_memory(*gguf_->handle, options_.window);
   }
+  std::uint64_t opening_memory(bool /*of_short*/) const override { return 0; }
   std::uint64_t context_memory(std::size_t /*tokens*/) const override { return 0; }
 
  protected:

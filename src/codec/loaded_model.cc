@@ -3,6 +3,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <array>
 #include <exception>
 #include <filesystem>
@@ -22,11 +23,13 @@
 #include "codec/llama_model.h"
 #include "codec/model_file.h"
 #include "codec/opening.h"
+#include "codec/openings.h"
 #include "codec/scheduler.h"
 #include "lm/exact/cuda/choice.h"
 #include "lm/exact/cuda/device.h"
 #include "lm/exact/engine.h"
 #include "lm/exact/exact_predictor.h"
+#include "lm/exact/kv_cache.h"
 #include "lm/weights/adapter.h"
 #include "lm/weights/gguf_file.h"
 #include "lm/weights/gguf_vocabulary.h"
@@ -162,7 +165,7 @@ class ExactModel : public LoadedModel {
  public:
   ExactModel(const std::string& path, const LoadOptions& options,
              std::shared_ptr<const ModelFile> file)
-      : LoadedModel(path, options, std::move(file)), weights_(file_->weights) {
+      : LoadedModel(path, options, std::move(file)) {
     engine_options_.isa = instruction_set_;
     engine_options_.threads = options.threads;
     engine_options_.window = options.window;
@@ -176,14 +179,24 @@ class ExactModel : public LoadedModel {
                                          "; train one for it with smll train");
     }
     if (dictionary->adapter().empty()) return;
-    weights_ =
-        weights::Adapter::parse(dictionary->adapter()).apply(*file_->weights, options.threads);
+    const weights::Adapter adapter = weights::Adapter::parse(dictionary->adapter());
+    adapter.check_fits(*file_->weights);
+    adapter_memory_ = adapter.memory(*file_->weights);
   }
 
   format::ModelIdentity identity() const override {
     return {file_->weights->fingerprint(), vocabulary().hash()};
   }
-  std::shared_ptr<const weights::Weights> weights() const override { return weights_; }
+  // An adapter may make another model of as much memory, of which callers may be asked before.
+  std::shared_ptr<const weights::Weights> weights() const override {
+    std::call_once(made_weights_, [this] {
+      const bool adapted = adapter_memory_ > 0;
+      weights_ = adapted ? weights::Adapter::parse(options_.dictionary->adapter())
+                               .apply(*file_->weights, options_.threads)
+                         : file_->weights;
+    });
+    return weights_;
+  }
   std::string no_learning() const override { return ""; }
   std::uint32_t arithmetic_version() const override {
     return options_.learns ? exact::kLearningVersion : exact::kArithmeticVersion;
@@ -199,17 +212,31 @@ class ExactModel : public LoadedModel {
   }
   std::string set_up() const override { return {}; }
   std::unique_ptr<lm::Predictor> make_predictor(bool may_learn) const override {
-    return std::make_unique<lm::ExactPredictor>(weights_, engine_options(may_learn), vocabulary());
+    return std::make_unique<lm::ExactPredictor>(weights(), engine_options(may_learn), vocabulary());
   }
   std::uint64_t decoding_memory(std::span<const std::size_t> lanes) const override {
     // Each lane that learns has an engine.
     const int learning = static_cast<int>(lanes.size());
     const int others = lanes.size() < DecodeStream::kSplitLanes ? 1 : 2;
-    return exact::Engine::memory(*weights_, engine_options(true), lanes,
+    std::vector<std::size_t> tokens(lanes.begin(), lanes.end());
+    // An opening ends within a piece of a lane's memory, which becomes the lane's own.
+    const std::size_t more = opening_ ? exact::kSegment : 0;
+    for (std::size_t& lane : tokens) lane += more;
+    return exact::Engine::memory(*file_->weights, engine_options(true), tokens,
                                  options_.learns ? learning : others);
   }
+  std::uint64_t opening_memory(bool of_short) const override {
+    if (!opening_ && !of_short) return 0;
+    std::size_t longest = 0;  // tokens
+    if (!opening_) {
+      for (const OpeningText& each : openings()) longest = std::max(longest, each.text.size());
+    }
+    // It is read by a predictor of its own.
+    return exact::Engine::memory(*file_->weights, engine_options(false), {&longest, 1}, 1) +
+           (opening_ ? opening_->memory() : 0) + adapter_memory_;
+  }
   std::uint64_t context_memory(std::size_t tokens) const override {
-    return exact::Engine::context_memory(*weights_, engine_options_, tokens);
+    return exact::Engine::context_memory(*file_->weights, engine_options_, tokens);
   }
 
  protected:
@@ -224,7 +251,7 @@ class ExactModel : public LoadedModel {
     // What they learn takes much memory, so only as many as half of what is free can hold.
     const std::size_t tokens = options_.window;
     const std::uint64_t each =
-        exact::Engine::memory(*weights_, engine_options(true), {&tokens, 1}, 1);
+        exact::Engine::memory(*file_->weights, engine_options(true), {&tokens, 1}, 1);
     return std::clamp<std::size_t>(free_memory() / 2 / each, 1, threads);
   }
 
@@ -235,8 +262,10 @@ class ExactModel : public LoadedModel {
     return options;
   }
 
-  std::shared_ptr<const weights::Weights> weights_;
   exact::EngineOptions engine_options_;
+  std::uint64_t adapter_memory_ = 0;
+  mutable std::once_flag made_weights_;
+  mutable std::shared_ptr<const weights::Weights> weights_;
 };
 
 }  // namespace

@@ -84,6 +84,9 @@ class LoadedModel {
   // Bytes, at most, of the predictors that decode lanes of so many bytes of text, without the
   // model.
   virtual std::uint64_t decoding_memory(std::span<const std::size_t> lanes) const = 0;
+  // Bytes, at most, that what lanes begin with takes besides, once for all of them, and that making
+  // it takes: the dictionary's opening, sample and adapter or, of short texts, a built-in opening.
+  virtual std::uint64_t opening_memory(bool of_short) const = 0;
 
   // Bytes that a lane's context of so many tokens takes of a predictor, nearly.
   virtual std::uint64_t context_memory(std::size_t tokens) const = 0;

@@ -58,22 +58,53 @@ void Opening::make() const {
   made_ = true;
 }
 
-// The last token is left to the lanes: what follows it is their first answer.
 void Opening::read(lm::Predictor& predictor) const {
+  Reading reading = read_text(predictor);
+  if (readers_ == Readers::kModelAndMixer) mixer_ = read_all(reading.paths, {});
+  context_ = std::move(reading.context);
+}
+
+// The last token is left to the lanes: what follows it is their first answer.
+Opening::Reading Opening::read_text(lm::Predictor& predictor) const {
+  Reading reading;
   std::vector<Token> fed = {predictor.start_token()};
   fed.insert(fed.end(), tokens_.begin(), tokens_.end());
   std::vector<std::uint32_t> rows;
   for (const text::Unit& unit : units_) {
     if (!unit.escaped()) rows.push_back(unit.row);
   }
-  std::vector<lm::RecordedPath> paths(rows.size());
-  if (!rows.empty()) {
-    const int lane = predictor.open_lane();
-    const lm::LaneInput input = {lane, std::span(fed).first(rows.size()), rows, paths, {}};
-    predictor.feed({&input, 1});
-    context_ = predictor.keep_lane(lane);
-  }
-  if (readers_ == Readers::kModelAndMixer) mixer_ = read_all(paths);
+  if (rows.empty()) return reading;
+  reading.paths.resize(rows.size());
+  const int lane = predictor.open_lane();
+  const lm::LaneInput input = {lane, std::span(fed).first(rows.size()), rows, reading.paths, {}};
+  predictor.feed({&input, 1});
+  reading.context = predictor.keep_lane(lane);
+  return reading;
+}
+
+std::vector<lm::RecordedPath> Opening::read_paths() const {
+  return read_text(*model_.make_predictor(/*may_learn=*/false)).paths;
+}
+
+mix::FrameMixer Opening::mixer_without(const mix::MixOptions& options,
+                                       std::span<const lm::RecordedPath> paths,
+                                       std::size_t frame_bytes,
+                                       std::span<const mix::LaneExtent> lanes) const {
+  return {read_all(paths, options), frame_bytes, lanes};
+}
+
+std::uint64_t Opening::memory() const {
+  const std::uint64_t context = model_.context_memory(tokens_.size());
+  if (readers_ == Readers::kModel) return context;
+  return context + sample_.size() +
+         mix::FrameMixer::memory(mix::Sources::kAll, mix::Strength::kStrong, mixed_bytes());
+}
+
+std::uint64_t Opening::mixer_memory(mix::Sources experts, std::size_t frame_bytes) const {
+  const std::uint64_t own = mix::FrameMixer::memory(experts, mix::Strength::kStrong, frame_bytes);
+  if (experts != mix::Sources::kAll || readers_ == Readers::kModel) return own;
+  // A copy of the bytes, and of where tokens begin in them.
+  return own + 2 * mixed_bytes();
 }
 
 void Opening::make_firsts(const LoadedModel& model, std::span<const Opening* const> openings) {
@@ -97,12 +128,12 @@ void Opening::make_firsts(const LoadedModel& model, std::span<const Opening* con
   predictor->feed(batch);
 }
 
-std::shared_ptr<const mix::FrameMixer> Opening::read_all(
-    std::span<const lm::RecordedPath> paths) const {
-  const std::size_t size = sample_.size() + text_bytes_;
+std::shared_ptr<const mix::FrameMixer> Opening::read_all(std::span<const lm::RecordedPath> paths,
+                                                         const mix::MixOptions& options) const {
+  const std::size_t size = mixed_bytes();
   const mix::LaneExtent lane{0, size};
   const auto mixer = std::make_shared<mix::FrameMixer>(mix::Sources::kAll, mix::Strength::kStrong,
-                                                       size, std::span(&lane, 1));
+                                                       size, std::span(&lane, 1), options);
   mixer->read(0, sample_);
   NoCoder coder;
   UnitCoder<NoCoder> units(coder, *mixer, /*escapes=*/false);

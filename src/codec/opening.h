@@ -52,11 +52,32 @@ class Opening {
   // A mixer for a frame, which goes on from what was read.
   mix::FrameMixer mixer(mix::Sources experts, std::size_t frame_bytes,
                         std::span<const mix::LaneExtent> lanes) const;
+  // The same of all experts, without those that `options` leave out: they had no part in what was
+  // read, either. `paths`: read_paths(). Reads all again each time.
+  mix::FrameMixer mixer_without(const mix::MixOptions& options,
+                                std::span<const lm::RecordedPath> paths, std::size_t frame_bytes,
+                                std::span<const mix::LaneExtent> lanes) const;
+  // What the model thought of tokens(). Feeds it the text again each time.
+  std::vector<lm::RecordedPath> read_paths() const;
+
+  // Bytes, at most, that all of it takes, once for all lanes and frames.
+  std::uint64_t memory() const;
+  // Bytes, at most, that a mixer() takes besides.
+  std::uint64_t mixer_memory(mix::Sources experts, std::size_t frame_bytes) const;
 
  private:
+  struct Reading {
+    std::vector<lm::RecordedPath> paths;  // of the tokens
+    std::shared_ptr<const lm::KeptContext> context;
+  };
+
   void make() const;
   void read(lm::Predictor& predictor) const;
-  std::shared_ptr<const mix::FrameMixer> read_all(std::span<const lm::RecordedPath> paths) const;
+  Reading read_text(lm::Predictor& predictor) const;
+  std::shared_ptr<const mix::FrameMixer> read_all(std::span<const lm::RecordedPath> paths,
+                                                  const mix::MixOptions& options) const;
+  // Of sample and text, which its mixers have read.
+  std::size_t mixed_bytes() const { return sample_.size() + text_bytes_; }
 
   const LoadedModel& model_;
   const Readers readers_;

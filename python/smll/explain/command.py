@@ -7,7 +7,7 @@ import pathlib
 import sys
 from typing import List
 
-from .. import Compressor, Error
+from .. import Compressor, Dictionary, Error
 from .._names import shown_name
 from .page import Subject, render
 
@@ -23,6 +23,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-o", "--output", required=True, metavar="PAGE", help="the HTML file to write; '-' for standard output")
     parser.add_argument("--model", help="a GGUF file, a known model's name or hf:REPO:GLOB")
     parser.add_argument("--backend", default="exact", choices=("exact", "llama"))
+    parser.add_argument("-D", "--dictionary", help="begin the text with what a dictionary knows: a file, or the name or identity "
+                        "of a kept one")  # fmt: skip
     parser.add_argument("--bytes", type=int, default=DEFAULT_BYTES, metavar="N",
                         help="explain at most this many bytes from the start (default %(default)s, at most 1 MiB)")  # fmt: skip
     parser.add_argument("-f", "--force", action="store_true", help="overwrite PAGE")
@@ -35,10 +37,12 @@ def main(arguments: List[str]) -> int:
     try:
         data = sys.stdin.buffer.read() if options.file == "-" else pathlib.Path(options.file).read_bytes()
         part = data[: max(options.bytes, 0)]
-        with Compressor(options.model, backend=options.backend) as compressor:
+        dictionary = Dictionary.find(options.dictionary) if options.dictionary else None
+        with Compressor(options.model, backend=options.backend, dictionary=dictionary) as compressor:
             costs = compressor.explain(part)
             name = "standard input" if options.file == "-" else shown_name(pathlib.Path(options.file))
-            page = render(costs, Subject(name, len(data), len(part), str(compressor.model["name"])))
+            known = f"{dictionary.name} (identity {dictionary.identity:016x})".lstrip() if dictionary else None
+            page = render(costs, Subject(name, len(data), len(part), str(compressor.model["name"]), known))
         if options.output == "-":
             sys.stdout.buffer.write(page.encode("utf-8"))
         else:

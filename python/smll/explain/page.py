@@ -10,7 +10,7 @@ import html
 import json
 import pathlib
 import string
-from typing import Iterable, List, NamedTuple, Tuple
+from typing import Iterable, List, NamedTuple, Optional, Tuple
 
 from .. import TokenCost
 
@@ -23,12 +23,14 @@ _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 900, 190, 40, 24
 
 
 class Subject(NamedTuple):
-    """What the page is about: the file's name, its bytes, how many of them are explained, the model's name."""
+    """What the page is about: the file's name, its bytes, how many of them are explained, the model's name, the dictionary's
+    if there is one."""
 
     name: str
     size: int
     explained: int
     model: str
+    dictionary: Optional[str] = None
 
 
 def _shown(token: bytes) -> str:
@@ -46,6 +48,11 @@ def _shown(token: bytes) -> str:
         else:
             out.append(character)
     return "".join(out)
+
+
+def _name(name: str) -> str:
+    """What a file or a dictionary is called, likewise."""
+    return _shown(name.encode("utf-8", "surrogateescape")).replace("␣", " ")
 
 
 def _flowing(token: bytes) -> str:
@@ -152,13 +159,14 @@ def _costliest(costs: List[TokenCost]) -> str:
 
 def render(costs: List[TokenCost], subject: Subject) -> str:
     """The page as HTML."""
-    about = f"with {subject.model}, in one context; a cost of b bits stands for a probability of 1 in 2^b"
+    behind = f", behind the dictionary {_name(subject.dictionary)}" if subject.dictionary else ""
+    about = f"with {subject.model}, in one context{behind}; a cost of b bits stands for a probability of 1 in 2^b"
     if subject.explained < subject.size:
         about += f"; the first {subject.explained:,} of {subject.size:,} bytes"
     template = (pathlib.Path(__file__).parent / "page.html").read_text(encoding="utf-8")
     return string.Template(template).substitute(
         title=html.escape(f"{subject.name}: where the bits go"),
-        name=html.escape(_shown(subject.name.encode("utf-8", "surrogateescape")).replace("␣", " ")),
+        name=html.escape(_name(subject.name)),
         about=html.escape(about),
         totals=_totals(costs, subject),
         chart=_chart(costs),

@@ -138,7 +138,7 @@ void Adapter::check(const Change& change, const Weights& model) const {
   }
 }
 
-std::shared_ptr<const Weights> Adapter::apply(const Weights& model, int threads) const {
+void Adapter::check_fits(const Weights& model) const {
   if (model.fingerprint() != model_) {
     throw Error(ErrorKind::kModel,
                 fmt::format("the adapter was made for the model with fingerprint {:016x}, and this "
@@ -146,6 +146,10 @@ std::shared_ptr<const Weights> Adapter::apply(const Weights& model, int threads)
                             model_, model.fingerprint()));
   }
   for (const Change& change : changes_) check(change, model);
+}
+
+std::shared_ptr<const Weights> Adapter::apply(const Weights& model, int threads) const {
+  check_fits(model);
   const FpEnv environment;
   std::vector<Layer> layers = model.layers();
   ThreadPool::Client pool(shared_pool(threads));

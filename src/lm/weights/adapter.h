@@ -57,6 +57,8 @@ class Adapter {
   std::uint64_t hash() const;
   std::size_t matrices() const { return changes_.size(); }
 
+  // Throws as apply() does, as far as can be told without the differences themselves.
+  void check_fits(const Weights& model) const;
   // The model with the differences: a model of its own that shares what they leave as it is. Throws
   // Error(kModel) for another model than the adapter's, Error(kData) where the differences do not
   // fit it.
