@@ -61,7 +61,7 @@ def test_a_run_that_failed_goes_on_from_its_checkpoint(cluster, records, expecte
 
     def run():
         seen.write_text("")
-        ray.data.read_parquet(str(source)).map_batches(
+        ray.data.read_parquet(str(source), override_num_blocks=8).map_batches(
             StopsOnce, batch_format="pyarrow", batch_size=250, compute=ray.data.ActorPoolStrategy(size=1), num_cpus=1,
             fn_constructor_kwargs={"seen": str(seen), "marker": str(tmp_path / "ended"), "row": len(records) - 1, **options},
         ).write_parquet(small)  # fmt: skip
