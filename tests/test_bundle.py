@@ -72,8 +72,9 @@ def test_is_a_valid_bag(bag, test_model):
     with open(LLM, "rb") as file:
         assert files["data/archives/llm.smll"] == file.read()
     said = files["README.txt"].decode()
-    assert re.search(rf"\nllm.smll\n    was: .*\n    model:      {re.escape(model)}\n", said)
-    assert re.search(r"\ncm.smll\n    was: .*\n    needs no model\n", said)
+    assert re.search(rf"\nllm.smll\n    model:      {re.escape(model)}\n", said)
+    assert re.search(r"\ncm.smll\n    needs no model\n", said)
+    assert re.search(rf"\nModels:\n\n{re.escape(model)}\n    fingerprint: [0-9a-f]{{16}}\n    licence: ", said)
     assert re.search(r"\n    dictionary: [0-9a-f]{16}\.smlld\n", said) and "format 1, predictions 1" in said
 
 
@@ -130,6 +131,7 @@ def test_names(smll):
     assert {"x.smll", "x-2.smll", "100%\r\n\x1b[2J.smll"} <= kept
     said = files["README.txt"]
     assert b"\x1b" not in said and b"\r" not in said and b"100%???[2J.smll" in said
+    assert re.search(rb"\nx-[0-9].smll\n    was:        b/x.smll\n", said)
     refused = smll("bundle", "-o", "other", smll.write(os.fsdecode(b"\xff.smll"), archive), status=2)
     assert b"UTF-8" in refused.stderr
 

@@ -178,7 +178,7 @@ class Bundler {
     copy(archive, kept);
     ++summary_.archives;
     list_ += printable(kept.filename().string()) + "\n";
-    if (printable(archive) != printable(kept.filename().string())) {
+    if (kept.filename() != name) {
       list_ += "    was:        " + printable(archive) + "\n";
     }
     try {
@@ -286,7 +286,18 @@ class Bundler {
     line = {copied->identity(), copied->name(), kept.string(), copied->facts().size,
             Backend::kExact};
     ++summary_.models;
+    describe(loaded, kept.filename().string());
     return kept.filename().string();
+  }
+
+  // What smll itself knows goes before what the file says.
+  void describe(const codec::LoadedModel& loaded, const std::string& name) {
+    const hub::KnownModel* known = hub::known_at(loaded.path());
+    const std::string licence = known ? known->licence : loaded.facts().licence;
+    described_ += printable(name) +
+                  "\n    fingerprint: " + codec::identity_text(loaded.fingerprint()) +
+                  "\n    licence:     " + (licence.empty() ? "unknown" : printable(licence)) + "\n";
+    if (known && known->terms) described_ += std::string("    terms:       ") + known->terms + "\n";
   }
 
   std::string add_dictionary(const codec::Dictionary& dictionary) {
@@ -330,7 +341,9 @@ class Bundler {
         "is a decoder in Python.\nEvery later smll reads them.\n"
         "\n"
         "Archives, and the files in data/cache that they need:\n\n";
-    return text + list_;
+    text += list_;
+    if (!described_.empty()) text += "\nModels:\n\n" + described_;
+    return text;
   }
 
   const Model& model_;
@@ -340,7 +353,8 @@ class Bundler {
   std::map<std::string, hub::SeenModel> models_;  // by where they were copied from
   Hashes payload_, tags_;
   std::uint64_t payload_bytes_ = 0;
-  std::string list_;  // of archives and their needs, for people
+  // For people: archives with their needs, and models.
+  std::string list_, described_;
   BundleSummary summary_;
 };
 
