@@ -73,7 +73,7 @@ class CudaPredictor : public testing::Test {
   // Bytes that came back, where the device can say so.
   std::size_t feed(ExactPredictor& predictor, std::vector<Lane>& lanes) {
     std::vector<LaneInput> batch;
-    for (Lane& lane : lanes) batch.push_back(lane.input(predictor.open_lane()));
+    for (Lane& lane : lanes) batch.push_back(lane.input(predictor.open_lane(nullptr)));
     const auto downloaded =
         exact::cuda::emulated_function<std::size_t()>("smll_emulated_downloaded");
     const std::size_t before = downloaded ? downloaded() : 0;
@@ -147,7 +147,8 @@ TEST_F(CudaPredictor, RecordsTheSamePaths) {
 TEST_F(CudaPredictor, IsWalkedTheSameWay) {
   std::size_t bytes = 0;
   check({decoder(150, 1, true), decoder(1, 2, true), decoder(40, 3, true)}, &bytes);
-  if (counts_bytes()) EXPECT_EQ(bytes, 191 * vocabulary_.rows() * sizeof(std::uint16_t));
+  if (!counts_bytes()) return;
+  EXPECT_EQ(bytes, 191 * vocabulary_.rows() * sizeof(std::uint16_t));
 }
 
 TEST_F(CudaPredictor, GivesTheSameFrequencies) {
