@@ -179,14 +179,15 @@ TEST_F(CudaDecisions, ProbabilitiesEqualThoseOfWalks) {
   }
 }
 
-// Sums of 2^47 and more are halved before they are divided.
+// Sums of 2^47 and more are halved before parts of them, here of up to 2^49, are multiplied.
 TEST_F(CudaDecisions, OfMoreRowsThanASumOf47BitsHas) {
-  const std::size_t count = (std::size_t{1} << 18) + 37;
-  std::vector<std::vector<float>> rows = {std::vector<float>(count, 1.0f)};
-  rows.push_back(rows[0]);
-  for (std::size_t i = 0; i < count; i += 3) rows[1][i] = normal(2.0f);
+  const std::size_t count = (std::size_t{1} << 19) + 37;
+  const std::vector<float> equal(count, 1.0f);
+  std::vector<float> unequal = equal;
+  for (std::size_t i = 0; i < count; i += 3) unequal[i] = 1.0f - std::fabs(normal(1.0f));
+  const std::vector<std::vector<float>> rows = {unequal, equal};
   const Computed computed = compute(rows);
-  ASSERT_GE(computed.sums[0].back(), std::uint64_t{1} << 47);
+  ASSERT_GE(computed.sums[0].back(), std::uint64_t{1} << 48);
   expect_same_frequencies(computed);
   expect_same_decisions(rows);
 }
