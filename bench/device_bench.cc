@@ -2,13 +2,16 @@
 // many lanes in lock-step. Usage: device_bench MODEL DEVICE CONTEXT LANES...
 //
 // Prefill feeds lanes of CONTEXT tokens each; decoding adds a token to each lane after that many.
-// Logits of every token come back to the host; nothing is coded.
+// As where texts are coded, a GPU is asked for the probabilities of so many decisions of each token
+// as a path mostly has or, when decoding, of all; the processor gives logits. Nothing is coded.
 #include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <span>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include "lm/exact/cuda/choice.h"
@@ -22,6 +25,8 @@ namespace {
 constexpr double kSeconds = 1.0;
 // Lanes of a prefill.
 constexpr int kPrefillLanes = 16;
+// Decisions on a token's path that are not certain, roughly.
+constexpr std::uint32_t kPathDecisions = 32;
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -45,11 +50,55 @@ std::vector<Token> some_tokens(std::size_t count, int vocabulary) {
   return tokens;
 }
 
+// Rows divided in the middle, and so on. A vocabulary's are others, and as many.
+std::vector<lm::Decision> some_decisions(std::uint32_t rows) {
+  std::vector<lm::Decision> decisions(rows);
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> ranges = {{0, rows}};
+  while (!ranges.empty()) {
+    const auto [lo, hi] = ranges.back();
+    ranges.pop_back();
+    if (hi - lo < 2) continue;
+    const std::uint32_t middle = lo + (hi - lo) / 2;
+    decisions[middle] = {lo, hi, false};
+    ranges.emplace_back(lo, middle);
+    ranges.emplace_back(middle, hi);
+  }
+  return decisions;
+}
+
+EngineOptions with_decisions(EngineOptions options, std::span<const lm::Decision> decisions) {
+  options.decisions = decisions;
+  return options;
+}
+
+// As an encoder's or a decoder's.
+class CodersQuestions final : public Questions {
+ public:
+  CodersQuestions(std::uint32_t rows, bool decodes) : rows_(rows), decodes_(decodes) {}
+
+  Wanted ask(std::size_t input, std::size_t position,
+             std::vector<std::uint32_t>& middles) override {
+    if (decodes_) return Wanted::kAllDecisions;
+    for (std::uint32_t i = 0; i < kPathDecisions; ++i) {
+      const auto any = static_cast<std::uint32_t>((input + position) * 7919 + i * 104729);
+      middles.push_back(1 + any % (rows_ - 1));
+    }
+    return Wanted::kSomeDecisions;
+  }
+  void answer(std::size_t, std::size_t, std::span<const std::uint16_t>) override {}
+
+ private:
+  const std::uint32_t rows_;
+  const bool decodes_;
+};
+
 class Bench {
  public:
   Bench(const std::shared_ptr<const weights::Weights>& model, const EngineOptions& options,
         int context)
-      : engine_(model, options), tokens_(some_tokens(context, model->spec().vocabulary)) {
+      : rows_(static_cast<std::uint32_t>(model->head().outputs)),
+        engine_(model, with_decisions(options, some_decisions(rows_))),
+        tokens_(some_tokens(context, model->spec().vocabulary)) {
     tokens_[0] = engine_.start_token();
   }
 
@@ -60,7 +109,7 @@ class Bench {
     while (seconds < kSeconds) {
       engine_.reset(kPrefillLanes);
       const double start = now();
-      count += feed(tokens_);
+      count += feed(tokens_, false);
       seconds += now() - start;
     }
     return static_cast<double>(count) / seconds;
@@ -69,25 +118,28 @@ class Bench {
   double decode(int lanes) {
     engine_.reset(lanes);
     lanes_ = lanes;
-    feed(tokens_);
+    feed(tokens_, false);
     const std::vector<Token> next(1, tokens_.back());
-    feed(next);
+    feed(next, true);
     const double start = now();
     std::size_t count = 0;
     do {
-      count += feed(next);
+      count += feed(next, true);
     } while (now() - start < kSeconds);
     return static_cast<double>(count) / (now() - start);
   }
 
  private:
-  std::size_t feed(const std::vector<Token>& tokens) {
+  std::size_t feed(const std::vector<Token>& tokens, bool decodes) {
     batch_.clear();
     for (int lane = 0; lane < lanes_; ++lane) batch_.push_back({lane, tokens});
-    engine_.feed(batch_, [](std::size_t, std::size_t, std::span<const float>, int) {});
+    CodersQuestions questions(rows_, decodes);
+    engine_.feed(
+        batch_, [](std::size_t, std::size_t, std::span<const float>, int) {}, &questions);
     return tokens.size() * static_cast<std::size_t>(lanes_);
   }
 
+  const std::uint32_t rows_;
   Engine engine_;
   std::vector<Token> tokens_;
   int lanes_ = kPrefillLanes;

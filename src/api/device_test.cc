@@ -102,6 +102,15 @@ TEST_F(Devices, OneThatComputesWrongIsFoundByReadingWhatItWrote) {
   EXPECT_NE(wrong, write(model, true));
 }
 
+TEST_F(Devices, OneThatAnswersAnEncoderWrongIsFoundByReadingWhatItWrote) {
+  const Model model = model_on("cuda");
+  set_fault(3);
+  EXPECT_EQ(kind_of([&] { write(model, true); }), ErrorKind::kModel);
+  const Bytes wrong = write(model, false);
+  set_fault(0);
+  EXPECT_NE(wrong, write(model, true));
+}
+
 TEST_F(Devices, OneThatFailsTheKnownAnswerTestIsNotUsed) {
   set_fault(2);
   EXPECT_EQ(kind_of([&] { write(model_on("cuda"), true); }), ErrorKind::kModel);

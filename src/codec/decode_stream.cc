@@ -98,7 +98,7 @@ void DecodeStream::collect(std::size_t part, lm::Predictor& predictor, const Roo
     if (drafter_) guess(lane, predictor, room);
     if (state.next.size() < state.fed.size()) state.next.resize(state.fed.size());
     batch.push_back(
-        {number(lane), state.fed, {}, {}, std::span(state.next).first(state.fed.size())});
+        {number(lane), state.fed, {}, {}, std::span(state.next).first(state.fed.size()), true});
   }
 }
 

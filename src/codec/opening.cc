@@ -123,7 +123,8 @@ void Opening::make_firsts(const LoadedModel& model, std::span<const Opening* con
                      {&last.back(), 1},
                      {},
                      {},
-                     {&opening->first_, 1}});
+                     {&opening->first_, 1},
+                     /*only_walks=*/true});
   }
   predictor->feed(batch);
 }

@@ -40,8 +40,8 @@ class Opening {
   // What a lane is fed first: the last of the tokens, or the start token.
   Token last_token() const;
 
-  // What the model says after the text: what choosing among openings needs. To be made by
-  // make_firsts() before.
+  // What the model says after the text, to be walked through: what choosing among openings needs.
+  // To be made by make_firsts() before.
   const lm::Distribution& first() const { return first_; }
   // Makes those of several, whose readers are kModel, together, which takes less time. To be called
   // once for each.

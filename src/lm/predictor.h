@@ -25,6 +25,8 @@ struct LaneInput {
   std::span<RecordedPath> paths;
   // For a decoder: of the token that comes next. Empty for an encoder.
   std::span<Distribution> next;
+  // `next` is only walked through, so probabilities of decisions do, where they are less work.
+  bool only_walks = false;
 };
 
 // A model that turns the tokens of lanes into frequencies over the coded tokens. A lane is an

@@ -2,11 +2,10 @@
 //
 // From the root, where no byte is known, each byte of the token takes eight decisions, most
 // significant bit first; before each further byte stands the decision whether the token ends here.
-// The model's probability of a decision is a ratio of two range sums. Decisions with one possible
-// outcome are certain and are not coded.
+// The model's probability of a decision is a ratio of two range sums of frequencies. Decisions with
+// one possible outcome are certain and are not coded.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -17,25 +16,21 @@
 
 namespace smll::lm {
 
-// P(yes or one) * 65536; the two ends mean that the outcome is certain.
-inline constexpr std::uint32_t kCertainlyNot = 0;
-inline constexpr std::uint32_t kCertainly = 65536;
-
-inline bool is_certain(std::uint32_t p) { return p == kCertainlyNot || p == kCertainly; }
-
-// Walks a distribution; the caller says which way each decision went.
-class LiveWalk {
+// Asks an opinion, which is a Distribution or has its first_part() and last_part(), about each
+// decision that is not certain; the caller says which way each decision went.
+template <class Opinion>
+class Walk {
  public:
-  LiveWalk(const text::Vocabulary& vocabulary, const Distribution& distribution)
+  Walk(const text::Vocabulary& vocabulary, Opinion& opinion)
       : vocabulary_(vocabulary),
-        distribution_(distribution),
+        opinion_(opinion),
         hi_(static_cast<std::uint32_t>(vocabulary.rows())) {}
 
   // P(the token ends before its next byte).
   std::uint32_t end() {
     if (!can_end()) return kCertainlyNot;
     if (hi_ - lo_ == 1) return kCertainly;
-    return ratio(distribution_.sum(lo_, lo_ + 1), distribution_.sum(lo_, hi_));
+    return opinion_.first_part(lo_, lo_ + 1, hi_);
   }
   void set_end(bool ended) {
     if (!ended && can_end()) ++lo_;
@@ -48,7 +43,7 @@ class LiveWalk {
     middle_ = vocabulary_.lower_bound(lo_, hi_, depth_, byte_ | 1u << shift_);
     if (middle_ == lo_) return kCertainly;
     if (middle_ == hi_) return kCertainlyNot;
-    return ratio(distribution_.sum(middle_, hi_), distribution_.sum(lo_, hi_));
+    return opinion_.last_part(lo_, middle_, hi_);
   }
   void set_bit(int bit) {
     (bit ? lo_ : hi_) = middle_;
@@ -62,38 +57,35 @@ class LiveWalk {
 
   // The row, once the token has ended.
   std::uint32_t row() const { return lo_; }
+  // How many may still be meant.
+  std::uint32_t rows() const { return hi_ - lo_; }
+  // Whether no bit of the next byte is known.
+  bool is_between_bytes() const { return shift_ == 7; }
 
   // A decoder learns outcomes from the code.
   bool known_end() const { return false; }
   int known_bit() const { return 0; }
 
  private:
-  static std::uint32_t ratio(std::uint64_t part, std::uint64_t whole) {
-    while (whole >>
-           47) {  // keeps the shift below from overflowing, for vocabularies of millions of rows
-      part >>= 1;
-      whole >>= 1;
-    }
-    return static_cast<std::uint32_t>(
-        std::clamp<std::uint64_t>((part << 16) / whole, 1, kCertainly - 1));
-  }
-
   const text::Vocabulary& vocabulary_;
-  const Distribution& distribution_;
+  Opinion& opinion_;
   std::uint32_t lo_ = 0, hi_, middle_ = 0;
   std::size_t depth_ = 0;
   unsigned byte_ = 0;
   int shift_ = 7;
 };
 
+using LiveWalk = Walk<const Distribution>;
+
 // The probabilities along the path of a known token, so that the distribution itself need not be
 // kept.
 class RecordedPath {
  public:
-  void record(const text::Vocabulary& vocabulary, const Distribution& distribution,
-              std::uint32_t row) {
+  // `opinion`: as of a Walk.
+  template <class Opinion>
+  void record(const text::Vocabulary& vocabulary, Opinion& opinion, std::uint32_t row) {
     probabilities_.clear();
-    LiveWalk walk(vocabulary, distribution);
+    Walk<Opinion> walk(vocabulary, opinion);
     for (const char c : vocabulary.bytes(row)) {
       if (!probabilities_.empty()) {
         probabilities_.push_back(walk.end());
@@ -105,6 +97,14 @@ class RecordedPath {
       }
     }
     probabilities_.push_back(walk.end());
+  }
+
+  // Replaces the probabilities that are not certain, in their order.
+  void fill(std::span<const std::uint16_t> uncertain) {
+    auto next = uncertain.begin();
+    for (std::uint32_t& p : probabilities_) {
+      if (!is_certain(p)) p = *next++;
+    }
   }
 
   // In the order of the decisions: eight bits, end, eight bits, ..., end.

@@ -103,7 +103,7 @@ class Trainer {
           bits_[index] = bits_of(logits, model_->row_of(token(first + index + 1)),
                                  frequencies_[static_cast<std::size_t>(thread)], isa_);
         },
-        times_);
+        /*questions=*/nullptr, times_);
     double sum = 0.0;
     for (const double bits : bits_) sum += bits;
     return sum;

@@ -31,7 +31,8 @@ Engine::Engine(std::shared_ptr<const weights::Weights> model, const EngineOption
   check_processor(kernels_);
   if (options.device) {
     if (learns_) throw Error(ErrorKind::kUsage, "a GPU does not learn; use --device cpu");
-    ops_ = std::make_unique<cuda::CudaOps>(model_, options.device, pool_, options.window);
+    ops_ = std::make_unique<cuda::CudaOps>(model_, options.device, pool_, options.window,
+                                           options.decisions);
     return;
   }
   ops_ = std::make_unique<CpuOps>(model_,
@@ -112,12 +113,12 @@ void Engine::take_back(int lane, std::size_t count) {
   ops_->forget(lane, taken.position, count);
 }
 
-void Engine::feed(std::span<const LaneTokens> batch, const RowSink& sink) {
+void Engine::feed(std::span<const LaneTokens> batch, const RowSink& sink, Questions* questions) {
   const FpEnv environment;
   const KernelScope scope(kernels_);
   flatten(batch);
   const auto layers = static_cast<int>(model_->layers().size());
-  while (take_batch()) forward(*ops_, layers, batch_, sink, times_);
+  while (take_batch()) forward(*ops_, layers, batch_, sink, questions, times_);
 }
 
 // The next rows to be computed at once: of the first inputs that have some left, as many as go into

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "lm/decisions.h"
 #include "lm/exact/isa.h"
 #include "lm/exact/op_times.h"
 #include "lm/exact/ops.h"
@@ -40,6 +41,8 @@ struct EngineOptions {
   bool learns = false;          // from the tokens it is fed (lm/exact/learner.h); one lane only
   // Null: the processor computes. An engine that learns needs the processor.
   std::shared_ptr<cuda::Device> device = nullptr;
+  // What questions to a device are about (lm/decisions.h); empty: it gives logits. Not kept.
+  std::span<const lm::Decision> decisions = {};
   // Null: one of `threads` threads for this engine alone.
   std::shared_ptr<ThreadPool> pool = nullptr;
   // Only for make_engine: token ids of the logits in the order wanted; empty means all in order.
@@ -88,7 +91,8 @@ class Engine {
   void reset(int lanes);
   // Appends tokens to lanes and gives the logits after each of them; a lane appears at most once a
   // batch. If the sink throws, or a token does not exist, the batch's lanes must be closed.
-  void feed(std::span<const LaneTokens> batch, const RowSink& sink);
+  // `questions`, where there are any, are answered by a device, whose sink gets what remains.
+  void feed(std::span<const LaneTokens> batch, const RowSink& sink, Questions* questions = nullptr);
   // How many tokens that are taken back later may follow the lane's next one: few enough for the
   // ring, and none behind which it learns.
   std::size_t max_guesses(int lane) const;

@@ -4,7 +4,8 @@
 
 namespace smll::exact {
 
-void forward(Ops& ops, int layers, std::span<const Row> rows, const RowSink& sink, OpTimes& times) {
+void forward(Ops& ops, int layers, std::span<const Row> rows, const RowSink& sink,
+             Questions* questions, OpTimes& times) {
   OpTimer timer(times);
   ops.learn(rows);
   timer.mark(Op::kLearn);
@@ -34,7 +35,11 @@ void forward(Ops& ops, int layers, std::span<const Row> rows, const RowSink& sin
     const std::size_t count = std::min(ops.head_rows(), rows.size() - first);
     ops.head(first, count);
     timer.mark(Op::kHead);
-    ops.give_logits(first, count, sink);
+    if (questions) {
+      ops.give_answers(first, count, sink, *questions);
+    } else {
+      ops.give_logits(first, count, sink);
+    }
     timer.mark(Op::kSink);
   }
 }

@@ -9,6 +9,8 @@
 namespace smll::exact {
 
 // Of one batch, through so many layers. `times` are added to.
-void forward(Ops& ops, int layers, std::span<const Row> rows, const RowSink& sink, OpTimes& times);
+// `questions`: null where logits are wanted.
+void forward(Ops& ops, int layers, std::span<const Row> rows, const RowSink& sink,
+             Questions* questions, OpTimes& times);
 
 }  // namespace smll::exact

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "lm/kept_context.h"
 #include "text/token.h"
@@ -35,6 +36,22 @@ struct Row {
 // any order; each (input, position) comes exactly once per feed().
 using RowSink = std::function<void(std::size_t input, std::size_t position,
                                    std::span<const float> logits, int thread)>;
+
+// Asks for less than logits: for probabilities of decisions (lm/decisions.h), named by their
+// middles. Ops that hold the logits elsewhere answer them; others give logits to the sink all the
+// same. Calls come as a sink's do: which token is meant, from several threads.
+class Questions {
+ public:
+  virtual ~Questions() = default;
+
+  enum class Wanted { kLogits, kSomeDecisions, kAllDecisions };
+  // Of kSomeDecisions, which ones are appended to `middles`.
+  virtual Wanted ask(std::size_t input, std::size_t position,
+                     std::vector<std::uint32_t>& middles) = 0;
+  // Of kSomeDecisions in their order; of kAllDecisions at the index of the middle.
+  virtual void answer(std::size_t input, std::size_t position,
+                      std::span<const std::uint16_t> probabilities) = 0;
+};
 
 class Ops {
  public:
@@ -76,6 +93,11 @@ class Ops {
   // The logits of rows [first, first + count), at most head_rows(), and their way to the sink.
   virtual void head(std::size_t first, std::size_t count) = 0;
   virtual void give_logits(std::size_t first, std::size_t count, const RowSink& sink) = 0;
+  // Instead of give_logits(), of rows that there are questions about.
+  virtual void give_answers(std::size_t first, std::size_t count, const RowSink& sink,
+                            Questions& /*questions*/) {
+    give_logits(first, count, sink);
+  }
 };
 
 }  // namespace smll::exact

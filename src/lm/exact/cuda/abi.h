@@ -13,7 +13,7 @@
 namespace smll::exact::cuda {
 
 // Changes with anything in this file.
-inline constexpr uint32_t kAbiVersion = 1;
+inline constexpr uint32_t kAbiVersion = 2;
 // What a function returns that has no memory left.
 inline constexpr int kNoMemory = 2;
 inline constexpr char kEntryName[] = "smll_cuda_library";
@@ -133,6 +133,43 @@ struct LogitsArgs {
   float scale, cap;
 };
 
+// Rows of logits, which become integer frequencies in place: as the bits of floats, which are only
+// moved. sums[b] of a row is the sum of its values before b * kSumEntries.
+struct Frequencies {
+  float* values;   // [rows][stride]
+  uint64_t* sums;  // [rows][sum_stride]
+  uint64_t stride;
+  uint32_t sum_stride;
+  uint32_t count;  // of a row's values
+};
+
+// A decision of lm/decisions.h, of rows lo .. hi - 1.
+struct Decision {
+  uint32_t lo, hi;
+  uint32_t first_part;  // 1: its probability is that of the rows before its middle
+};
+
+// results[i] = the probability, of 65536, of a decision about a row's distribution.
+struct Question {
+  uint32_t row, middle;
+};
+struct SomeDecisionsArgs {
+  Frequencies from;
+  const Decision* decisions;  // by middle
+  const Question* questions;  // [count]
+  uint16_t* results;          // [count]
+  uint64_t count;
+};
+
+// results[i][middle] = the same of all decisions about row rows[i]; of middle 0, which is none's,
+// 0.
+struct AllDecisionsArgs {
+  Frequencies from;
+  const Decision* decisions;
+  const uint32_t* rows;
+  uint16_t* results;  // [rows][from.count]
+};
+
 // results[i] = what known_answers.h says of cases[i].
 struct CheckArgs {
   const uint32_t* cases;  // [count][4]: operation and operands
@@ -151,6 +188,9 @@ enum Kernel : uint32_t {
   kAttend,
   kActivate,
   kLogits,
+  kFrequencies,
+  kSomeDecisions,
+  kAllDecisions,
   kCheck,
   kKernels
 };

@@ -111,7 +111,7 @@ struct CudaOps::Staging {
 
 // What stands between two operations.
 struct CudaOps::Workspace {
-  Memory memory, host_logits, room;
+  Memory memory, room;
   std::size_t qkv_width, logit_width;
   float *branch, *qkv, *gate_up, *logits;
   Activations input, query, first_query, attended, ffn;
@@ -124,7 +124,6 @@ struct CudaOps::Workspace {
     Arena counted;
     take(counted, spec);
     memory = gpu.allocate(counted.used());
-    host_logits = gpu.allocate_host(kLogitRows * logit_width * sizeof(float));
     Arena arena(memory.get());
     take(arena, spec);
   }
@@ -143,7 +142,8 @@ struct CudaOps::Workspace {
 };
 
 CudaOps::CudaOps(const std::shared_ptr<const weights::Weights>& model,
-                 std::shared_ptr<Device> device, ThreadPool::Client& pool, int window)
+                 std::shared_ptr<Device> device, ThreadPool::Client& pool, int window,
+                 std::span<const lm::Decision> decisions)
     : device_(std::move(device)),
       model_(DeviceModel::of(device_, model)),
       spec_(model_->weights()->spec()),
@@ -159,7 +159,11 @@ CudaOps::CudaOps(const std::shared_ptr<const weights::Weights>& model,
   }
   for (const weights::Rotation& rotation : spec_.rotations) rotary_.emplace_back(rotation);
   staging_ = std::make_unique<Staging>(*device_, spec_, ring_);
-  work_ = std::make_unique<Workspace>(*device_, spec_, model_->weights()->head().tiles);
+  const weights::PackedMatrix& head = model_->weights()->head();
+  work_ = std::make_unique<Workspace>(*device_, spec_, head.tiles);
+  const Answers::Logits logits = {work_->logits, kLogitRows, static_cast<std::size_t>(head.outputs),
+                                  work_->logit_width};
+  answers_ = std::make_unique<Answers>(device_, pool_, logits, decisions);
 }
 
 CudaOps::~CudaOps() = default;
@@ -429,17 +433,15 @@ void CudaOps::head(std::size_t first, std::size_t count) {
     const LogitsArgs args = {work_->logits, values, spec_.logit_scale, spec_.logit_cap};
     device_->start(kLogits, {blocks_of(values, 256), 1, 256, 0}, args);
   }
-  device_->download(work_->host_logits.get(), work_->logits, values * sizeof(float));
 }
 
 void CudaOps::give_logits(std::size_t first, std::size_t count, const RowSink& sink) {
-  device_->finish();
-  const auto rows = static_cast<std::size_t>(model_->weights()->head().outputs);
-  const auto* const logits = reinterpret_cast<const float*>(work_->host_logits.get());
-  pool_.run(count, [&](std::size_t r, int thread) {
-    const Row& row = rows_[first + r];
-    sink(row.input, row.index, {logits + r * work_->logit_width, rows}, thread);
-  });
+  answers_->give(rows_.subspan(first, count), sink, nullptr);
+}
+
+void CudaOps::give_answers(std::size_t first, std::size_t count, const RowSink& sink,
+                           Questions& questions) {
+  answers_->give(rows_.subspan(first, count), sink, &questions);
 }
 
 }  // namespace smll::exact::cuda

@@ -1,11 +1,12 @@
 // The operations of forward() on a GPU. The host makes embeddings and rotary angles, the device the
-// rest; logits come back.
+// rest; what is asked for comes back.
 #pragma once
 
 #include <memory>
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "lm/exact/cuda/answers.h"
 #include "lm/exact/cuda/device_model.h"
 #include "lm/exact/cuda/pages.h"
 #include "lm/exact/ops.h"
@@ -17,10 +18,10 @@ namespace smll::exact::cuda {
 // What libsmll_cuda computes with; it does not learn.
 class CudaOps : public Ops {
  public:
-  // `pool`'s threads make embeddings and call sinks. Throws Error(kModel) for a model that is too
-  // wide, and what Device throws.
+  // `pool`'s threads make embeddings and call sinks. `decisions`: those of EngineOptions. Throws
+  // Error(kModel) for a model that is too wide, and what Device throws.
   CudaOps(const std::shared_ptr<const weights::Weights>& model, std::shared_ptr<Device> device,
-          ThreadPool::Client& pool, int window);
+          ThreadPool::Client& pool, int window, std::span<const lm::Decision> decisions);
   ~CudaOps() override;
 
   std::size_t max_rows() const override;
@@ -44,6 +45,8 @@ class CudaOps : public Ops {
   void output_norm() override;
   void head(std::size_t first, std::size_t count) override;
   void give_logits(std::size_t first, std::size_t count, const RowSink& sink) override;
+  void give_answers(std::size_t first, std::size_t count, const RowSink& sink,
+                    Questions& questions) override;
 
  private:
   struct Turns;
@@ -75,6 +78,7 @@ class CudaOps : public Ops {
   std::uint64_t farthest_ = 0;                     // position of the batch
   std::unique_ptr<Staging> staging_;
   std::unique_ptr<Workspace> work_;
+  std::unique_ptr<Answers> answers_;
 };
 
 }  // namespace smll::exact::cuda

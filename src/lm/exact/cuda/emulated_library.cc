@@ -13,7 +13,9 @@ namespace {
 
 // As tests set them.
 Order order = Order::kForward;
-enum class Fault { kNone, kProduct, kCheck } fault = Fault::kNone;
+enum class Fault { kNone, kProduct, kCheck, kSomeDecisions } fault = Fault::kNone;
+// Bytes that came back to the host.
+size_t downloaded = 0;
 
 // What a device would compute whose first results are wrong.
 void spoil_first(void* result) {
@@ -29,6 +31,9 @@ void spoil(Kernel kernel, const void* args) {
   }
   if (fault == Fault::kCheck && kernel == kCheck) {
     spoil_first(static_cast<const CheckArgs*>(args)->results);
+  }
+  if (fault == Fault::kSomeDecisions && kernel == kSomeDecisions) {
+    *static_cast<const SomeDecisionsArgs*>(args)->results ^= 0x4000;
   }
 }
 
@@ -68,6 +73,11 @@ int copy(int /*device*/, void* to, const void* from, size_t bytes, Message* /*me
   return 0;
 }
 
+int download(int device, void* to, const void* from, size_t bytes, Message* message) {
+  downloaded += bytes;
+  return copy(device, to, from, bytes, message);
+}
+
 template <class Args, class Body>
 void run(const Grid& grid, const void* args, Body body) {
   for (uint32_t y = 0; y < grid.y; ++y) {
@@ -104,15 +114,20 @@ int finish(int /*device*/, Message* /*message*/) { return 0; }
 
 SMLL_LOOKED_UP const smll::exact::cuda::Library* smll_cuda_library() {
   using namespace smll::exact::cuda;
-  static constexpr Library kLibrary = {kAbiVersion, 0,    count, info, allocate, allocate, release,
-                                       release,     copy, copy,  copy, start,    finish};
+  static constexpr Library kLibrary = {kAbiVersion, 0,       count,   info, allocate,
+                                       allocate,    release, release, copy, copy,
+                                       download,    start,   finish};
   return &kLibrary;
 }
 
-// 1: a device that computes products wrong; 2: one that fails the known-answer test; 0: none.
+// 1: a device that computes products wrong; 2: one that fails the known-answer test; 3: one that
+// answers an encoder's questions wrong; 0: none.
 SMLL_LOOKED_UP void smll_emulated_fault(int number) {
   smll::exact::cuda::fault = static_cast<smll::exact::cuda::Fault>(number);
 }
+
+// So far, of all that use the library.
+SMLL_LOOKED_UP size_t smll_emulated_downloaded() { return smll::exact::cuda::downloaded; }
 
 // 0, 1, 2: in which order the threads of a block run.
 SMLL_LOOKED_UP void smll_emulated_order(int number) {

@@ -9,6 +9,8 @@ namespace smll::exact::cuda {
 
 // Of reductions.
 inline constexpr int kLanes = 16;
+// Frequencies between two of their sums.
+inline constexpr int kSumEntries = 16;
 // Positions of a segment of keys and values.
 inline constexpr int kPagePositions = 256;
 
@@ -18,6 +20,9 @@ inline std::uint32_t norm_room(int width) {
 }
 inline std::uint32_t add_room() { return 4 * (kLanes + 1); }
 inline std::uint32_t activate_room(std::uint32_t threads) { return 4 * threads; }
+
+// A sum and a largest value of each thread.
+inline std::uint32_t frequencies_room(std::uint32_t threads) { return (8 + 4) * threads; }
 
 // A head's floats before and after it is turned, the lanes of reductions, and a quantized head.
 inline std::uint32_t store_room(int dim) {

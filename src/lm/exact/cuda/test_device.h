@@ -18,20 +18,27 @@ inline std::shared_ptr<Device> test_device(const char* emulated_library) {
   return Device::open(0);
 }
 
+// Looks up what only the emulated library has; null where a real device's is used.
+template <class Function>
+Function* emulated_function(const char* name) {
+  void* const library = dlopen(std::getenv("SMLL_CUDA_LIBRARY"), RTLD_NOW | RTLD_NOLOAD);
+  if (!library) return nullptr;
+  const auto function = reinterpret_cast<Function*>(dlsym(library, name));
+  dlclose(library);  // it stays loaded
+  return function;
+}
+
 // Kernels run with the threads of a block in each of the orders that the emulated library knows; a
 // real device has its own.
 template <class Body>
 void in_each_order(const Body& body) {
-  void* const library = dlopen(std::getenv("SMLL_CUDA_LIBRARY"), RTLD_NOW | RTLD_NOLOAD);
-  const auto set_order =
-      library ? reinterpret_cast<void (*)(int)>(dlsym(library, "smll_emulated_order")) : nullptr;
+  const auto set_order = emulated_function<void(int)>("smll_emulated_order");
   for (int order = 0; order < 3; ++order) {
     if (set_order) set_order(order);
     body();
     if (!set_order) break;
   }
   if (set_order) set_order(0);
-  if (library) dlclose(library);
 }
 
 // An array on the device.
