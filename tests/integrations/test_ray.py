@@ -57,11 +57,14 @@ def test_a_run_that_failed_goes_on_from_its_checkpoint(cluster, records, expecte
     dataset(records).write_parquet(str(source))
     context = ray.data.DataContext.get_current()
     context.checkpoint_config = checkpoint.CheckpointConfig(id_column="id", checkpoint_path=str(tmp_path / "checkpoint"))
+    # So that few rows are written at once.
+    sizes = context.target_min_block_size, context.target_max_block_size
+    context.target_min_block_size, context.target_max_block_size = 1, 8192
     options = {"column": "text", "model_path": test_model, "threads": 1}
 
     def run():
         seen.write_text("")
-        ray.data.read_parquet(str(source), override_num_blocks=8).map_batches(
+        ray.data.read_parquet(str(source)).map_batches(
             StopsOnce, batch_format="pyarrow", batch_size=250, compute=ray.data.ActorPoolStrategy(size=1), num_cpus=1,
             fn_constructor_kwargs={"seen": str(seen), "marker": str(tmp_path / "ended"), "row": len(records) - 1, **options},
         ).write_parquet(small)  # fmt: skip
@@ -73,4 +76,5 @@ def test_a_run_that_failed_goes_on_from_its_checkpoint(cluster, records, expecte
         assert 0 < run() < len(records)
     finally:
         context.checkpoint_config = None
+        context.target_min_block_size, context.target_max_block_size = sizes
     assert column(ray.data.read_parquet(small)) == expected
