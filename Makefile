@@ -107,7 +107,7 @@ check-cuda: everything
 
 # Without tests of minutes, which run what the golden archives run here with every instruction set, too.
 asan: $(TEST_MODELS)
-	@$(BUILD_PRESET)
+	@$(BUILD_PRESET) --target smll_tests
 	@$(CTEST) -E '^Exactness'
 
 clang: $(TEST_MODELS)
@@ -128,7 +128,7 @@ damage: build/test_model.gguf
 	@$(PYTHON) tests/damage.py --binary build-asan/smll --model $(TEST_MODEL) --count $(DAMAGE_COUNT) --threads 2 --jobs 2
 
 fuzz: setup
-	@cmake --preset fuzz >/dev/null && cmake --build --preset fuzz
+	@cmake --preset fuzz >/dev/null && cmake --build --preset fuzz --target fuzzers
 	@scripts/fuzz build-fuzz
 
 bench: model
