@@ -108,7 +108,7 @@ check-cuda: everything
 # Without tests of minutes, which run what the golden archives run here with every instruction set, too.
 asan: $(TEST_MODELS)
 	@$(BUILD_PRESET) --target smll_tests
-	@$(CTEST) -E '^Exactness'
+	@$(CTEST) -E '^Exactness|Golden.*learn'
 
 clang: $(TEST_MODELS)
 	@$(BUILD_PRESET)
