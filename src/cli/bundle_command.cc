@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/command_line.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "smll/bundle.h"
@@ -56,13 +57,7 @@ int bundle_command(int argc, char** argv) {
   app.add_option("-o,--output", directory, "The directory to make")->required();
   app.add_option("--model", options.model, "Model: a GGUF file, a known name or hf:REPO:GLOB");
   app.add_option("-D,--dictionary", dictionary, "Dictionary: a file, a name or an identity");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);
-    throw Error(ErrorKind::kUsage,
-                std::string(error.what()) + "; for a file of the name bundle write ./bundle");
-  }
+  if (const auto status = parse(app, argc, argv, "bundle")) return *status;
   if (!dictionary.empty()) options.dictionary = Dictionary::find(dictionary);
   options.notice = say;
   const Model model(options);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/command_line.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "smll/dictionary.h"
@@ -95,13 +96,7 @@ int dict_command(int argc, char** argv) {
       app.add_subcommand("add", "Copy dictionaries into the cache, where -d finds them");
   add_app->add_option("FILE", files, "Dictionaries, or plain text")->required();
   app.require_subcommand(0, 1);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);
-    throw Error(ErrorKind::kUsage,
-                std::string(error.what()) + "; for a file of the name dict write ./dict");
-  }
+  if (const auto status = parse(app, argc, argv, "dict")) return *status;
   if (info_app->parsed()) return info(spec);
   if (add_app->parsed()) return add(files);
   return list_all();

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/command_line.h"
 #include "cli/files.h"
 #include "cli/progress.h"
 #include "cli/report.h"
@@ -121,13 +122,7 @@ int info_command(int argc, char** argv) {
   app.add_option("-D,--dictionary", dictionary, "Dictionary: a file, a name or an identity");
   app.add_option("-T,--threads", options.threads, "Threads (0: one per core)")
       ->check(CLI::Range(0, 1024));
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);
-    throw Error(ErrorKind::kUsage,
-                std::string(error.what()) + "; for a file of the name info write ./info");
-  }
+  if (const auto status = parse(app, argc, argv, "info")) return *status;
   if (!dictionary.empty()) options.dictionary = Dictionary::find(dictionary);
   options.notice = say;
   const Model model(options);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/command_line.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "smll/models.h"
@@ -116,13 +117,7 @@ int models_command(int argc, char** argv) {
                        "A file, a known name or hf:REPO:GLOB; the default without it");
   info_app->add_option("--backend", backend, "exact or llama");
   app.require_subcommand(0, 1);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);
-    throw Error(ErrorKind::kUsage,
-                std::string(error.what()) + "; for a file of the name models write ./models");
-  }
+  if (const auto status = parse(app, argc, argv, "models")) return *status;
   if (pull_app->parsed()) return pull(spec, quiet);
   if (info_app->parsed()) return info(spec, backend);
   return list_all();

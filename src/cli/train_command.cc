@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cli/args.h"
+#include "cli/command_line.h"
 #include "cli/files.h"
 #include "cli/outcome.h"
 #include "cli/progress.h"
@@ -162,13 +163,7 @@ int train_command(int argc, char** argv) {
   app.name("smll train");
   TrainArgs args;
   add_options(app, args);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);
-    throw Error(ErrorKind::kUsage,
-                std::string(error.what()) + "; for a file of the name train write ./train");
-  }
+  if (const auto status = parse(app, argc, argv, "train")) return *status;
   return train(std::move(args));
 }
 
