@@ -72,6 +72,16 @@ class Devices : public testing::Test {
     return ErrorKind::kIo;
   }
 
+  // A device with this fault writes another archive, which reading it shows.
+  void expect_found_when_written(int fault) {
+    const Model model = model_on("cuda");
+    set_fault(fault);
+    EXPECT_EQ(kind_of([&] { write(model, true); }), ErrorKind::kModel);
+    const Bytes wrong = write(model, false);
+    set_fault(0);
+    EXPECT_NE(wrong, write(model, true));
+  }
+
   // One that the small model makes smaller.
   const Bytes text_ = [] {
     std::ifstream file(SMLL_GOLDEN_DIRECTORY "/mixed.txt", std::ios::binary);
@@ -93,22 +103,10 @@ TEST_F(Devices, WriteTheSameArchives) {
   }
 }
 
-TEST_F(Devices, OneThatComputesWrongIsFoundByReadingWhatItWrote) {
-  const Model model = model_on("cuda");
-  set_fault(1);
-  EXPECT_EQ(kind_of([&] { write(model, true); }), ErrorKind::kModel);
-  const Bytes wrong = write(model, false);
-  set_fault(0);
-  EXPECT_NE(wrong, write(model, true));
-}
+TEST_F(Devices, OneThatComputesWrongIsFoundByReadingWhatItWrote) { expect_found_when_written(1); }
 
 TEST_F(Devices, OneThatAnswersAnEncoderWrongIsFoundByReadingWhatItWrote) {
-  const Model model = model_on("cuda");
-  set_fault(3);
-  EXPECT_EQ(kind_of([&] { write(model, true); }), ErrorKind::kModel);
-  const Bytes wrong = write(model, false);
-  set_fault(0);
-  EXPECT_NE(wrong, write(model, true));
+  expect_found_when_written(3);
 }
 
 TEST_F(Devices, OneThatFailsTheKnownAnswerTestIsNotUsed) {
