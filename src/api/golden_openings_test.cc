@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,8 @@ struct Form {
   bool line = false;
   bool learns = false;
 };
+
+std::ostream& operator<<(std::ostream& out, const Form& form) { return out << form.name; }
 
 std::vector<Form> forms() {
   return {{"short.smll", Kind::kShort, false, codec::kNoOpening},

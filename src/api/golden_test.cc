@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,8 @@ struct Form {
   bool escapes = false;      // there are bytes that no token spells
   std::size_t bytes = 1000;  // of the text, without those
 };
+
+std::ostream& operator<<(std::ostream& out, const Form& form) { return out << form.name; }
 
 std::vector<Form> forms() {
   using enum format::Method;
