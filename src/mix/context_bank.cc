@@ -15,6 +15,19 @@ int slot_bits(size_t frame_bytes, int most) {
   return std::clamp(static_cast<int>(std::bit_width(frame_bytes * 2)), 5, most);
 }
 
+bool is_in(uint32_t networks, uint64_t leave_out, size_t row) {
+  return (context_rows()[row].networks & networks) != 0 && (leave_out >> row & 1) == 0;
+}
+
+size_t bucket_count(uint32_t networks, uint64_t leave_out, size_t frame_bytes) {
+  const auto rows = context_rows();
+  size_t count = 0;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (is_in(networks, leave_out, i)) count += size_t{1} << slot_bits(frame_bytes, rows[i].bits);
+  }
+  return count;
+}
+
 // Which of the nibble's 15 decisions follows `partial`.
 size_t node_of(uint32_t partial) {
   const int bits = std::bit_width(partial) - 1;
@@ -40,34 +53,50 @@ void append_run(HashedSlots::Bucket& bucket, uint8_t byte) {
 
 }  // namespace
 
-ContextBank::ContextBank(uint32_t networks, uint64_t leave_out, size_t frame_bytes) {
+ContextBank::ContextBank(uint32_t networks, uint64_t leave_out, size_t frame_bytes)
+    : buckets_(bucket_count(networks, leave_out, frame_bytes)) {
   const auto rows = context_rows();
+  HashedSlots::Bucket* buckets = buckets_.data();
   for (size_t i = 0; i < rows.size(); ++i) {
-    if ((rows[i].networks & networks) == 0 || (leave_out >> i & 1) != 0) continue;
-    contexts_.push_back({rows[i].hash,
-                         i + 1,
-                         rows[i].bits,
-                         HashedSlots(slot_bits(frame_bytes, rows[i].bits)),
-                         HistoryMap(),
-                         {}});
+    if (!is_in(networks, leave_out, i)) continue;
+    const HashedSlots slots(buckets, slot_bits(frame_bytes, rows[i].bits));
+    buckets += slots.size();
+    contexts_.push_back({rows[i].hash, i + 1, rows[i].bits, slots, HistoryMap(), {}});
   }
 }
 
-ContextBank::ContextBank(const ContextBank& learned, size_t frame_bytes) {
+ContextBank::ContextBank(const ContextBank& learned, size_t frame_bytes)
+    : buckets_(learned.buckets_for(frame_bytes)) {
+  HashedSlots::Bucket* buckets = buckets_.data();
   for (const Context& from : learned.contexts_) {
-    contexts_.push_back({from.hash, from.salt, from.most_bits,
-                         HashedSlots(slot_bits(frame_bytes, from.most_bits), &from.slots),
-                         from.by_state, from.by_run});
+    const HashedSlots slots(buckets, slot_bits(frame_bytes, from.most_bits), &from.slots);
+    buckets += slots.size();
+    contexts_.push_back({from.hash, from.salt, from.most_bits, slots, from.by_state, from.by_run});
   }
+}
+
+ContextBank::ContextBank(const ContextBank& other)
+    : buckets_(other.buckets_),
+      contexts_(other.contexts_),
+      base_(other.base_),
+      base_stretch_(other.base_stretch_) {
+  HashedSlots::Bucket* buckets = buckets_.data();
+  for (Context& context : contexts_) {
+    context.slots = context.slots.at(buckets);
+    buckets += context.slots.size();
+  }
+}
+
+size_t ContextBank::buckets_for(size_t frame_bytes) const {
+  size_t count = 0;
+  for (const Context& context : contexts_) {
+    count += size_t{1} << slot_bits(frame_bytes, context.most_bits);
+  }
+  return count;
 }
 
 uint64_t ContextBank::memory(uint32_t networks, size_t frame_bytes) {
-  uint64_t bytes = 0;
-  for (const ContextRow& row : context_rows()) {
-    if ((row.networks & networks) == 0) continue;
-    bytes += sizeof(HashedSlots::Bucket) << slot_bits(frame_bytes, row.bits);
-  }
-  return bytes;
+  return sizeof(HashedSlots::Bucket) * bucket_count(networks, 0, frame_bytes);
 }
 
 void ContextBank::start_byte(Cursor& cursor, const LaneHistory& history) {

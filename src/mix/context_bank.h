@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/zeroed_table.h"
 #include "mix/contexts.h"
 #include "mix/counters.h"
 #include "mix/hashed_slots.h"
@@ -38,7 +39,7 @@ class ContextBank {
   // Goes on from what `learned`, which must outlive it, knows; its tables are
   // those of a frame of `frame_bytes`.
   ContextBank(const ContextBank& learned, size_t frame_bytes);
-  ContextBank(const ContextBank&) = default;
+  ContextBank(const ContextBank& other);
 
   // Bytes of the tables.
   static uint64_t memory(uint32_t networks, size_t frame_bytes);
@@ -63,6 +64,9 @@ class ContextBank {
     std::array<AdaptiveProb, kRuns * 8>
         by_run;  // trust in the last byte: run, bits of the byte known
   };
+  // Buckets of the same contexts in a frame of `frame_bytes`.
+  size_t buckets_for(size_t frame_bytes) const;
+  ZeroedTable<HashedSlots::Bucket> buckets_;  // of all contexts, one context's after another's
   std::vector<Context> contexts_;
   Base base_ = Base::kNothing;
   std::array<int, kMaxContexts> base_stretch_{};

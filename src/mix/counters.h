@@ -13,8 +13,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
+#include "base/zeroed_table.h"
 #include "mix/logistic.h"
 
 namespace smll::mix {
@@ -113,7 +113,7 @@ class ProbMap {
 
  private:
   static constexpr int kNodes = 25;  // one a nat, -12..12
-  std::vector<AdaptiveProb> nodes_;
+  ZeroedTable<AdaptiveProb> nodes_;
   size_t near_ = 0;
   uint32_t limit_;
 };

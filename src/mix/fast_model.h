@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "base/zeroed_table.h"
 #include "mix/counters.h"
 #include "mix/match_model.h"
 
@@ -51,7 +52,7 @@ class FastModel {
   uint32_t find(uint64_t hash);
 
   int shift_;
-  std::vector<Slot> slots_;
+  ZeroedTable<Slot> slots_;
   std::vector<uint8_t> order1_;
   std::vector<Cursor> cursors_;
   MatchModel match_;

@@ -1,31 +1,8 @@
 #include "mix/hashed_slots.h"
 
-#include <algorithm>
-#include <cstdlib>
-#include <new>
-
 #include "mix/counters.h"
 
 namespace smll::mix {
-
-void HashedSlots::Release::operator()(void* memory) const { std::free(memory); }
-
-// calloc, because fresh pages of the system are zero already: a big table costs
-// what is touched of it.
-HashedSlots::HashedSlots(int bits, const HashedSlots* behind)
-    : shift_(64 - bits),
-      behind_(behind),
-      memory_(std::calloc((size_t{1} << bits) + 1, sizeof(Bucket))) {
-  if (memory_ == nullptr) throw std::bad_alloc();
-  void* aligned = memory_.get();
-  size_t space = ((size_t{1} << bits) + 1) * sizeof(Bucket);
-  buckets_ =
-      static_cast<Bucket*>(std::align(alignof(Bucket), sizeof(Bucket) << bits, aligned, space));
-}
-
-HashedSlots::HashedSlots(const HashedSlots& other) : HashedSlots(64 - other.shift_, other.behind_) {
-  std::copy_n(other.buckets_, size_t{1} << (64 - shift_), buckets_);
-}
 
 namespace {
 

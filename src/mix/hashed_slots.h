@@ -6,15 +6,14 @@
 // other prediction; and for the first nibble of a byte the byte that came last
 // in this context, with the length of its run. A context looks at three buckets
 // and takes over the one that has seen least when none is its own. Memory: 64
-// bytes a bucket, touched only where used. A table may have another one behind
-// it, which it does not change: contexts that are new to it begin as that one
-// knows them. Never fails, except that the constructor may throw std::bad_alloc.
+// bytes a bucket, which is the caller's. A table may have another one behind it,
+// which it does not change: contexts that are new to it begin as that one knows
+// them. Never fails.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
 namespace smll::mix {
 
@@ -30,12 +29,13 @@ class HashedSlots {
   };
   static_assert(sizeof(Bucket) == 64);
 
-  // 2^bits buckets, bits >= 2. `behind`, which may be null, must outlive it.
-  explicit HashedSlots(int bits, const HashedSlots* behind = nullptr);
-  HashedSlots(const HashedSlots& other);
-  HashedSlots(HashedSlots&&) = default;
-  HashedSlots& operator=(const HashedSlots&) = delete;
-  HashedSlots& operator=(HashedSlots&&) = default;
+  // `buckets`: 2^bits of them, all zeros, bits >= 2. They must outlive it, as must `behind`, which
+  // may be null.
+  HashedSlots(Bucket* buckets, int bits, const HashedSlots* behind = nullptr)
+      : shift_(64 - bits), behind_(behind), buckets_(buckets) {}
+  size_t size() const { return size_t{1} << (64 - shift_); }
+  // The same table in other memory, to which its buckets were copied.
+  HashedSlots at(Bucket* buckets) const { return {buckets, 64 - shift_, behind_}; }
   // Index of the bucket of a context, made for it when there is none.
   uint32_t find(uint64_t hash);
   Bucket& operator[](uint32_t index) { return buckets_[index]; }
@@ -45,15 +45,11 @@ class HashedSlots {
   }
 
  private:
-  struct Release {
-    void operator()(void* memory) const;
-  };
   // The bucket of a context; null when there is none.
   const Bucket* look(uint64_t hash) const;
 
   int shift_;
   const HashedSlots* behind_;
-  std::unique_ptr<void, Release> memory_;
   Bucket* buckets_;
 };
 

@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "base/zeroed_table.h"
 #include "mix/counters.h"
 
 namespace smll::mix {
@@ -64,7 +65,7 @@ class MatchModel {
   };
   Place find_last(uint64_t hash) const;
 
-  std::vector<Place> last_;
+  ZeroedTable<Place> last_;
   const MatchModel* behind_ = nullptr;  // for places that last_ has none of
   std::vector<AdaptiveProb> trust_;
   uint32_t trust_at_ = 0;
