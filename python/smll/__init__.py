@@ -11,11 +11,10 @@ another model and takes many texts at once; `smll.open` reads and writes files a
 
 from __future__ import annotations
 
-import importlib
 import threading
-from typing import Any, Optional, Union
+from typing import Optional, Union
 
-from . import _smll
+from . import _fsspec, _smll
 from ._compressor import Compressor
 from ._costs import Ablation, Guess, TokenCost
 from ._dictionary import Dictionary, TrainGain
@@ -66,17 +65,4 @@ def decompress_bytes(data: BytesLike) -> bytes:
     return _default_compressor().decompress_bytes(data)
 
 
-def _register_with_fsspec() -> None:
-    # fsspec is optional; where it is there, compression="smll" (and *.smll with "infer") works.
-    try:
-        compression = importlib.import_module("fsspec.compression")
-    except ImportError:
-        return
-
-    def open_compressed(file: Any, mode: str = "rb", **_: Any) -> SmllFile:
-        return SmllFile(file, mode)
-
-    compression.register_compression("smll", open_compressed, "smll", force=True)
-
-
-_register_with_fsspec()
+_fsspec.register()
