@@ -10,7 +10,7 @@ from conftest import ROOT, lines, noise
 def test_mutations_are_refused(binary, test_model, tmp_path):
     report = tmp_path / "report.json"
     subprocess.run([sys.executable, str(ROOT / "tests/damage.py"), "--binary", binary, "--model",
-                    test_model, "--count", "150", "--report", str(report)], check=True)
+                    test_model, "--count", "80", "--report", str(report)], check=True)
     assert json.loads(report.read_text())["accepted"] == 0
 
 

@@ -225,8 +225,8 @@ def test_what_progress_raises_ends_training(test_model):
 @pytest.mark.real_model
 def test_a_dictionary_pays(smll, real_model):
     module = pytest.importorskip("smll")
-    smll.write("log", text(400))
-    smll("train", "--minutes", "0.1", "--model", real_model, "log", "-o", "log.smlld")
+    smll.write("log", text(100))
+    smll("train", "--minutes", "0.01", "--model", real_model, "log", "-o", "log.smlld")
     others = records(10, first=1000)
     plain = module.Compressor(real_model)
     primed = module.Compressor(real_model, dictionary=smll.path("log.smlld"))

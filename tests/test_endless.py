@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from conftest import lines, noise
 
-ENGLISH = lines(15_000)
+ENGLISH = lines(10_000)
 STRANGE = {
     "one line": ENGLISH.replace(b"\n", b" "),
     "no space": ENGLISH.replace(b"\n", b"").replace(b" ", b""),
@@ -71,10 +71,10 @@ def peak_memory(smll, *arguments, input):
 
 @pytest.mark.parametrize("options", [["-1"], ["--lanes", "4"]], ids=" ".join)
 def test_memory_is_constant(smll, test_model, options):
-    frame = 131_072
+    frame = 65_536
     options = ["-T", 1, "--model", test_model, "--frame-size", frame, *options]
     peaks = []
-    for frames in 10, 40:
+    for frames in 10, 70:
         data = lines(frame) + noise(frame * frames)
         archive, there = peak_memory(smll, *options, input=data)
         back, back_again = peak_memory(smll, "-d", *options[:4], input=archive)

@@ -15,6 +15,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 NOT_RUN = {
     "make": "builds, tests or installs everything",
     "sudo apt install": "installs packages",
+    "python3 -m venv env": "takes seconds, for pip install alone",
     "pip install .": "builds everything anew; scripts/wheel tries it",
     "smll corpus compress logs s3://bucket/logs": "needs a bucket; tests/integrations/test_s3.py has one",
     "sqlite3": "a session of another program; test_sqlite.py tries the extension",
@@ -42,7 +43,7 @@ def directory(tmp_path, test_model, binary):
     """A directory with the files that README's commands name."""
     home = tmp_path / "home"
     (home / "letters").mkdir(parents=True)
-    texts = {"book.txt": 4000, "sample.txt": 2000, "today.log": 500, "notes.txt": 500, "chat.txt": 300, "messages.txt": 1500,
+    texts = {"book.txt": 4000, "sample.txt": 2000, "today.log": 500, "notes.txt": 500, "chat.txt": 300, "messages.txt": 450,
              "today.txt": 400, "letters/one": 300, "letters/two": 200}  # fmt: skip
     for seed, (name, size) in enumerate(texts.items()):
         (home / name).write_bytes(lines(size, seed + 1))

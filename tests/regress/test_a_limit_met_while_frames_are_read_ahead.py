@@ -21,7 +21,7 @@ archive = sys.stdin.buffer.read()
 compressor = smll.Compressor(threads=4, level=1)
 for _ in range(15):
     try:
-        compressor.decompress_bytes(archive, max_bytes=60_000)
+        compressor.decompress_bytes(archive, max_bytes=24_000)
     except smll.Error as error:
         assert error.kind == "memory", error
     else:
@@ -34,7 +34,7 @@ def test_the_process_lives_on(cache):
     out = io.BytesIO()
     with smll.open(out, "wb", compressor=smll.Compressor(level=1)) as file:
         for _ in range(8):
-            file.write(lines(50_000))
+            file.write(lines(20_000))
             file.flush()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "MALLOC_CHECK_": "3", "MALLOC_PERTURB_": "165"}
     if CHECKED.exists():

@@ -25,7 +25,7 @@ def end(process, ours):
 
 @pytest.mark.parametrize("redirected", [False, True])
 def test_growing(smll, redirected):
-    data = os.urandom(2 << 20)
+    data = os.urandom(1 << 20)
     path = smll.write("log", data)
     with open(path, "rb") as reading, open(path, "ab") as log:
         process, ours = start(smll, "--frame-size", "64K", *(["-"] if redirected else ["log"]), stdin=reading)
@@ -52,7 +52,7 @@ def test_files_without_a_size(smll):
 
 def test_flush_follows(smll):
     """Whoever asks for a growing log to be readable gets what it grew by."""
-    data = os.urandom(2 << 20)
+    data = os.urandom(1 << 20)
     path = smll.write("log", data)
     process, ours = start(smll, "--frame-size", "64K", "--flush", "log")
     with open(path, "ab") as log:

@@ -12,7 +12,7 @@ import pytest
 from conftest import lines
 from preload import preload
 
-TEXT = lines(3000)
+TEXT = lines(1000)
 
 USE_AND_DAMAGE = """
 import pathlib, sys
@@ -26,7 +26,7 @@ if damage == "overwrite":
         file.write(pathlib.Path(other).read_bytes())
 else:
     open(model, "wb").close()
-pathlib.Path(archive).write_bytes(compressor.compress(lines(3000)))
+pathlib.Path(archive).write_bytes(compressor.compress(lines(1000)))
 """
 
 

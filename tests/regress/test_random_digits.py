@@ -6,7 +6,7 @@ import pytest
 
 
 @pytest.mark.real_model
-@pytest.mark.parametrize("size", [300, 2000, 10000])
+@pytest.mark.parametrize("size", [300, 2000])
 def test_the_model_is_left_out_where_it_wins_next_to_nothing(smll, real_model, size):
     chooser = random.Random(size)
     digits = "".join(chooser.choice("0123456789") for _ in range(size)).encode()

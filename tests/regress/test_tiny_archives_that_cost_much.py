@@ -1,15 +1,26 @@
 """An archive of 41 bytes took seconds, and others asked for a gigabyte of memory: nothing limited what archives of
 others may cost."""
 
+import subprocess
+
 import pytest
 from conftest import lines
 
 import smll as package
 
 
+TEXT = lines(130_000)
+
+
+@pytest.fixture(scope="module")
+def archived(binary):
+    """Three frames, the first two of which take 27 MB to restore."""
+    return subprocess.run([binary, "-1", "--frame-size", "60000"], input=TEXT, capture_output=True, check=True).stdout
+
+
 @pytest.fixture
-def archive(smll):
-    smll.write("f.smll", smll("-2", "--frame-size", "40000", input=lines(100_000)).stdout)
+def archive(smll, archived):
+    smll.write("f.smll", archived)
     return "f.smll"
 
 
@@ -31,9 +42,9 @@ def test_the_program_stops_and_leaves_nothing(smll, archive, limit, told):
 
 
 def test_what_fits_is_restored(smll, archive):
-    options = ["-M", "2G", "--max-output", "100000", "--max-time", "86400"]
-    assert smll("-dc", *options, archive).stdout == lines(100_000)
-    assert smll("-dc", "-M", "0", "--max-output", "0", archive).stdout == lines(100_000)
+    options = ["-M", "2G", "--max-output", "130000", "--max-time", "86400"]
+    assert smll("-dc", *options, archive).stdout == TEXT
+    assert smll("-dc", "-M", "0", "--max-output", "0", archive).stdout == TEXT
     smll("-t", "-M1G", archive)
     # As with zstd and xz: what is compressed is one's own.
     assert smll("-1", "-M", "1M", input=b"text").stdout
@@ -52,7 +63,7 @@ def test_the_message_says_what_to_allow(smll, archive):
 
 # A window of 65,536 tokens in 32 lanes, as the archive's own words have it: 29 GB with the default model.
 def test_what_a_model_takes_is_known_before(smll, test_model):
-    text = lines(120_000)
+    text = lines(30_000)
     arguments = ["--experts", "llm", "--model", test_model, "--window", "65536", "--lanes", "32"]
     archive = smll(*arguments, input=text).stdout
     assert b"lanes" in smll("-t", "--model", test_model, "--stats", "-", input=archive).stdout
@@ -61,7 +72,7 @@ def test_what_a_model_takes_is_known_before(smll, test_model):
 
 
 def test_python_has_the_same_limits(cache):
-    for size in (5_000, 70_000):
+    for size in (2_000, 66_000):
         data = lines(size)
         small = package.Compressor(level=2).compress(data)
         for limits in ({"max_memory": 10 << 20}, {"max_seconds": 1e-6}, {"max_bytes": size - 1}):
