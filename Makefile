@@ -1,17 +1,18 @@
-# make          build build/smll and the Python module (LLAMA=1: with the llama.cpp backend, which takes minutes once)
+# make          build build/smll and the Python module (LLAMA=1: with the llama.cpp backend, which takes minutes once;
+#               UNITY=OFF: each source alone, which takes longer at first, and less after a change)
 # make demo     set up everything, compress and restore real text with the real model
 # make test     set up everything, llama.cpp too, which tests compare with, and run all tests
 # make integrations  run what needs large packages (Ray, Spark, a server for S3), in an environment of its own, and slow runs of
 #               smll corpus. Not a part of `make test`: it gets some 500 MB from PyPI, and Spark's tests need Java
 # make reference restore all golden archives with the reference decoder, docs/spec as a program
-# make asan     run the unit tests under ASan and UBSan, with the standard library's assertions
+# make asan     build the program and run the unit tests with Clang, ASan, UBSan and the standard library's assertions
 # make tsan     run what uses threads under TSan
-# make clang    build the program with Clang and run the unit tests of what decides a bit and the golden archives
+# make clang    build the program as a release, with Clang, and run the unit tests of what decides a bit and the golden archives
 # make debug    build without optimization and run the unit tests
 # make test-isa the kernels' tests and the golden archives with AVX-512 and AArch64 emulated where this machine has neither
 # make check-cuda check the machine code of libsmll_cuda, where CUDA's compiler is there to build it
 # make damage   try DAMAGE_COUNT (10000) damaged archives with the program built for ASan and UBSan
-# make fuzz     run the fuzz targets, each for FUZZ_SECONDS (60)
+# make fuzz     run the fuzz targets, each for FUZZ_SECONDS (60), in the build of make asan
 # make bench    compare with other compressors: docs/results/README.md, its plots and README's tables
 # make bench-engine the exact engine's speed by batch and instruction set, and where its time goes
 # make bench-llama  compare speed with llama.cpp's own benchmark
@@ -21,6 +22,7 @@
 # make install  install the program, its manual and completions, headers and libraries (PREFIX=/usr/local)
 # make deb      build Debian packages into dist/, and install, use and remove them on a copy of this system
 PREFIX ?= /usr/local
+UNITY ?= ON
 PYTHON := .venv/bin/python
 
 TEST_MODEL := $(CURDIR)/build/test_model.gguf
@@ -43,7 +45,7 @@ setup:
 
 # With tests and llama.cpp once they were asked for, until make clean.
 build: setup
-	@cmake --preset release $(if $(LLAMA),-DSMLL_LLAMA=ON) $(if $(DEVELOP),-DSMLL_BUILD_TESTS=ON,$(if $(wildcard build/CMakeCache.txt),,-DSMLL_BUILD_TESTS=OFF)) -Dpybind11_DIR="$$($(PYTHON) -m pybind11 --cmakedir)" -DPython_EXECUTABLE="$(CURDIR)/$(PYTHON)" >build.log 2>&1 || { cat build.log; exit 1; }
+	@cmake --preset release -DCMAKE_UNITY_BUILD=$(UNITY) $(if $(LLAMA),-DSMLL_LLAMA=ON) $(if $(DEVELOP),-DSMLL_BUILD_TESTS=ON,$(if $(wildcard build/CMakeCache.txt),,-DSMLL_BUILD_TESTS=OFF)) -Dpybind11_DIR="$$($(PYTHON) -m pybind11 --cmakedir)" -DPython_EXECUTABLE="$(CURDIR)/$(PYTHON)" >build.log 2>&1 || { cat build.log; exit 1; }
 	@cmake --build --preset release --target smll _smll python_package
 	@rm -f build.log
 
@@ -107,7 +109,7 @@ check-cuda: everything
 
 # Without tests of minutes, which run what the golden archives run here with every instruction set, too.
 asan: $(TEST_MODELS)
-	@$(BUILD_PRESET) --target smll_tests
+	@$(BUILD_PRESET) --target smll smll_tests
 	@$(CTEST) -E '^Exactness|Golden.*learn'
 
 clang: $(TEST_MODELS)
@@ -128,8 +130,8 @@ damage: build/test_model.gguf
 	@$(PYTHON) tests/damage.py --binary build-asan/smll --model $(TEST_MODEL) --count $(DAMAGE_COUNT) --threads 2 --jobs 2
 
 fuzz: setup
-	@cmake --preset fuzz >/dev/null && cmake --build --preset fuzz --target fuzzers
-	@scripts/fuzz build-fuzz
+	@cmake --preset asan >/dev/null && cmake --build --preset asan --target fuzzers
+	@scripts/fuzz
 
 bench: model
 	@$(PYTHON) scripts/bench --ablate $(BENCH_OPTIONS)

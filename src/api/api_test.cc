@@ -4,24 +4,12 @@
 #include <algorithm>
 #include <string>
 
+#include "api/test_options.h"
 #include "api/test_text.h"
 #include "smll/smll.h"
 
 namespace smll {
 namespace {
-
-Model no_model() {
-  ModelOptions options;
-  options.download = false;
-  return Model(options);
-}
-
-WriteOptions fast(std::uint64_t frame_size = 0) {
-  WriteOptions options;
-  options.experts = Experts::kCmFast;
-  options.frame_size = frame_size;
-  return options;
-}
 
 Bytes written(const Bytes& data, const WriteOptions& options) {
   MemorySink sink;

@@ -10,22 +10,18 @@
 #include <iterator>
 #include <string>
 
+#include "lm/test_models.h"
 #include "smll/smll.h"
 
 namespace smll {
 namespace {
 
-std::string test_model() {
-  const char* path = std::getenv("SMLL_TEST_MODEL");
-  return path ? path : "test_model.gguf";
-}
-
 // A device of the emulated library, which can be made to be wrong.
 class Devices : public testing::Test {
  protected:
   void SetUp() override {
-    if (!std::filesystem::exists(test_model())) {
-      GTEST_SKIP() << test_model() << " is missing: run `make unit`, which generates it";
+    if (!std::filesystem::exists(lm::test_model())) {
+      GTEST_SKIP() << lm::test_model() << " is missing: run `make unit`, which generates it";
     }
     setenv("SMLL_CUDA_LIBRARY", SMLL_EMULATED_LIBRARY, 1);
     library_ = dlopen(SMLL_EMULATED_LIBRARY, RTLD_NOW);
@@ -39,7 +35,7 @@ class Devices : public testing::Test {
 
   static Model model_on(const std::string& device, bool learns = false) {
     ModelOptions options;
-    options.model = test_model();
+    options.model = lm::test_model();
     options.device = device;
     options.threads = 1;
     options.window = 64;

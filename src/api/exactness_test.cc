@@ -9,6 +9,7 @@
 #include <string>
 
 #include "lm/exact/isa.h"
+#include "lm/test_models.h"
 #include "smll/smll.h"
 
 #if defined(__x86_64__)
@@ -18,14 +19,9 @@
 namespace smll {
 namespace {
 
-std::string test_model() {
-  const char* path = std::getenv("SMLL_TEST_MODEL");
-  return path ? path : "test_model.gguf";
-}
-
 ModelOptions model_options(const std::string& isa, int threads) {
   ModelOptions options;
-  options.model = test_model();
+  options.model = lm::test_model();
   options.isa = isa;
   options.threads = threads;
   options.window = 128;
@@ -63,8 +59,8 @@ Bytes archive(const ModelOptions& options, const Bytes& data, std::size_t piece)
 class Exactness : public testing::Test {
  protected:
   void SetUp() override {
-    if (!std::filesystem::exists(test_model())) {
-      GTEST_SKIP() << test_model() << " is missing: run `make unit`, which generates it";
+    if (!std::filesystem::exists(lm::test_model())) {
+      GTEST_SKIP() << lm::test_model() << " is missing: run `make unit`, which generates it";
     }
     reference_ = archive(model_options("scalar", 1), data_, data_.size());
   }

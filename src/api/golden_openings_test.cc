@@ -19,6 +19,7 @@
 #include "container/archive_writer.h"
 #include "format/compact.h"
 #include "lm/exact/isa.h"
+#include "lm/test_models.h"
 #include "smll/smll.h"
 
 namespace smll {
@@ -49,14 +50,9 @@ std::vector<Form> forms() {
 
 Bytes golden_text() { return golden::contents(golden::text_path("mixed.txt")); }
 
-std::string test_model() {
-  const char* path = std::getenv("SMLL_TEST_MODEL");
-  return path ? path : "test_model.gguf";
-}
-
 Model model_for(const Form& form, const std::string& isa, const std::string& device = "cpu") {
   ModelOptions options;
-  options.model = test_model();
+  options.model = lm::test_model();
   options.isa = isa;
   options.device = device;
   options.threads = 1;
@@ -116,8 +112,8 @@ Bytes write(const Form& form, const Model& with) {
 class GoldenOpenings : public testing::TestWithParam<Form> {
  protected:
   void SetUp() override {
-    if (!std::filesystem::exists(test_model())) {
-      GTEST_SKIP() << test_model() << " is missing: run `make unit`, which generates it";
+    if (!std::filesystem::exists(lm::test_model())) {
+      GTEST_SKIP() << lm::test_model() << " is missing: run `make unit`, which generates it";
     }
   }
 };

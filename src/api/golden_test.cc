@@ -15,7 +15,7 @@
 #include "codec/scheduler.h"
 #include "container/archive_writer.h"
 #include "lm/exact/isa.h"
-#include "lm/family_models.h"
+#include "lm/test_models.h"
 #include "smll/smll.h"
 
 namespace smll {
@@ -47,13 +47,8 @@ std::vector<Form> forms() {
   return forms;
 }
 
-std::string test_model() {
-  const char* path = std::getenv("SMLL_TEST_MODEL");
-  return path ? path : "test_model.gguf";
-}
-
 std::string model_path(const Form& form) {
-  return form.family.empty() ? test_model() : lm::family_model(form.family);
+  return form.family.empty() ? lm::test_model() : lm::family_model(form.family);
 }
 
 Model model_for(const Form& form, const std::string& isa, const std::string& device = "cpu") {

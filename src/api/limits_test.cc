@@ -3,19 +3,13 @@
 
 #include <string>
 
+#include "api/test_options.h"
 #include "api/test_text.h"
 #include "container/archive_writer.h"
 #include "smll/smll.h"
 
 namespace smll {
 namespace {
-
-Model no_model() {
-  ModelOptions options;
-  options.download = false;
-  options.threads = 3;
-  return Model(options);
-}
 
 Bytes compressed(std::size_t size, Experts experts = Experts::kCm) {
   WriteOptions options;

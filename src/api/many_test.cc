@@ -11,16 +11,12 @@
 #include <type_traits>
 #include <utility>
 
+#include "lm/test_models.h"
 #include "smll/models.h"
 #include "smll/smll.h"
 
 namespace smll {
 namespace {
-
-std::string test_model() {
-  const char* path = std::getenv("SMLL_TEST_MODEL");
-  return path ? path : "test_model.gguf";
-}
 
 Model model_at(const std::string& path) {
   ModelOptions options;
@@ -251,8 +247,8 @@ TEST(Many, MemoryThatRunsOutIsTheItems) {
 class ManyWithModel : public testing::Test {
  protected:
   void SetUp() override {
-    if (!std::filesystem::exists(test_model())) {
-      GTEST_SKIP() << test_model() << " is missing: run `make unit`, which generates it";
+    if (!std::filesystem::exists(lm::test_model())) {
+      GTEST_SKIP() << lm::test_model() << " is missing: run `make unit`, which generates it";
     }
   }
 };
@@ -262,7 +258,7 @@ TEST_F(ManyWithModel, EqualsSingleCalls) {
   texts.insert(texts.end(), {{}, noise(500), text(3000), noise(kCompactLimit + 1)});
   for (const Experts experts : {Experts::kLlm, Experts::kAll}) {
     if (experts == Experts::kAll) texts.push_back(text(kCompactLimit + 1));
-    const Compressor compressor(model_at(test_model()), with(experts));
+    const Compressor compressor(model_at(lm::test_model()), with(experts));
     const std::vector<Bytes> archives = one_by_one(compressor, texts);
     EXPECT_EQ(bytes_of(compressor.compress_many(views(texts))), archives);
     EXPECT_EQ(bytes_of(compressor.decompress_many(views(archives))), texts);
@@ -270,7 +266,7 @@ TEST_F(ManyWithModel, EqualsSingleCalls) {
 }
 
 TEST_F(ManyWithModel, DamageAndAnotherModelsTextHurtNoOther) {
-  const Compressor compressor(model_at(test_model()), with(Experts::kLlm));
+  const Compressor compressor(model_at(lm::test_model()), with(Experts::kLlm));
   const std::vector<Bytes> texts = messages(20);
   std::vector<Bytes> archives = one_by_one(compressor, texts);
   for (std::size_t i = 0; i < archives.size(); i += 3) {
@@ -284,7 +280,7 @@ TEST_F(ManyWithModel, DamageAndAnotherModelsTextHurtNoOther) {
 }
 
 TEST_F(ManyWithModel, ManyThreadsCallAtOnce) {
-  const Compressor compressor(model_at(test_model()), with(Experts::kLlm));
+  const Compressor compressor(model_at(lm::test_model()), with(Experts::kLlm));
   const std::vector<Bytes> texts = messages(12);
   const std::vector<Bytes> archives = one_by_one(compressor, texts);
   std::vector<std::thread> threads;
@@ -305,7 +301,7 @@ TEST_F(ManyWithModel, AModelThatIsMissingIsLookedForOnce) {
   const std::vector<Bytes> texts = {{}, text(100), noise(100), text(100), text(200)};
   const Progress appear = [&](const Stats& stats) {
     if (stats.items != 2 || std::filesystem::exists(path)) return;
-    std::filesystem::create_symlink(std::filesystem::absolute(test_model()), path);
+    std::filesystem::create_symlink(std::filesystem::absolute(lm::test_model()), path);
   };
   const std::vector<Result> results = compressor.compress_many(views(texts), appear);
   for (const std::size_t failed : {1, 3, 4}) {

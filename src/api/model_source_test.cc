@@ -8,6 +8,7 @@
 #include <future>
 
 #include "base/bytes_read.h"
+#include "lm/test_models.h"
 
 namespace smll::api {
 namespace {
@@ -21,8 +22,7 @@ class ModelSourceTest : public testing::Test {
     cache_ = pattern;
     ::setenv("SMLL_CACHE", pattern.c_str(), 1);
     ::unsetenv("SMLL_MODEL");
-    const char* path = std::getenv("SMLL_TEST_MODEL");
-    options_.model = path ? path : "test_model.gguf";
+    options_.model = lm::test_model();
     options_.notice = [this](const std::string& text) { notices_.push_back(text); };
   }
   void TearDown() override {

@@ -11,26 +11,14 @@
 #include <utility>
 #include <vector>
 
+#include "api/test_options.h"
 #include "api/test_text.h"
 #include "container/stream_hash.h"
+#include "lm/test_models.h"
 #include "smll/smll.h"
 
 namespace smll {
 namespace {
-
-Model no_model(int threads = 4) {
-  ModelOptions options;
-  options.download = false;
-  options.threads = threads;
-  return Model(options);
-}
-
-WriteOptions fast(std::uint64_t frame_size = 0) {
-  WriteOptions options;
-  options.experts = Experts::kCmFast;
-  options.frame_size = frame_size;
-  return options;
-}
 
 Bytes written(const Bytes& data, std::uint64_t frame_size = 0) {
   MemorySink sink;
@@ -266,8 +254,7 @@ class ReaderWithModel : public testing::Test {
   static constexpr std::size_t kFrame = 200;
 
   void SetUp() override {
-    const char* set = std::getenv("SMLL_TEST_MODEL");
-    const std::string path = set ? set : "test_model.gguf";
+    const std::string path = lm::test_model();
     if (!std::filesystem::exists(path)) {
       GTEST_SKIP() << path << " is missing: run `make unit`, which generates it";
     }

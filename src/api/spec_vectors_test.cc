@@ -21,6 +21,7 @@
 #include "codec/unit_coder.h"
 #include "lm/exact/engine.h"
 #include "lm/frequencies.h"
+#include "lm/test_models.h"
 #include "mix/frame_mixer.h"
 #include "text/pre_tokenizer.h"
 #include "text/unicode.h"
@@ -30,11 +31,6 @@ namespace {
 
 constexpr std::size_t kDecisions = 50;
 constexpr int kWindow = 64;
-
-std::string test_model() {
-  const char* path = std::getenv("SMLL_TEST_MODEL");
-  return path ? path : "test_model.gguf";
-}
 
 std::filesystem::path spec_directory() {
   return std::filesystem::path(SMLL_GOLDEN_DIRECTORY).parent_path().parent_path() / "docs" / "spec";
@@ -166,7 +162,7 @@ std::shared_ptr<const codec::LoadedModel> small_model() {
   options.isa = "scalar";
   options.threads = 1;
   options.window = kWindow;
-  return codec::LoadedModel::load(test_model(), options);
+  return codec::LoadedModel::load(lm::test_model(), options);
 }
 
 // Compares with what the specification has; SMLL_WRITE_VECTORS writes that anew.
@@ -179,8 +175,8 @@ void expect_vector(const std::string& name, const std::string& lines) {
 class SpecVectors : public testing::Test {
  protected:
   void SetUp() override {
-    if (!std::filesystem::exists(test_model())) {
-      GTEST_SKIP() << test_model() << " is missing: run `make unit`, which generates it";
+    if (!std::filesystem::exists(lm::test_model())) {
+      GTEST_SKIP() << lm::test_model() << " is missing: run `make unit`, which generates it";
     }
   }
 };

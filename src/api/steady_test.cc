@@ -15,6 +15,7 @@
 #include "base/allocated_bytes.h"
 #include "codec/loaded_model.h"
 #include "lm/predictor.h"
+#include "lm/test_models.h"
 #include "smll/smll.h"
 
 namespace smll {
@@ -23,11 +24,6 @@ namespace {
 constexpr std::size_t kCallers = 8;
 constexpr std::size_t kRounds = 5, kCallsARound = 200;
 constexpr int kThreads = 3, kMostLanes = 32;
-
-std::string test_model() {
-  const char* path = std::getenv("SMLL_TEST_MODEL");
-  return path ? path : "test_model.gguf";
-}
 
 Bytes text(std::size_t size, std::size_t seed) {
   Bytes data;
@@ -53,8 +49,8 @@ struct Sample {
 class Steady : public testing::Test {
  protected:
   void SetUp() override {
-    if (!std::filesystem::exists(test_model())) {
-      GTEST_SKIP() << test_model() << " is missing: run `make unit`, which generates it";
+    if (!std::filesystem::exists(lm::test_model())) {
+      GTEST_SKIP() << lm::test_model() << " is missing: run `make unit`, which generates it";
     }
     write_.experts = Experts::kLlm;
     // With a model of its own, so that what the tests use has not seen them all.
@@ -71,7 +67,7 @@ class Steady : public testing::Test {
 
   static Model load() {
     ModelOptions options;
-    options.model = test_model();
+    options.model = lm::test_model();
     options.threads = kThreads;
     options.window = 64;
     return Model(options);

@@ -9,19 +9,15 @@
 #include "api/test_text.h"
 #include "codec/loaded_model.h"
 #include "codec/scheduler.h"
+#include "lm/test_models.h"
 #include "smll/smll.h"
 
 namespace smll {
 namespace {
 
-std::string test_model() {
-  const char* path = std::getenv("SMLL_TEST_MODEL");
-  return path ? path : "test_model.gguf";
-}
-
 Model learning_model(int threads) {
   ModelOptions options;
-  options.model = test_model();
+  options.model = lm::test_model();
   options.threads = threads;
   options.window = 64;
   options.learns = true;
@@ -39,8 +35,8 @@ Bytes written(const Model& model, const WriteOptions& options, const Bytes& data
 class WriterThreads : public testing::Test {
  protected:
   void SetUp() override {
-    if (!std::filesystem::exists(test_model())) {
-      GTEST_SKIP() << test_model() << " is missing: run `make unit`, which generates it";
+    if (!std::filesystem::exists(lm::test_model())) {
+      GTEST_SKIP() << lm::test_model() << " is missing: run `make unit`, which generates it";
     }
     options_.frame_size = 200;
   }

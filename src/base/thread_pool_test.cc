@@ -152,6 +152,7 @@ TEST(ThreadPool, JobsAreTakenByHelpersThatTakeTasks) {
   for (int round = 0; round < 200; ++round) {
     std::atomic<bool> done{false};
     std::latch both(2);
+    while (client.free_threads() < 2) std::this_thread::yield();  // the helper is at its last job
     client.run(2, [&](std::size_t, int) { both.arrive_and_wait(); });  // the helper is awake now
     offer_until_taken(*pool, [&] { done = true; });
     while (!done) run_and_check(client, 20);

@@ -50,10 +50,6 @@ int list_all() {
   return status;
 }
 
-void print_fact(const char* what, const std::string& value) {
-  print(fmt::format("{:<10} {}\n", what + std::string(":"), printable(value)));
-}
-
 int info(const std::string& spec) {
   const DictionaryInfo info = Dictionary::find(spec).info();
   print_fact("name", info.name);

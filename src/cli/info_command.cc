@@ -21,29 +21,25 @@ namespace {
 // Most of an archive that is decoded to see how long all of it will take.
 constexpr double kTrialSeconds = 3;
 
-void print_fact(const char* what, const std::string& value) {
-  print(fmt::format("  {:<12} {}\n", what + std::string(":"), printable(value)));
-}
-
 std::string name_or(const std::string& name, const char* otherwise) {
   return name.empty() ? otherwise : name;
 }
 
 // What the model is, and where it is or how it is got.
 void print_model(const ArchiveInfo& info, const Model& model) {
-  print_fact("model", fmt::format("{}, fingerprint {}, window {} tokens",
-                                  name_or(info.model_name, "without a name"),
-                                  hex_fingerprint(info.fingerprint), info.window));
-  print_fact("backend",
+  print_fact("  model", fmt::format("{}, fingerprint {}, window {} tokens",
+                                    name_or(info.model_name, "without a name"),
+                                    hex_fingerprint(info.fingerprint), info.window));
+  print_fact("  backend",
              info.backend == Backend::kExact
                  ? fmt::format("exact, arithmetic {}", info.arithmetic)
                  : std::string("llama: opens with the same build of llama.cpp and threads only"));
-  if (const auto loaded = model.info()) print_fact("its file", loaded->path);
+  if (const auto loaded = model.info()) print_fact("  its file", loaded->path);
 }
 
 void print_dictionary(const ArchiveInfo& info) {
   if (!info.dictionary) return;
-  print_fact("dictionary",
+  print_fact("  dictionary",
              fmt::format("{}, identity {}", name_or(info.dictionary_name, "without a name"),
                          hex_fingerprint(*info.dictionary)));
 }
@@ -88,18 +84,18 @@ void describe(const std::string& path, const Model& model) {
   const ArchiveInfo info = list(listed);
   print(fmt::format("{}\n", printable(path)));
   const Versions known = versions();
-  print_fact("format", fmt::format("{}, predictions {}", known.format, known.predictions));
-  print_fact("size", fmt::format("{} bytes, {} uncompressed, in {} frames", info.archive_size,
-                                 info.raw_size, info.frames.size()));
-  if (!info.needs_model) print_fact("model", "none is needed");
+  print_fact("  format", fmt::format("{}, predictions {}", known.format, known.predictions));
+  print_fact("  size", fmt::format("{} bytes, {} uncompressed, in {} frames", info.archive_size,
+                                   info.raw_size, info.frames.size()));
+  if (!info.needs_model) print_fact("  model", "none is needed");
   std::string problem;
   try {
     FileSource measured(path);
     const std::uint64_t memory = decoding_memory(model, measured);
     if (info.needs_model) print_model(info, model);
     print_dictionary(info);
-    print_fact("memory", human_bytes(memory) + (info.needs_model ? " besides the model" : ""));
-    print_fact("time", time_of(model, path, info.raw_size));
+    print_fact("  memory", human_bytes(memory) + (info.needs_model ? " besides the model" : ""));
+    print_fact("  time", time_of(model, path, info.raw_size));
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kModel) throw;
     print_model(info, model);

@@ -49,8 +49,8 @@ int pull(const std::string& spec, bool quiet) {
 }
 
 // A line of what `info` prints; none where nothing is known.
-void print_fact(const char* what, const std::string& value) {
-  if (!value.empty()) print(fmt::format("{:<13} {}\n", what + std::string(":"), printable(value)));
+void print_known(const char* what, const std::string& value) {
+  if (!value.empty()) print_fact(what, value);
 }
 
 std::string counted(std::uint64_t count, const char* what) {
@@ -60,17 +60,17 @@ std::string counted(std::uint64_t count, const char* what) {
 // What holds with each backend.
 void print_facts(const ModelInfo& info) {
   const ModelFacts& facts = info.facts;
-  print_fact("name", info.name);
-  print_fact("file", info.path);
-  print_fact("source", facts.source);
-  print_fact("licence", facts.terms.empty() ? facts.licence : facts.licence + ", " + facts.terms);
-  print_fact("size", fmt::format("{} bytes ({})", facts.size, human_bytes(facts.size)));
-  print_fact("type", facts.type);
-  print_fact("architecture", facts.architecture);
-  print_fact("parameters", counted(facts.parameters, "weights"));
-  print_fact("vocabulary", counted(facts.vocabulary, "tokens"));
-  print_fact("context", counted(facts.trained_context, "tokens in training"));
-  print_fact("window", fmt::format("{} tokens unless told otherwise", info.window));
+  print_known("name", info.name);
+  print_known("file", info.path);
+  print_known("source", facts.source);
+  print_known("licence", facts.terms.empty() ? facts.licence : facts.licence + ", " + facts.terms);
+  print_known("size", fmt::format("{} bytes ({})", facts.size, human_bytes(facts.size)));
+  print_known("type", facts.type);
+  print_known("architecture", facts.architecture);
+  print_known("parameters", counted(facts.parameters, "weights"));
+  print_known("vocabulary", counted(facts.vocabulary, "tokens"));
+  print_known("context", counted(facts.trained_context, "tokens in training"));
+  print_known("window", fmt::format("{} tokens unless told otherwise", info.window));
 }
 
 std::string summary(const BackendReport& report) {
@@ -93,7 +93,7 @@ int info(const std::string& spec, const std::string& backend) {
                            to_string(report.backend)));
   }
   for (const BackendReport& report : reports) {
-    print_fact(to_string(report.backend).c_str(), summary(report));
+    print_fact(to_string(report.backend), summary(report));
   }
   const std::string& problem = runs->info->no_learning;
   print_fact("learns", problem.empty() ? "yes (-9)" : "no: " + problem);

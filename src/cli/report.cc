@@ -46,6 +46,10 @@ void print(const std::string& text) {
   DescriptorSink(STDOUT_FILENO, "standard output").write(bytes_of(text));
 }
 
+void print_fact(const std::string& what, const std::string& value) {
+  print(fmt::format("{:<13} {}\n", what + ":", printable(value)));
+}
+
 int exit_status(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::kUsage:

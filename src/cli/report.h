@@ -21,6 +21,9 @@ void put_message(const std::string& text);
 // On standard output. Throws Error(kIo).
 void print(const std::string& text);
 
+// A line of a table: what, and behind it in the same column, as printable(), the value.
+void print_fact(const std::string& what, const std::string& value);
+
 ByteView bytes_of(const std::string& text);
 
 // The program's exit status for an error.

@@ -11,6 +11,7 @@
 #include "codec/loaded_model.h"
 #include "codec/opening.h"
 #include "codec/opening_costs.h"
+#include "lm/test_models.h"
 #include "lm/token_walk.h"
 
 namespace smll::codec {
@@ -19,8 +20,7 @@ namespace {
 class OnADevice : public testing::Test {
  protected:
   void SetUp() override {
-    const char* named = std::getenv("SMLL_TEST_MODEL");
-    const std::string path = named ? named : "test_model.gguf";
+    const std::string path = lm::test_model();
     if (!std::filesystem::exists(path)) {
       GTEST_SKIP() << path << " is missing: run `make unit`, which generates it";
     }

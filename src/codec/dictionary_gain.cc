@@ -4,24 +4,12 @@
 #include <utility>
 #include <vector>
 
+#include "codec/cost_meter.h"
 #include "codec/unit_coder.h"
 #include "lm/token_walk.h"
 
 namespace smll::codec {
 namespace {
-
-// Stands where an encoder does and adds up what it would write.
-class CostMeter {
- public:
-  int code(std::uint32_t p1, int bit) {
-    bits_ -= std::log2((bit ? p1 : lm::kCertainly - p1) / double{lm::kCertainly});
-    return bit;
-  }
-  double bits() const { return bits_; }
-
- private:
-  double bits_ = 0;
-};
 
 std::vector<lm::RecordedPath> paths_of(const TokenizedRecord& record, const Opening& opening,
                                        const text::Vocabulary& vocabulary,

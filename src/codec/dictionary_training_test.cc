@@ -11,17 +11,17 @@
 #include <vector>
 
 #include "codec/opening_costs.h"
+#include "lm/test_models.h"
 #include "smll/error.h"
 
 namespace smll::codec {
 namespace {
 
 std::shared_ptr<const LoadedModel> model(int threads, const std::string& isa = "") {
-  const char* path = std::getenv("SMLL_TEST_MODEL");
   LoadOptions options;
   options.threads = threads;
   options.isa = isa;
-  return LoadedModel::load(path ? path : "test_model.gguf", options);
+  return LoadedModel::load(lm::test_model(), options);
 }
 
 std::vector<std::string> texts(std::size_t count) {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "codec/cost_meter.h"
 #include "codec/model_coder.h"
 #include "codec/opening.h"
 #include "codec/plain_mixer.h"
@@ -18,20 +19,6 @@ namespace {
 constexpr std::size_t kAliveUnits = 256;
 // Tokens whose distributions are held at once.
 constexpr std::size_t kBatch = 32;
-
-// Stands where an encoder does and adds up what it would write.
-class CostMeter {
- public:
-  int code(std::uint32_t p1, int bit) {
-    bits_ -= std::log2((bit ? p1 : lm::kCertainly - p1) / double{lm::kCertainly});
-    return bit;
-  }
-  // Bits since the last call.
-  double take() { return std::exchange(bits_, 0.0); }
-
- private:
-  double bits_ = 0;
-};
 
 struct Opinion {
   lm::RecordedPath path;

@@ -11,6 +11,7 @@
 
 #include "base/allocated_bytes.h"
 #include "base/bytes_read.h"
+#include "lm/test_models.h"
 
 namespace smll::codec {
 namespace {
@@ -29,12 +30,11 @@ LoadOptions with(int window, bool learns) {
 class LoadedModelTest : public testing::Test {
  protected:
   void SetUp() override {
-    const char* model = std::getenv("SMLL_TEST_MODEL");
     std::string pattern = (fs::temp_directory_path() / "smll-test-XXXXXX").string();
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     directory_ = pattern;
     path_ = (directory_ / "model.gguf").string();
-    fs::copy_file(model ? model : "test_model.gguf", path_);
+    fs::copy_file(lm::test_model(), path_);
   }
   void TearDown() override { fs::remove_all(directory_); }
 

@@ -15,19 +15,19 @@ namespace {
 
 constexpr std::uint64_t kBit = coder::kCostOfBit;
 
-struct Outcome {
+struct RaceOutcome {
   std::size_t winner = 0, rows = 0, heats = 0;
 };
 
 // What an opening makes of the token at a place.
 using CostOf = std::function<std::uint64_t(std::size_t opening, std::size_t token)>;
 
-Outcome run(std::size_t openings, std::size_t tokens, const CostOf& cost_of,
-            std::uint64_t choice = 0) {
+RaceOutcome run(std::size_t openings, std::size_t tokens, const CostOf& cost_of,
+                std::uint64_t choice = 0) {
   std::vector<std::uint64_t> first;
   for (std::size_t i = 0; i < openings; ++i) first.push_back(cost_of(i, 0));
   OpeningRace race(std::vector<std::uint64_t>(openings, choice), first, tokens);
-  Outcome outcome;
+  RaceOutcome outcome;
   while (!race.over()) {
     EXPECT_LT(race.known(), race.goal());
     EXPECT_LE(race.goal(), tokens);
@@ -45,7 +45,8 @@ Outcome run(std::size_t openings, std::size_t tokens, const CostOf& cost_of,
 }
 
 TEST(OpeningRace, OneTokenNeedsNoModel) {
-  const Outcome outcome = run(30, 1, [](std::size_t i, std::size_t) { return (40 - i) * kBit; });
+  const RaceOutcome outcome =
+      run(30, 1, [](std::size_t i, std::size_t) { return (40 - i) * kBit; });
   EXPECT_EQ(outcome.winner, 29u);
   EXPECT_EQ(outcome.rows, 0u);
 }
@@ -65,7 +66,7 @@ TEST(OpeningRace, TheFirstOfEqualsWins) {
 
 TEST(OpeningRace, ASlowStarterWinsLater) {
   // Opening 5 is two bits behind with the first token, and a bit ahead with each that follows.
-  const Outcome outcome = run(30, 20, [](std::size_t i, std::size_t k) {
+  const RaceOutcome outcome = run(30, 20, [](std::size_t i, std::size_t k) {
     if (i == 5) return k == 0 ? 4 * kBit : kBit;
     return k == 0 && i > 3 ? 9 * kBit : 2 * kBit;
   });
@@ -73,14 +74,14 @@ TEST(OpeningRace, ASlowStarterWinsLater) {
 }
 
 TEST(OpeningRace, WhatIsFarBehindDoesNotRun) {
-  const Outcome outcome = run(30, 20, [](std::size_t i, std::size_t) { return 10 * i * kBit; });
+  const RaceOutcome outcome = run(30, 20, [](std::size_t i, std::size_t) { return 10 * i * kBit; });
   EXPECT_EQ(outcome.winner, 0u);
   EXPECT_EQ(outcome.rows, 0u);
 }
 
 TEST(OpeningRace, RowsAreFewTimesThoseOfAPlainPass) {
   for (const std::size_t tokens : {10u, 20u, 40u, 64u}) {
-    const Outcome outcome =
+    const RaceOutcome outcome =
         run(30, tokens, [](std::size_t i, std::size_t) { return kBit + i % 3; });
     EXPECT_LE(outcome.rows, 2 * tokens + 27) << tokens;
     EXPECT_LE(outcome.heats, 3u);
@@ -89,7 +90,7 @@ TEST(OpeningRace, RowsAreFewTimesThoseOfAPlainPass) {
 
 TEST(OpeningRace, ALongTextChoosesByItsBeginning) {
   const auto alike = [](std::size_t i, std::size_t k) { return k < 256 ? kBit + i : 0; };
-  const Outcome outcome = run(30, 5000, alike);
+  const RaceOutcome outcome = run(30, 5000, alike);
   EXPECT_EQ(outcome.winner, 0u);
   EXPECT_EQ(outcome.rows, run(30, 256, alike).rows);
   EXPECT_LE(outcome.rows, 3 * 256u);

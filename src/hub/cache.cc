@@ -38,7 +38,7 @@ fs::path home_directory() {
   return home.is_absolute() ? home : fs::path();
 }
 
-std::string distrust(const struct stat& status, const fs::path& path) {
+std::string problem_of(const struct stat& status, const fs::path& path) {
   if (status.st_uid != ::geteuid() && status.st_uid != 0) {
     return path.string() + " belongs to another user";
   }
@@ -66,7 +66,7 @@ fs::path cache_directory() {
 
 std::string distrust(const fs::path& path) {
   struct stat status;
-  return ::stat(path.c_str(), &status) == 0 ? distrust(status, path) : "";
+  return ::stat(path.c_str(), &status) == 0 ? problem_of(status, path) : "";
 }
 
 std::string cache_problem() {
@@ -98,7 +98,7 @@ std::string read_believed(const fs::path& path, std::size_t limit) {
   if (fd < 0) return "";
   struct stat status;
   std::string content;
-  if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && distrust(status, path).empty()) {
+  if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && problem_of(status, path).empty()) {
     std::array<char, 4096> part;
     ssize_t got = 0;
     while (content.size() <= limit && (got = ::read(fd, part.data(), part.size())) > 0) {

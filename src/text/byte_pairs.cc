@@ -8,24 +8,11 @@
 #include <utility>
 
 #include "text/byte_level.h"
+#include "text/sentence_piece.h"
 #include "text/utf8.h"
 
 namespace smll::text {
 namespace {
-
-constexpr std::string_view kSpaceStandIn = "\xe2\x96\x81";
-
-std::string with_visible_spaces(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == ' ') {
-      out += kSpaceStandIn;
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
 
 std::uint64_t pair_of(std::uint32_t left, std::uint32_t right) {
   return static_cast<std::uint64_t>(left) << 32 | right;

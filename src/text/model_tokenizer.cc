@@ -15,7 +15,6 @@ namespace smll::text {
 namespace {
 
 constexpr Token kText = -1;
-constexpr std::string_view kSpace = "\xe2\x96\x81";  // SentencePiece's stand-in for a space
 
 struct Fragment {
   std::string_view text;
@@ -118,16 +117,8 @@ class ModelTokenizer {
       } else if (pairs_) {
         pairs_->append(fragment.text, tokens);
       } else {
-        std::string visible;
-        if (first && tables_.space_prefix) visible = kSpace;
-        for (const char c : fragment.text) {
-          if (c == ' ') {
-            visible += kSpace;
-          } else {
-            visible += c;
-          }
-        }
-        pieces_->append(visible, tokens);
+        const std::string prefix = first && tables_.space_prefix ? " " : "";
+        pieces_->append(with_visible_spaces(prefix + std::string(fragment.text)), tokens);
       }
       first = fragment.token != kText;
     }

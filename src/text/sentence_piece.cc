@@ -9,6 +9,18 @@
 
 namespace smll::text {
 
+std::string with_visible_spaces(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == ' ') {
+      out += "\xe2\x96\x81";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
 // A text's pieces, as a list in which neighbours are joined.
 class SentencePiece::Pieces {
  public:

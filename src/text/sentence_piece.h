@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,6 +13,9 @@
 #include "text/token.h"
 
 namespace smll::text {
+
+// `text` with U+2581 for each space.
+std::string with_visible_spaces(std::string_view text);
 
 class SentencePiece {
  public:

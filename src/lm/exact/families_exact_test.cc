@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "lm/exact/engine_runs.h"
-#include "lm/family_models.h"
+#include "lm/test_models.h"
 
 namespace smll::exact {
 namespace {

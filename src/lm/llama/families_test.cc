@@ -8,10 +8,10 @@
 #include <functional>
 
 #include "lm/exact/engine.h"
-#include "lm/family_models.h"
 #include "lm/llama/gguf_edit.h"
 #include "lm/llama/llama_vocabulary.h"
 #include "lm/llama/logits.h"
+#include "lm/test_models.h"
 #include "lm/weights/gguf_tiny.h"
 
 namespace smll {

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "lm/family_models.h"
 #include "lm/llama/llama_vocabulary.h"
+#include "lm/test_models.h"
 
 namespace smll::llama {
 namespace {

@@ -5,9 +5,9 @@
 
 #include <filesystem>
 
-#include "lm/family_models.h"
 #include "lm/llama/gguf_lora.h"
 #include "lm/llama/logits.h"
+#include "lm/test_models.h"
 #include "lm/weights/gguf_tiny.h"
 #include "smll/error.h"
 

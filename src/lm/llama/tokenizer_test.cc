@@ -15,8 +15,8 @@
 #include <string>
 #include <vector>
 
-#include "lm/family_models.h"
 #include "lm/llama/llama_vocabulary.h"
+#include "lm/test_models.h"
 #include "lm/weights/gguf_tiny.h"
 #include "lm/weights/gguf_vocabulary.h"
 #include "smll/error.h"

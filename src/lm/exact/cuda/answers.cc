@@ -8,10 +8,10 @@
 namespace smll::exact::cuda {
 namespace {
 
-constexpr std::uint32_t kThreads = 256;
+constexpr std::uint32_t kAnswerThreads = 256;
 
 std::uint32_t blocks_of(std::size_t count) {
-  return static_cast<std::uint32_t>((count + kThreads - 1) / kThreads);
+  return static_cast<std::uint32_t>((count + kAnswerThreads - 1) / kAnswerThreads);
 }
 
 std::size_t sum_count(std::size_t count) { return count / kSumEntries + 1; }
@@ -89,8 +89,9 @@ Frequencies Answers::make_frequencies(std::size_t rows) {
   const Frequencies to = {logits_.values, reinterpret_cast<std::uint64_t*>(sums_.get()),
                           logits_.stride, static_cast<std::uint32_t>(sum_count(logits_.count)),
                           static_cast<std::uint32_t>(logits_.count)};
-  device_->start(kFrequencies,
-                 {static_cast<std::uint32_t>(rows), 1, kThreads, frequencies_room(kThreads)}, to);
+  device_->start(
+      kFrequencies,
+      {static_cast<std::uint32_t>(rows), 1, kAnswerThreads, frequencies_room(kAnswerThreads)}, to);
   return to;
 }
 
@@ -112,7 +113,7 @@ void Answers::fetch_some(const Frequencies& from, std::span<Asked> asked) {
     }
   }
   device_->upload(questions_.device.get(), questions_.host.get(), count * sizeof(Question));
-  device_->start(kSomeDecisions, {blocks_of(count), 1, kThreads, 0},
+  device_->start(kSomeDecisions, {blocks_of(count), 1, kAnswerThreads, 0},
                  SomeDecisionsArgs{from, table(), questions_.on_device<Question>(),
                                    some_.on_device<std::uint16_t>(), count});
   device_->download(some_.host.get(), some_.device.get(), count * sizeof(std::uint16_t));
@@ -131,7 +132,7 @@ void Answers::fetch_all(const Frequencies& from, std::span<Asked> asked) {
   all_.reserve(*device_, bytes);
   device_->upload(rows_.device.get(), rows_.host.get(), count * sizeof(std::uint32_t));
   device_->start(kAllDecisions,
-                 {blocks_of(logits_.count), static_cast<std::uint32_t>(count), kThreads, 0},
+                 {blocks_of(logits_.count), static_cast<std::uint32_t>(count), kAnswerThreads, 0},
                  AllDecisionsArgs{from, table(), rows_.on_device<std::uint32_t>(),
                                   all_.on_device<std::uint16_t>()});
   device_->download(all_.host.get(), all_.device.get(), bytes);

@@ -10,7 +10,7 @@
 
 #include "lm/exact/cuda/test_device.h"
 #include "lm/exact/engine_runs.h"
-#include "lm/family_models.h"
+#include "lm/test_models.h"
 #include "lm/weights/gguf_tiny.h"
 #include "smll/error.h"
 
