@@ -29,7 +29,7 @@ class ZeroedMemory {
 };
 
 // `T` must be one whose bytes may be copied and may all be zero. The constructors may throw
-// std::bad_alloc; moving leaves an empty table.
+// std::bad_alloc. One that was moved from may be assigned to or destroyed.
 template <class T>
 class ZeroedTable {
   static_assert(std::is_trivially_copyable_v<T> && alignof(T) <= 64);
