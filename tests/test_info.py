@@ -34,9 +34,9 @@ def test_a_dictionary(smll, test_model, tmp_path):
     opening.write_bytes(TEXT.read_bytes()[-6000:])
     archive = str(GOLDEN / "dictionary-mixed.smll")
     said = smll("info", "--model", test_model, "-D", str(opening), archive).stdout
-    assert b"dictionary:  golden, identity" in said and b"memory:" in said
+    assert b"dictionary: golden, identity" in said and b"memory:" in said
     refused = smll("info", "--model", test_model, archive, status=3)
-    assert b"dictionary:  golden" in refused.stdout and b"dict add" in refused.stderr
+    assert b"dictionary: golden" in refused.stdout and b"dict add" in refused.stderr
 
 
 def test_what_is_no_archive(smll):
