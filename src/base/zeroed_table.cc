@@ -28,7 +28,7 @@ void ask_for_large_pages(void* memory, std::size_t bytes) {
 }  // namespace
 
 ZeroedMemory::ZeroedMemory(std::size_t bytes) {
-  if (bytes > SIZE_MAX - kLine) throw std::bad_alloc();
+  if (bytes > PTRDIFF_MAX - kLine) throw std::bad_alloc();  // no object is larger
   std::size_t space = bytes + kLine;
   memory_.reset(std::calloc(space, 1));
   if (memory_ == nullptr) throw std::bad_alloc();
