@@ -22,7 +22,6 @@
 # make install  install the program, its manual and completions, headers and libraries (PREFIX=/usr/local)
 # make deb      build Debian packages into dist/, and install, use and remove them on a copy of this system
 PREFIX ?= /usr/local
-UNITY ?= ON
 PYTHON := .venv/bin/python
 
 TEST_MODEL := $(CURDIR)/build/test_model.gguf
@@ -45,7 +44,7 @@ setup:
 
 # With tests and llama.cpp once they were asked for, until make clean.
 build: setup
-	@cmake --preset release -DCMAKE_UNITY_BUILD=$(UNITY) $(if $(LLAMA),-DSMLL_LLAMA=ON) $(if $(DEVELOP),-DSMLL_BUILD_TESTS=ON,$(if $(wildcard build/CMakeCache.txt),,-DSMLL_BUILD_TESTS=OFF)) -Dpybind11_DIR="$$($(PYTHON) -m pybind11 --cmakedir)" -DPython_EXECUTABLE="$(CURDIR)/$(PYTHON)" >build.log 2>&1 || { cat build.log; exit 1; }
+	@cmake --preset release $(if $(UNITY),-DCMAKE_UNITY_BUILD=$(UNITY)) $(if $(LLAMA),-DSMLL_LLAMA=ON) $(if $(DEVELOP),-DSMLL_BUILD_TESTS=ON,$(if $(wildcard build/CMakeCache.txt),,-DSMLL_BUILD_TESTS=OFF)) -Dpybind11_DIR="$$($(PYTHON) -m pybind11 --cmakedir)" -DPython_EXECUTABLE="$(CURDIR)/$(PYTHON)" >build.log 2>&1 || { cat build.log; exit 1; }
 	@cmake --build --preset release --target smll _smll python_package
 	@rm -f build.log
 

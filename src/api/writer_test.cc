@@ -1,7 +1,6 @@
 // Frames that a Writer has on their way at once.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 

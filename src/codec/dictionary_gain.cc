@@ -1,6 +1,5 @@
 #include "codec/dictionary_gain.h"
 
-#include <cmath>
 #include <utility>
 #include <vector>
 
