@@ -1,4 +1,4 @@
-"""No input is much slower than English, and memory does not grow with the input."""
+"""No input takes time without bound, and memory does not grow with the input."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from conftest import lines, noise
 
-ENGLISH = lines(10_000)
+ENGLISH = lines(50_000)
 STRANGE = {
     "one line": ENGLISH.replace(b"\n", b" "),
     "no space": ENGLISH.replace(b"\n", b"").replace(b" ", b""),
@@ -29,28 +29,19 @@ def run(smll, *arguments, input):
 
 
 @pytest.mark.parametrize("options", [["-1"], ["-2"]], ids=" ".join)
-def test_no_input_is_much_slower_than_english(smll, test_model, options):
-    """By the ratio of processor times, each the least of up to three runs: what else the machine does costs both."""
+def test_no_input_takes_time_without_bound(smll, test_model, options):
+    """Work that grows with the square of the input would be some thousand times English's; ten times, in processor time,
+    leaves room for what else the machine does. How fast smll is, is the benchmarks' matter."""
     options = [*options, "--model", test_model, "-T", 1]
     restore = ["-d", *options[-4:]]
-
-    def least(most, *arguments, input):
-        times = []
-        while len(times) < 3 and (not times or min(times) > most):
-            output, seconds = run(smll, *arguments, input=input)
-            times.append(seconds)
-        return output, min(times)
-
-    archive, english = least(0, *options, input=ENGLISH)
-    _, english_back = least(0, *restore, input=archive)
+    archive, english = run(smll, *options, input=ENGLISH)
+    _, english_back = run(smll, *restore, input=archive)
     for name, data in STRANGE.items():
-        share = len(data) / len(ENGLISH)
-        # Twice is the aim; the rest is for caches that others use as well.
-        archive, there = least(3 * english * share, *options, input=data)
-        back, back_again = least(3 * english_back * share, *restore, input=archive)
+        archive, there = run(smll, *options, input=data)
+        back, back_again = run(smll, *restore, input=archive)
         assert back == data
-        assert there <= 3 * english * share, name
-        assert back_again <= 3 * english_back * share, name
+        assert there <= 10 * english, name
+        assert back_again <= 10 * english_back, name
 
 
 def peak_memory(smll, *arguments, input):

@@ -20,6 +20,23 @@ namespace {
 
 constexpr Isa kAll[] = {Isa::kAuto, Isa::kAmx, Isa::kAvx512, Isa::kAvx2, Isa::kNeon, Isa::kScalar};
 
+// Written here, where no kernel's compile flags are: only what a table's functions do may need its
+// instruction set.
+const Kernels* amx_beside_avx512() {
+  static const Kernels table = [] {
+    Kernels all = *avx512_kernels();
+    const Kernels& own = *amx_kernels();
+    all.name = own.name;
+    all.gemm_u4 = own.gemm_u4;
+    all.gemm_s8 = own.gemm_s8;
+    all.add_values = own.add_values;
+    all.enter = own.enter;
+    all.leave = own.leave;
+    return all;
+  }();
+  return &table;
+}
+
 const Kernels* table_of(Isa isa) {
   switch (isa) {
     case Isa::kAvx2:
@@ -27,7 +44,7 @@ const Kernels* table_of(Isa isa) {
     case Isa::kAvx512:
       return avx512_kernels();
     case Isa::kAmx:
-      return amx_kernels();
+      return amx_kernels() && avx512_kernels() ? amx_beside_avx512() : nullptr;
     case Isa::kNeon:
       return neon_kernels();
     default:
@@ -86,7 +103,7 @@ const std::vector<Isa>& supported_isas() {
   static const std::vector<Isa> isas = [] {
     std::vector<Isa> found;
     for (Isa isa : kAll) {
-      if (isa != Isa::kAuto && table_of(isa) && processor_has(isa)) found.push_back(isa);
+      if (isa != Isa::kAuto && processor_has(isa) && table_of(isa)) found.push_back(isa);
     }
     return found;
   }();

@@ -375,23 +375,24 @@ void add_values(const ValueArgs& args) {
   }
 }
 
-Kernels make_table() {
-  Kernels table = *avx512_kernels();
+constexpr Kernels own_table() {
+  Kernels table = {};
   table.name = "amx";
-  table.enter = enter;
-  table.leave = leave;
   table.gemm_u4 = gemm_u4;
   table.gemm_s8 = gemm_s8;
   table.add_values = add_values;
+  table.enter = enter;
+  table.leave = leave;
   return table;
 }
 
+// Made by the compiler: code made here at run time might use AVX-512, which the processor need not
+// have.
+constexpr Kernels kOwn = own_table();
+
 }  // namespace
 
-const Kernels* amx_kernels() {
-  static const Kernels table = make_table();
-  return &table;
-}
+const Kernels* amx_kernels() { return &kOwn; }
 
 }  // namespace smll::exact
 

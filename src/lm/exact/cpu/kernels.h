@@ -177,7 +177,8 @@ class KernelScope {
 };
 
 const Kernels& scalar_kernels();
-// Null where this build has no such kernels.
+// Null where this build has no such kernels. AMX's are those that it has of its own; the others,
+// null, are AVX-512's.
 const Kernels* avx2_kernels();
 const Kernels* avx512_kernels();
 const Kernels* amx_kernels();
