@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Damages archives in many ways and checks that smll refuses every one of them.
+"""Damages archives in many ways and checks that smll refuses them and never restores another text.
 
 Refused means: exit status 1 (3 where the damage hit the model's fingerprint and went unnoticed), a message, no output
-file, and not many times the processor time of the whole archives. Usage:
+file, and not many times the processor time of the whole archives. A header's check is one byte, so that of 256 damages
+of a header one passes it: where it hit what no text depends on, such as the model's name, the whole text comes back.
+That is counted, may be one in a thousand, and is no fault. Usage:
 
     tests/damage.py --binary build-asan/smll --model build/test_model.gguf --count 10000 --threads 2 --jobs 2
 """
@@ -23,6 +25,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 
 def make_archives(smll, model):
+    """Each archive with its text."""
     from conftest import lines, noise
 
     texts = [
@@ -35,10 +38,10 @@ def make_archives(smll, model):
         (["--experts", "all", "--model", model, "--frame-size", "500"], lines(1500)),
         (["-1"], b""),
     ]
-    return [
-        subprocess.run([smll, *options], input=data, capture_output=True, check=True).stdout
+    return {
+        subprocess.run([smll, *options], input=data, capture_output=True, check=True).stdout: data
         for options, data in texts
-    ]
+    }
 
 
 def flip(rng, archive, others):
@@ -151,32 +154,37 @@ class Damage:
             process.returncode = self.status = os.waitstatus_to_exitcode(status)
             messages.seek(0)
             self.message = messages.read()
-            self.output = os.path.exists(out)
+            self.output = pathlib.Path(out).read_bytes() if os.path.exists(out) else None
         self.seconds = usage.ru_utime + usage.ru_stime
         self.peak_mib = usage.ru_maxrss // 1024
 
+    def restored(self, text):
+        return self.status == 0 and self.output == text
+
     def fault(self, slowest_s):
-        """What is wrong with the way smll took a damaged archive, or None."""
+        """What is wrong with the way smll refused a damaged archive, or None."""
         if self.status not in (1, 3):
             return f"exit status {self.status}: {self.message[-3000:].decode(errors='replace')}"
         if not self.message.startswith(b"smll: "):
             return "no message"
-        if self.output:
+        if self.output is not None:
             return "an output file"
         return "took too long" if self.seconds > TIMES_SLOWER * slowest_s else None
 
 
 def damaged_archives(rng, archives, count):
-    """The names of mutations with what they made."""
+    """The names of mutations with what they made and the text of what they damaged."""
+    archives, texts = list(archives), archives
     while count > 0:
-        damaged = bytearray(rng.choice(archives))
+        whole = rng.choice(archives)
+        damaged = bytearray(whole)
         mutation = rng.choice(MUTATIONS)
         mutation(rng, damaged, archives)
-        # A cut between concatenated or behind an empty one, or a swap of equals, may leave a whole archive; so may zeros
-        # behind one.
+        # A cut between concatenated or behind an empty one, or a swap of equals, may leave a whole archive; so may
+        # zeros behind one.
         if not any(damaged.startswith(whole) and not damaged[len(whole):].strip(b"\0") for whole in archives):
             count -= 1
-            yield mutation.__name__, bytes(damaged)
+            yield mutation.__name__, bytes(damaged), texts[whole]
 
 
 def main():
@@ -196,27 +204,28 @@ def main():
         whole = Damage(arguments, archive)
         assert whole.status == 0, whole.message
         slowest_s = max(slowest_s, whole.seconds)
-    tried, accepted, peak_mib, slowest_damaged_s = 0, 0, 0, 0.0
+    tried, restored, accepted, peak_mib, slowest_damaged_s = 0, 0, 0, 0, 0.0
     with ThreadPoolExecutor(arguments.jobs) as pool:
         cases = list(damaged_archives(random.Random(arguments.seed), archives, arguments.count))
         runs = pool.map(lambda case: Damage(arguments, case[1]), cases)
-        for (name, damaged), run in zip(cases, runs):
+        for (name, damaged, text), run in zip(cases, runs):
             tried += 1
             peak_mib = max(peak_mib, run.peak_mib)
             slowest_damaged_s = max(slowest_damaged_s, run.seconds)
-            fault = run.fault(slowest_s)
-            if fault:
+            if run.restored(text):
+                restored += 1
+            elif fault := run.fault(slowest_s):
                 accepted += 1
                 kept = f"damaged-{arguments.seed}-{tried}.smll"
                 pathlib.Path(kept).write_bytes(damaged)
                 print(f"{name}: {fault}; kept as {kept}", file=sys.stderr)
             if tried % 1000 == 0:
                 print(f"damage: {tried} tried, {accepted} not refused", flush=True)
-    print(f"{tried} damaged archives, {accepted} not refused, peak memory {peak_mib} MiB, slowest "
-          f"{slowest_damaged_s:.2f} s of processor time, {slowest_s:.2f} s where nothing is damaged")
+    print(f"{tried} damaged archives, {accepted} not refused, {restored} with their text restored, peak memory "
+          f"{peak_mib} MiB, slowest {slowest_damaged_s:.2f} s of processor time, {slowest_s:.2f} s where nothing is damaged")
     if arguments.report:
         pathlib.Path(arguments.report).write_text(json.dumps({"tried": tried, "accepted": accepted}))
-    return 1 if accepted else 0
+    return 1 if accepted or restored > 1 + arguments.count / 1000 else 0
 
 
 if __name__ == "__main__":

@@ -32,10 +32,37 @@ def test_unoptimized(tmp_path, compiler, kernels):
     assert result.returncode == 0, result.stderr
 
 
-def test_what_leaks_is_found(tmp_path):
+def found_in(tmp_path, code):
     source = tmp_path / "avx2.cc"
-    source.write_text("#include <vector>\nnamespace smll::exact { int* avx2_kernels() { static std::vector<int> v; v.resize(9);"
-                      " return v.data(); } }\n")  # fmt: skip
+    source.write_text(code)
     result = compiled("g++", source, tmp_path / "avx2.cc.o", FLAGS["avx2"])
     assert result.returncode == 1
-    assert "std::vector" in result.stderr and "smll::exact::avx2_kernels" not in result.stderr
+    return result.stderr
+
+
+def test_what_leaks_is_found(tmp_path):
+    found = found_in(tmp_path, """#include <vector>
+        namespace smll::exact {
+        static int use() { static std::vector<int> v; v.resize(9); return v[3]; }
+        int (*kernels)() = use;
+        int** avx2_kernels() { return reinterpret_cast<int**>(&kernels); }
+        }""")  # fmt: skip
+    assert "std::vector" in found and "avx2_kernels" not in found
+
+
+def test_a_table_made_when_it_is_asked_for_is_found(tmp_path):
+    found = found_in(tmp_path, """namespace smll::exact {
+        struct Table { long of[8]; };
+        long made();
+        Table* avx2_kernels() { static Table table = [] { Table t; for (long& x : t.of) x = made(); return t; }(); return &table; }
+        }""")  # fmt: skip
+    assert "runs code to give its table" in found
+
+
+def test_code_before_main_is_found(tmp_path):
+    found = found_in(tmp_path, """namespace smll::exact {
+        long made();
+        static long table = made();
+        long* avx2_kernels() { return &table; }
+        }""")  # fmt: skip
+    assert "runs before main()" in found
