@@ -11,7 +11,9 @@
 
 #include "base/allocated_bytes.h"
 #include "base/bytes_read.h"
+#include "codec/dictionary.h"
 #include "lm/test_models.h"
+#include "lm/weights/adapter.h"
 
 namespace smll::codec {
 namespace {
@@ -82,6 +84,25 @@ TEST_F(LoadedModelTest, ThreadsThatLoadAtOnceReadTheFileOnce) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_LT(*bytes_read() - before, once + once / 2);
   for (const auto& model : models) EXPECT_EQ(&model->vocabulary(), &models[0]->vocabulary());
+}
+
+TEST_F(LoadedModelTest, AnAdaptersWeightsAreCounted) {
+  const auto model = LoadedModel::load(path_, with(2048, false));
+  const weights::Weights& weights = *model->weights();
+  const weights::MatrixPlace place = {0, weights::MatrixName::kGate};
+  weights::Adapter adapter(weights.fingerprint());  // the second layer's gate in the first layer
+  adapter.add(weights, place,
+              weights::in_format(matrix_of(weights.layers()[1].matrices, place.name),
+                                 weights::Format::kS8));
+  std::vector<std::uint64_t> memory;
+  for (const Bytes& part : {Bytes{}, adapter.serialize()}) {
+    LoadOptions options = with(2048, false);
+    options.dictionary = std::make_shared<Dictionary>(
+        DictionaryParts{"of a test", {'t', 'e', 'x', 't'}, {}, part, model->identity()});
+    memory.push_back(LoadedModel::load(path_, options)->opening_memory(false));
+  }
+  EXPECT_GT(adapter.memory(weights), 0u);
+  EXPECT_EQ(memory[1], memory[0] + adapter.memory(weights));
 }
 
 }  // namespace
