@@ -193,7 +193,7 @@ def test_pandas(compressor, test_model, tmp_path):
 
 
 def test_polars(compressor, test_model, tmp_path):
-    polars = pytest.importorskip("polars", reason="polars is not installed")
+    polars = pytest.importorskip("polars", "2", reason="polars 2 or later is not installed")
     import smll.polars  # noqa: F401
 
     frame = polars.DataFrame({"body": TEXTS, "n": range(len(TEXTS))})

@@ -208,11 +208,20 @@ def _chunked(column: Any, kind: Any, work: Any) -> Any:
     return work(column)
 
 
+def _size(array: Any) -> int:
+    """Bytes of its values, nearly."""
+    try:
+        size: int = array.nbytes
+    except pa.ArrowTypeError:  # of views, before pyarrow 22
+        size = sum(value.as_buffer().size for value in array if value.is_valid)
+    return size
+
+
 def _pieces(array: Any) -> Iterator[Any]:
     start = 0
     while start < len(array):
         rows = _ROWS
-        while rows > 1 and array.slice(start, rows).nbytes > _BYTES:
+        while rows > 1 and _size(array.slice(start, rows)) > _BYTES:
             rows //= 2
         yield array.slice(start, rows)
         start += rows
@@ -221,7 +230,7 @@ def _pieces(array: Any) -> Iterator[Any]:
 def _joined(parts: List[Any], small: Any, large: Any) -> Any:
     if not parts:
         return pa.array([], small)
-    total = sum(part.nbytes for part in parts)
+    total = sum(map(_size, parts))
     return pa.concat_arrays([part.cast(small if total <= _SMALL else large) for part in parts])
 
 

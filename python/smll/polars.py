@@ -4,8 +4,8 @@
     >>> frame = frame.with_columns(pl.col("body").smll.compress(dictionary="notes.smlld"))
     >>> frame.with_columns(pl.col("body").smll.decompress())
 
-A compressed column is what `smll.arrow` makes, with the identities of its model and dictionary. Needs polars and pyarrow:
-pip install 'smll[polars]'.
+A compressed column is what `smll.arrow` makes, with the identities of its model and dictionary. Needs polars 2, whose
+columns keep their extension type, and pyarrow: pip install 'smll[polars]'.
 """
 
 from __future__ import annotations
@@ -20,6 +20,12 @@ from ._compressor import Compressor
 from ._identity import DictionaryLike, PathLike, identity_of, writer
 
 __all__ = ["ExprNamespace", "SeriesNamespace"]
+
+if int(polars.__version__.split(".")[0]) < 2:
+    raise ImportError(
+        f"smll.polars needs polars 2 or later: {polars.__version__} forgets a column's extension type, which names model and "
+        "dictionary. smll.arrow works on its columns by way of to_arrow()"
+    )
 
 
 @polars.api.register_series_namespace("smll")
