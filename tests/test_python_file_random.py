@@ -75,7 +75,8 @@ def writing_call(rng):
             ("write every other", lambda file: file.write(memoryview(data)[::2]) if len(data) > 1 else None),
             ("flush", lambda file: file.flush()),
             ("tell", lambda file: file.tell()),
-            ("seek", lambda file: file.seek(place // 10, whence)),
+            # gzip's seek() of CPython 3.12 and 3.13 returns where the file was before.
+            ("seek", lambda file: (file.seek(place // 10, whence), file.tell())[1]),
             ("read", lambda file: file.read(3)),
             ("writable", lambda file: file.writable()),
             ("truncate", lambda file: file.truncate(3)),
