@@ -8,7 +8,7 @@
 # make asan     build the program and run the unit tests with Clang, ASan, UBSan and the standard library's assertions
 # make tsan     run what uses threads under TSan
 # make clang    build the program as a release, with Clang, and run the unit tests of what decides a bit and the golden archives
-# make debug    build without optimization and run the unit tests that are fast so; what runs the engine for long is not among them
+# make debug    build without optimization and run the unit tests, but for those that would take minutes then
 # make test-isa the kernels' tests and the golden archives with AVX-512 and AArch64 emulated where this machine has neither
 # make check-cuda check the machine code of libsmll_cuda, where CUDA's compiler is there to build it
 # make damage   try DAMAGE_COUNT (10000) damaged archives with the program built for ASan and UBSan
