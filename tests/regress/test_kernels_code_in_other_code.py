@@ -32,6 +32,13 @@ def test_unoptimized(tmp_path, compiler, kernels):
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+def test_sanitized(tmp_path, compiler):
+    flags = [*FLAGS["avx2"], "-O1", "-fsanitize=address,undefined"]  # which compilers set up before main()
+    result = compiled(compiler, KERNELS / "avx2.cc", tmp_path / "avx2.cc.o", flags)
+    assert result.returncode == 0, result.stderr
+
+
 def found_in(tmp_path, code):
     source = tmp_path / "avx2.cc"
     source.write_text(code)
