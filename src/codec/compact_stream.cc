@@ -93,7 +93,7 @@ bool CompactEncoder::begin(const Progress& progress) {
   if (!model_) return false;
   cut();
   line_up();
-  return !rows_.empty();
+  return !is_done(0);
 }
 
 void CompactEncoder::cut() {
@@ -113,15 +113,16 @@ void CompactEncoder::cut() {
 
 void CompactEncoder::line_up() {
   std::vector<std::size_t> indices = {kNoOpening};
+  std::vector<lm::RecordedPath> firsts;  // by opening
   if (races() && !rows_.empty()) {
     static const std::vector<std::uint64_t> choices = costs_of_choices();
-    std::vector<std::uint64_t> firsts;
+    std::vector<std::uint64_t> costs;
     for (const Opening* opening : model_->openings_with_firsts()) {
-      lm::RecordedPath path;
+      lm::RecordedPath& path = firsts.emplace_back();
       path.record(model_->vocabulary(), opening->first(), rows_[0]);
-      firsts.push_back(cost_of_token(path, rows_[0], model_->vocabulary()));
+      costs.push_back(cost_of_token(path, rows_[0], model_->vocabulary()));
     }
-    race_.emplace(choices, firsts, rows_.size());
+    race_.emplace(choices, costs, rows_.size());
     indices.assign(race_->runners().begin(), race_->runners().end());
     if (race_->over()) indices.resize(1);
   }
@@ -129,13 +130,14 @@ void CompactEncoder::line_up() {
     Runner& runner = runners_.emplace_back();
     runner.index = index;
     runner.opening = model_->opening_of_short(index);
-    Token last = 0;
-    for (const std::uint32_t row : rows_) {
-      // The first input is what the lane begins with, which open() knows.
-      runner.inputs.push_back(runner.inputs.empty() ? 0 : last);
-      last = model_->vocabulary().token(row);
+    runner.inputs.resize(rows_.size());
+    for (std::size_t i = 1; i < rows_.size(); ++i) {
+      runner.inputs[i] = model_->vocabulary().token(rows_[i - 1]);
     }
     runner.paths.resize(rows_.size());
+    if (!race_) continue;
+    runner.paths[0] = firsts[index];
+    runner.done = 1;
   }
   lanes_ = runners_.size();
 }
@@ -145,7 +147,11 @@ void CompactEncoder::share_lanes(std::size_t parts) { divide(runners_.size(), pa
 void CompactEncoder::open(std::size_t part, lm::Predictor& predictor) {
   for (const std::size_t lane : lanes_of(part)) {
     Runner& runner = runners_[lane];
-    runner.inputs[0] = open_lane(lane, runner.opening, predictor);
+    if (race_) {
+      open_lane(lane, runner.opening->whole_context(), predictor);
+    } else {
+      runner.inputs[0] = open_lane(lane, runner.opening, predictor);
+    }
   }
 }
 

@@ -50,9 +50,9 @@ class CompactEncoder : public LaneStream {
   struct Runner {
     std::size_t index = kNoOpening;    // in openings()
     const Opening* opening = nullptr;  // null: nothing
-    std::vector<Token> inputs;         // the lane's first, then every token but the last
+    std::vector<Token> inputs;         // by token: what it comes after
     std::vector<lm::RecordedPath> paths;
-    std::size_t done = 0, asked = 0;  // inputs
+    std::size_t done = 0, asked = 0;  // tokens whose paths are known, and are to be known next
     bool out = false;                 // of the race
   };
 

@@ -13,8 +13,13 @@ void LaneStream::divide(std::size_t lanes, std::size_t parts) {
 }
 
 Token LaneStream::open_lane(std::size_t lane, const Opening* opening, lm::Predictor& predictor) {
-  numbers_[lane] = predictor.open_lane(opening ? opening->context() : nullptr);
+  open_lane(lane, opening ? opening->context() : nullptr, predictor);
   return opening ? opening->last_token() : predictor.start_token();
+}
+
+void LaneStream::open_lane(std::size_t lane, std::shared_ptr<const lm::KeptContext> begin,
+                           lm::Predictor& predictor) {
+  numbers_[lane] = predictor.open_lane(std::move(begin));
 }
 
 void LaneStream::close_lane(std::size_t lane, lm::Predictor& predictor) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <vector>
 
 #include "codec/opening.h"
@@ -50,6 +51,9 @@ class LaneStream : public Stream {
 
   // Returns what the lane is to be fed first. `opening`: what it begins with; null: nothing.
   Token open_lane(std::size_t lane, const Opening* opening, lm::Predictor& predictor);
+  // The same for a lane that holds all of what it begins with.
+  void open_lane(std::size_t lane, std::shared_ptr<const lm::KeptContext> begin,
+                 lm::Predictor& predictor);
   bool is_open(std::size_t lane) const { return numbers_[lane] != kClosed; }
   // The predictor's, of one that is open.
   int number(std::size_t lane) const { return numbers_[lane]; }

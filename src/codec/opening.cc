@@ -6,7 +6,6 @@
 
 #include "codec/loaded_model.h"
 #include "codec/unit_coder.h"
-#include "lm/predictor.h"
 
 namespace smll::codec {
 namespace {
@@ -67,19 +66,26 @@ void Opening::read(lm::Predictor& predictor) const {
 // The last token is left to the lanes: what follows it is their first answer.
 Opening::Reading Opening::read_text(lm::Predictor& predictor) const {
   Reading reading;
-  std::vector<Token> fed = {predictor.start_token()};
-  fed.insert(fed.end(), tokens_.begin(), tokens_.end());
-  std::vector<std::uint32_t> rows;
-  for (const text::Unit& unit : units_) {
-    if (!unit.escaped()) rows.push_back(unit.row);
-  }
-  if (rows.empty()) return reading;
-  reading.paths.resize(rows.size());
+  if (tokens_.empty()) return reading;
   const int lane = predictor.open_lane();
-  const lm::LaneInput input = {lane, std::span(fed).first(rows.size()), rows, reading.paths, {}};
+  Feed feed = feed_of_text(predictor.start_token());
+  const lm::LaneInput input = feed.to(lane);
   predictor.feed({&input, 1});
+  reading.paths = std::move(feed.paths);
   reading.context = predictor.keep_lane(lane);
   return reading;
+}
+
+Opening::Feed Opening::feed_of_text(Token start) const {
+  Feed feed;
+  for (const text::Unit& unit : units_) {
+    if (!unit.escaped()) feed.rows.push_back(unit.row);
+  }
+  feed.tokens = tokens_;
+  feed.tokens.insert(feed.tokens.begin(), start);
+  feed.tokens.pop_back();
+  feed.paths.resize(feed.rows.size());
+  return feed;
 }
 
 std::vector<lm::RecordedPath> Opening::read_paths() const {
@@ -109,24 +115,22 @@ std::uint64_t Opening::mixer_memory(mix::Sources experts, std::size_t frame_byte
 
 void Opening::make_firsts(const LoadedModel& model, std::span<const Opening* const> openings) {
   const std::unique_ptr<lm::Predictor> predictor = model.make_predictor(/*may_learn=*/false);
-  for (const Opening* opening : openings) {
-    const std::lock_guard lock(opening->mutex_);
-    if (!opening->made_) opening->read(*predictor);
-    opening->made_ = true;
-  }
-  std::vector<lm::LaneInput> batch;
+  std::vector<Feed> texts;
   std::vector<Token> last;
+  std::vector<lm::LaneInput> to_last, to_end;
+  texts.reserve(openings.size());
   last.reserve(openings.size());
   for (const Opening* opening : openings) {
+    const int lane = predictor->open_lane();
+    to_last.push_back(texts.emplace_back(opening->feed_of_text(predictor->start_token())).to(lane));
     last.push_back(opening->last_token());
-    batch.push_back({predictor->open_lane(opening->context_),
-                     {&last.back(), 1},
-                     {},
-                     {},
-                     {&opening->first_, 1},
-                     /*only_walks=*/true});
+    to_end.push_back({lane, {&last.back(), 1}, {}, {}, {&opening->first_, 1}, true});
   }
-  predictor->feed(batch);
+  predictor->feed(to_last);
+  predictor->feed(to_end);
+  for (std::size_t i = 0; i < openings.size(); ++i) {
+    openings[i]->whole_context_ = predictor->keep_lane(to_end[i].lane);
+  }
 }
 
 std::shared_ptr<const mix::FrameMixer> Opening::read_all(std::span<const lm::RecordedPath> paths,

@@ -11,15 +11,12 @@
 
 #include "lm/distribution.h"
 #include "lm/kept_context.h"
+#include "lm/predictor.h"
 #include "lm/token_walk.h"
 #include "mix/frame_mixer.h"
 #include "smll/io.h"
 #include "text/token.h"
 #include "text/tokenizer.h"
-
-namespace smll::lm {
-class Predictor;
-}
 
 namespace smll::codec {
 
@@ -40,11 +37,11 @@ class Opening {
   // What a lane is fed first: the last of the tokens, or the start token.
   Token last_token() const;
 
-  // What the model says after the text, to be walked through: what choosing among openings needs.
-  // To be made by make_firsts() before.
+  // For choosing among openings: what the model says after the text, to be walked through, and what
+  // a lane holds then. To be made by make_firsts() before.
   const lm::Distribution& first() const { return first_; }
-  // Makes those of several, whose readers are kModel, together, which takes less time. To be called
-  // once for each.
+  const std::shared_ptr<const lm::KeptContext>& whole_context() const { return whole_context_; }
+  // Makes those of several together, which takes less time. To be called once for each.
   static void make_firsts(const LoadedModel& model, std::span<const Opening* const> openings);
 
   // What a lane holds before last_token(); null where that is the start token.
@@ -71,7 +68,17 @@ class Opening {
     std::shared_ptr<const lm::KeptContext> context;
   };
 
+  // All tokens but the last, behind the start token, with what follows each of them.
+  struct Feed {
+    std::vector<Token> tokens;
+    std::vector<std::uint32_t> rows;
+    std::vector<lm::RecordedPath> paths;
+
+    lm::LaneInput to(int lane) { return {lane, tokens, rows, paths, {}}; }
+  };
+
   void make() const;
+  Feed feed_of_text(Token start) const;
   void read(lm::Predictor& predictor) const;
   Reading read_text(lm::Predictor& predictor) const;
   std::shared_ptr<const mix::FrameMixer> read_all(std::span<const lm::RecordedPath> paths,
@@ -87,9 +94,10 @@ class Opening {
   std::size_t text_bytes_ = 0;     // of the units
   mutable std::mutex mutex_;       // of what follows, until it is made
   mutable bool made_ = false;
-  mutable lm::Distribution first_;
   mutable std::shared_ptr<const lm::KeptContext> context_;
   mutable std::shared_ptr<const mix::FrameMixer> mixer_;
+  mutable lm::Distribution first_;
+  mutable std::shared_ptr<const lm::KeptContext> whole_context_;
 };
 
 }  // namespace smll::codec
