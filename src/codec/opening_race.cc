@@ -11,8 +11,8 @@
 namespace smll::codec {
 namespace {
 
-// What is so much dearer than the best will not catch up.
-constexpr std::uint64_t kGap = 8 * coder::kCostOfBit;
+// What is so much dearer than the best hardly catches up.
+constexpr std::uint64_t kGap = 4 * coder::kCostOfBit;
 // A text of more tokens is long: an opening that suits its beginning may be a burden later.
 constexpr std::size_t kLong = 64;
 
@@ -21,8 +21,8 @@ constexpr std::size_t kLong = 64;
 struct Heat {
   std::size_t runners, goal;  // at most
 };
-constexpr std::array<Heat, 4> kHeats = {
-    {{OpeningRace::kMostRunners - 1, 3}, {5, 6}, {2, kLong}, {1, 256}}};
+constexpr std::array<Heat, 6> kHeats = {
+    {{OpeningRace::kMostRunners - 1, 3}, {5, 6}, {2, 12}, {2, 24}, {2, kLong}, {1, 256}}};
 
 }  // namespace
 
