@@ -11,8 +11,9 @@
 namespace smll::codec {
 namespace {
 
-// What is so much dearer than the best hardly catches up.
-constexpr std::uint64_t kGap = 4 * coder::kCostOfBit;
+// What is so much dearer than the best hardly catches up. "None" does more often: where openings
+// lead a text astray it is what keeps the text from growing.
+constexpr std::uint64_t kGap = 4 * coder::kCostOfBit, kGapOfNone = 8 * coder::kCostOfBit;
 // A text of more tokens is long: an opening that suits its beginning may be a burden later.
 constexpr std::size_t kLong = 64;
 
@@ -43,13 +44,16 @@ void OpeningRace::start_heat() {
   std::ranges::stable_sort(runners_, {}, [this](std::size_t i) { return totals_[i]; });
   if (over()) return;
   const Heat& heat = kHeats[heat_++];
+  const std::uint64_t least = totals_[runners_.front()];
+  const bool none = is_running(kNoOpening) && (long_ || totals_[kNoOpening] <= least + kGapOfNone);
   runners_.resize(std::min(runners_.size(), heat.runners));
-  const std::uint64_t most = totals_[runners_.front()] + kGap;
-  std::erase_if(runners_, [&](std::size_t i) { return totals_[i] > most; });
-  if (long_ && std::ranges::find(runners_, kNoOpening) == runners_.end()) {
-    runners_.push_back(kNoOpening);
-  }
+  std::erase_if(runners_, [&](std::size_t i) { return totals_[i] > least + kGap; });
+  if (none && !is_running(kNoOpening)) runners_.push_back(kNoOpening);
   goal_ = std::min(end_, heat.goal);
+}
+
+bool OpeningRace::is_running(std::size_t opening) const {
+  return std::ranges::find(runners_, opening) != runners_.end();
 }
 
 void OpeningRace::finish_heat(std::span<const std::uint64_t> costs) {

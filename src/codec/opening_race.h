@@ -2,8 +2,9 @@
 //
 // What each opening makes of the text's first token is known before the model runs: that is a
 // constant of the opening. The best of them run a few tokens further, the best of those run again,
-// and in the end the cheapest wins. A long text chooses by its beginning, which "none" always runs
-// along, so that no opening costs what it is not worth. It is a race without a model: it says how
+// and in the end the cheapest wins. "None" runs along until it is far behind, so that hardly an
+// opening costs what it is not worth. A long text chooses by its beginning, along all of which
+// "none" runs. It is a race without a model: it says how
 // far which openings are to be fed, and is told what the tokens cost. Costs are those of
 // coder::CostCounter.
 #pragma once
@@ -40,6 +41,7 @@ class OpeningRace {
 
  private:
   void start_heat();
+  bool is_running(std::size_t opening) const;
 
   std::vector<std::uint64_t> totals_;  // by opening; of the choice and the tokens known
   std::vector<std::size_t> runners_;

@@ -79,6 +79,19 @@ TEST(OpeningRace, WhatIsFarBehindDoesNotRun) {
   EXPECT_EQ(outcome.rows, 0u);
 }
 
+TEST(OpeningRace, NoneRunsUntilItIsFarBehind) {
+  // Three openings lead until the text's seventh token, with which what they lead to is wrong.
+  const auto led_astray = [](std::uint64_t ahead) {
+    return [ahead](std::size_t i, std::size_t k) {
+      if (i == kNoOpening) return (k == 0 ? 1 + ahead : 2) * kBit;
+      if (i > 3) return k == 0 ? 40 * kBit : 2 * kBit;
+      return (k == 0 ? 1 : k < 6 ? 2 : 4) * kBit;
+    };
+  };
+  EXPECT_EQ(run(30, 20, led_astray(7)).winner, kNoOpening);
+  EXPECT_NE(run(30, 20, led_astray(9)).winner, kNoOpening);
+}
+
 TEST(OpeningRace, RowsAreFewTimesThoseOfAPlainPass) {
   for (const std::size_t tokens : {10u, 20u, 40u, 64u}) {
     const RaceOutcome outcome =
