@@ -32,11 +32,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _install(*packages: str) -> str:
+    return " ".join((sys.executable, "-m pip install", *packages))
+
+
 def _check_packages(plots: bool) -> None:
     wanted = ["numpy"] + (["matplotlib"] if plots else [])
     missing = [name for name in wanted if importlib.util.find_spec(name) is None]
     if missing:
-        sys.exit(f"smll bench: this needs {' and '.join(missing)}: pip install {' '.join(missing)}")
+        sys.exit(f"smll bench: this needs {' and '.join(missing)}: {_install(*missing)}")
 
 
 def main(arguments: List[str]) -> int:
@@ -56,7 +60,7 @@ def main(arguments: List[str]) -> int:
         print(f"smll bench: {error}", file=sys.stderr)
         return 3 if error.kind == "model" else 1
     for name in missing():
-        print(f"smll bench: without {name}, its column is missing: pip install {name}", file=sys.stderr)
+        print(f"smll bench: without {name}, its column is missing: {_install(name)}", file=sys.stderr)
     reference = Compressor(options.model)
     original = Original(options.original, reference.model_path) if options.original else None
     results = tables.run(
