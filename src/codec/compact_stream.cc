@@ -107,7 +107,10 @@ void CompactEncoder::cut() {
   if (text_.has_break) text_.units.push_back({line_break, 0});
   for (const text::Unit& unit : text_.units) {
     text_.escapes = text_.escapes || unit.escaped();
-    if (!unit.escaped()) rows_.push_back(unit.row);
+    if (unit.escaped()) continue;
+    // What the first one comes after is known where a lane opens.
+    inputs_.push_back(rows_.empty() ? 0 : vocabulary.token(rows_.back()));
+    rows_.push_back(unit.row);
   }
 }
 
@@ -130,10 +133,6 @@ void CompactEncoder::line_up() {
     Runner& runner = runners_.emplace_back();
     runner.index = index;
     runner.opening = model_->opening_of_short(index);
-    runner.inputs.resize(rows_.size());
-    for (std::size_t i = 1; i < rows_.size(); ++i) {
-      runner.inputs[i] = model_->vocabulary().token(rows_[i - 1]);
-    }
     runner.paths.resize(rows_.size());
     if (!race_) continue;
     runner.paths[0] = firsts[index];
@@ -150,7 +149,7 @@ void CompactEncoder::open(std::size_t part, lm::Predictor& predictor) {
     if (race_) {
       open_lane(lane, runner.opening->whole_context(), predictor);
     } else {
-      runner.inputs[0] = open_lane(lane, runner.opening, predictor);
+      inputs_[0] = open_lane(lane, runner.opening, predictor);
     }
   }
 }
@@ -169,7 +168,7 @@ void CompactEncoder::collect(std::size_t part, lm::Predictor& /*predictor*/, con
     runner.asked = std::min(most, goal() - runner.done);
     if (runner.asked == 0) continue;
     batch.push_back({number(lane),
-                     std::span(runner.inputs).subspan(runner.done, runner.asked),
+                     std::span(inputs_).subspan(runner.done, runner.asked),
                      std::span(rows_).subspan(runner.done, runner.asked),
                      std::span(runner.paths).subspan(runner.done, runner.asked),
                      {}});

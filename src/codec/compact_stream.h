@@ -50,7 +50,6 @@ class CompactEncoder : public LaneStream {
   struct Runner {
     std::size_t index = kNoOpening;    // in openings()
     const Opening* opening = nullptr;  // null: nothing
-    std::vector<Token> inputs;         // by token: what it comes after
     std::vector<lm::RecordedPath> paths;
     std::size_t done = 0, asked = 0;  // tokens whose paths are known, and are to be known next
     bool out = false;                 // of the race
@@ -71,6 +70,7 @@ class CompactEncoder : public LaneStream {
   CompactText result_;
   ShortText text_;
   std::vector<std::uint32_t> rows_;  // of the units that are tokens
+  std::vector<Token> inputs_;        // what each of them comes after
   std::optional<OpeningRace> race_;
   std::vector<Runner> runners_;  // by lane
   std::atomic<std::size_t> lanes_ = 1;

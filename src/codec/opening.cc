@@ -53,14 +53,10 @@ mix::FrameMixer Opening::mixer(mix::Sources experts, std::size_t frame_bytes,
 void Opening::make() const {
   const std::lock_guard lock(mutex_);
   if (made_) return;
-  read(*model_.make_predictor(/*may_learn=*/false));
-  made_ = true;
-}
-
-void Opening::read(lm::Predictor& predictor) const {
-  Reading reading = read_text(predictor);
+  Reading reading = read_text(*model_.make_predictor(/*may_learn=*/false));
   if (readers_ == Readers::kModelAndMixer) mixer_ = read_all(reading.paths, {});
   context_ = std::move(reading.context);
+  made_ = true;
 }
 
 // The last token is left to the lanes: what follows it is their first answer.
@@ -124,7 +120,7 @@ void Opening::make_firsts(const LoadedModel& model, std::span<const Opening* con
     const int lane = predictor->open_lane();
     to_last.push_back(texts.emplace_back(opening->feed_of_text(predictor->start_token())).to(lane));
     last.push_back(opening->last_token());
-    to_end.push_back({lane, {&last.back(), 1}, {}, {}, {&opening->first_, 1}, true});
+    to_end.push_back({lane, {&last.back(), 1}, {}, {}, {&opening->first_, 1}, /*only_walks=*/true});
   }
   predictor->feed(to_last);
   predictor->feed(to_end);

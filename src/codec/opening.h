@@ -79,7 +79,6 @@ class Opening {
 
   void make() const;
   Feed feed_of_text(Token start) const;
-  void read(lm::Predictor& predictor) const;
   Reading read_text(lm::Predictor& predictor) const;
   std::shared_ptr<const mix::FrameMixer> read_all(std::span<const lm::RecordedPath> paths,
                                                   const mix::MixOptions& options) const;

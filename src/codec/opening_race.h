@@ -4,9 +4,8 @@
 // constant of the opening. The best of them run a few tokens further, the best of those run again,
 // and in the end the cheapest wins. "None" runs along until it is far behind, so that hardly an
 // opening costs what it is not worth. A long text chooses by its beginning, along all of which
-// "none" runs. It is a race without a model: it says how
-// far which openings are to be fed, and is told what the tokens cost. Costs are those of
-// coder::CostCounter.
+// "none" runs. It is a race without a model: it says how far which openings are to be fed, and is
+// told what the tokens cost. Costs are those of coder::CostCounter.
 #pragma once
 
 #include <cstddef>
