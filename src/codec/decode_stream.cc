@@ -22,7 +22,7 @@ DecodeStream::DecodeStream(std::span<const std::uint8_t> payload, std::size_t ra
   LaneHeader header = take_lanes(payload, raw_size);
   extents_ = std::move(header.extents);
   escapes_ = header.escapes;
-  coder_ = coder::CheckedDecoder(payload);
+  coder_ = coder::Decoder(payload);
   if (extents_.size() > static_cast<std::size_t>(form.max_lanes)) {
     throw Error(ErrorKind::kData, "the archive is damaged: it has more lanes than its backend");
   }

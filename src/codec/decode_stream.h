@@ -101,9 +101,9 @@ class DecodeStream : public LaneStream {
   std::size_t raw_size_;
   bool line_ = false;      // a line break ends the text
   std::size_t limit_ = 0;  // of a line's bytes
-  coder::CheckedDecoder coder_;
+  coder::Decoder coder_;
   std::unique_ptr<mix::FrameMixer> mixer_;
-  std::optional<UnitCoder<coder::CheckedDecoder>> units_;
+  std::optional<UnitCoder<coder::Decoder>> units_;
   std::vector<LaneState> states_;
   std::vector<std::uint8_t> data_;
   std::optional<Drafter> drafter_;  // of a lane alone: others would have to wait for it

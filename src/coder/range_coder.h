@@ -7,7 +7,6 @@
 // rounding costs less than 2^-31 bits a decision.
 #pragma once
 
-#include <algorithm>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -30,6 +29,9 @@ inline std::uint64_t split(std::uint64_t range, std::uint32_t p1) {
   assert(p1 > 0 && p1 < kProbabilityOne);
   return (range >> kProbabilityBits) * p1;
 }
+
+// The number with the most trailing zeros in [low, low + range): zeros need not be written.
+std::uint64_t shortest(std::uint64_t low, std::uint64_t range);
 }  // namespace detail
 
 class Encoder {
@@ -75,57 +77,52 @@ class Decoder {
  public:
   static constexpr std::size_t kLookahead = detail::kTopBits / 8;
 
+  // Where a decoder stands in its code.
+  struct State {
+    std::uint64_t position = 0;  // bytes read
+    std::uint64_t value = 0;     // what was read, from the interval's low end on
+    std::uint64_t range = detail::kTop;
+  };
+
   explicit Decoder(std::span<const std::uint8_t> in) : in_(in) {
-    for (unsigned i = 0; i < detail::kTopBits; i += 8) value_ = value_ << 8 | next();
+    for (unsigned i = 0; i < detail::kTopBits; i += 8) read_byte();
   }
+  // Goes on where another decoder of the same code stands.
+  Decoder(std::span<const std::uint8_t> in, const State& state) : in_(in), at_(state) {}
 
   // The next decision. The second argument is not used: see Encoder::code.
   int code(std::uint32_t p1, int /*bit*/ = 0) {
-    const std::uint64_t ones = detail::split(range_, p1);
+    const std::uint64_t ones = detail::split(at_.range, p1);
     int bit;
-    if (value_ < ones) {
-      range_ = ones;
+    if (at_.value < ones) {
+      at_.range = ones;
       bit = 1;
     } else {
-      value_ -= ones;
-      range_ -= ones;
+      at_.value -= ones;
+      at_.range -= ones;
       bit = 0;
     }
-    while (range_ < detail::kBottom) {
-      value_ = value_ << 8 | next();
-      range_ <<= 8;
+    while (at_.range < detail::kBottom) {
+      read_byte();
+      at_.range <<= 8;
     }
     return bit;
   }
 
-  bool overrun() const { return position_ > in_.size() + kLookahead; }
+  bool overrun() const { return at_.position > in_.size() + kLookahead; }
   // False when bytes are left that no decision has touched.
-  bool used_all() const { return position_ >= in_.size(); }
+  bool used_all() const { return at_.position >= in_.size(); }
+  // Whether an encoder of the same decisions would have written these very bytes: others may decode
+  // to the same ones, and are damaged all the same.
+  bool is_as_written() const;
+  const State& state() const { return at_; }
 
  private:
-  std::uint64_t next() { return position_ < in_.size() ? in_[position_++] : (++position_, 0); }
+  std::uint64_t byte(std::uint64_t i) const { return i < in_.size() ? in_[i] : 0; }
+  void read_byte() { at_.value = at_.value << 8 | byte(at_.position++); }
 
   std::span<const std::uint8_t> in_;
-  std::size_t position_ = 0;
-  std::uint64_t value_ = 0;
-  std::uint64_t range_ = detail::kTop;
-};
-
-// Decodes, and sees whether an encoder would have written these very bytes: others may decode to
-// the same decisions, and are damaged all the same.
-class CheckedDecoder {
- public:
-  explicit CheckedDecoder(std::span<const std::uint8_t> in) : in_(in), decoder_(in) {}
-
-  int code(std::uint32_t p1, int /*bit*/ = 0) { return encoder_.code(p1, decoder_.code(p1)); }
-  bool overrun() const { return decoder_.overrun(); }
-  // To be asked once, behind the last decision.
-  bool is_as_written() { return std::ranges::equal(encoder_.finish(), in_); }
-
- private:
-  std::span<const std::uint8_t> in_;
-  Decoder decoder_;
-  Encoder encoder_;
+  State at_;
 };
 
 }  // namespace smll::coder

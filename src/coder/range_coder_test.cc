@@ -85,5 +85,61 @@ TEST(RangeCoder, CutCodeIsAnOverrun) {
   EXPECT_TRUE(decoder.overrun());
 }
 
+// All codes of up to two bytes and the neighbours of longer ones, some of which decode to the same
+// decisions.
+TEST(RangeCoder, KnowsWhatAnEncoderWrites) {
+  Random rng(5);
+  for (int round = 0; round < 40; ++round) {
+    std::vector<std::uint32_t> odds(rng() % 40);
+    for (std::uint32_t& p : odds) p = std::max(1u, (rng() & 0xffffu) >> (rng() % 16));
+    std::size_t written = 0;
+    const auto check = [&](const std::vector<std::uint8_t>& code) {
+      Decoder decoder(code);
+      Encoder encoder;
+      for (const std::uint32_t p : odds) encoder.code(p, decoder.code(p));
+      const bool as_written = encoder.finish() == code;
+      ASSERT_EQ(decoder.is_as_written(), as_written);
+      EXPECT_FALSE(as_written && (decoder.overrun() || !decoder.used_all()));
+      written += as_written ? 1 : 0;
+    };
+    check({});
+    for (unsigned a = 0; a < 256; ++a) {
+      check({static_cast<std::uint8_t>(a)});
+      for (unsigned b = 0; b < 256; ++b) {
+        check({static_cast<std::uint8_t>(a), static_cast<std::uint8_t>(b)});
+      }
+    }
+    Encoder encoder;
+    for (const std::uint32_t p : odds) encoder.code(p, static_cast<int>(rng() & 1));
+    std::vector<std::uint8_t> code = encoder.finish();
+    check(code);
+    EXPECT_GT(written, 0u);
+    for (std::size_t i = 0; i < code.size(); ++i) {
+      for (const int change : {1, -1}) {
+        std::vector<std::uint8_t> other = code;
+        other[i] = static_cast<std::uint8_t>(other[i] + change);
+        check(other);
+      }
+    }
+    code.push_back(0);
+    check(code);
+  }
+}
+
+// In any two pieces.
+TEST(RangeCoder, ADecoderGoesOnWhereAnotherStands) {
+  Random rng(6);
+  std::vector<std::uint8_t> code(50);
+  for (std::uint8_t& byte : code) byte = static_cast<std::uint8_t>(rng());
+  for (int first = 0; first < 300; first += 7) {
+    Decoder whole(code), begun(code);
+    for (int i = 0; i < first; ++i) ASSERT_EQ(whole.code(50000), begun.code(50000));
+    Decoder other(code, begun.state());
+    for (int i = first; i < 600; ++i) ASSERT_EQ(whole.code(50000), other.code(50000));
+    EXPECT_EQ(whole.overrun(), other.overrun());
+    EXPECT_EQ(whole.is_as_written(), other.is_as_written());
+  }
+}
+
 }  // namespace
 }  // namespace smll::coder
