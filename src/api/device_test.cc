@@ -30,7 +30,11 @@ class Devices : public testing::Test {
   void TearDown() override { set_fault(0); }
 
   void set_fault(int number) {
-    if (library_) reinterpret_cast<void (*)(int)>(dlsym(library_, "smll_emulated_fault"))(number);
+    if (library_) look_up<void(int)>("smll_emulated_fault")(number);
+  }
+  template <class Function>
+  Function* look_up(const char* name) {
+    return reinterpret_cast<Function*>(dlsym(library_, name));
   }
 
   static Model model_on(const std::string& device, bool learns = false) {
@@ -45,10 +49,10 @@ class Devices : public testing::Test {
   }
 
   // What a writer makes of the text, with the model alone.
-  Bytes write(const Model& model, bool verify) {
+  Bytes write(const Model& model, bool verify, int lanes = 1) {
     WriteOptions options;
     options.experts = Experts::kLlm;
-    options.lanes = 1;
+    options.lanes = lanes;
     options.verify = verify;
     MemorySink sink;
     Writer writer(model, options, sink);
@@ -56,6 +60,16 @@ class Devices : public testing::Test {
     writer.finish();
     EXPECT_EQ(writer.stats().methods.count("llm"), 1u);
     return sink.take();
+  }
+
+  static Bytes read(const Model& model, const Bytes& archive) {
+    MemorySource source(archive);
+    Reader reader(model, {}, source);
+    Bytes text, part(1000);
+    while (const std::size_t size = reader.read(part)) {
+      text.insert(text.end(), part.begin(), part.begin() + static_cast<std::ptrdiff_t>(size));
+    }
+    return text;
   }
 
   static ErrorKind kind_of(const std::function<void()>& action) {
@@ -111,6 +125,52 @@ TEST_F(Devices, OneThatFailsTheKnownAnswerTestIsNotUsed) {
   const Model automatic = model_on("auto");
   write(automatic, true);
   EXPECT_EQ(automatic.info()->device, "cpu");
+}
+
+// Where the model alone decides, the device decodes: four bytes a token, and where the code stands.
+TEST_F(Devices, OnlyTokensComeBackOfWhatTheModelDecides) {
+  const Bytes archive = write(model_on("cpu"), false, 3);
+  const Model gpu = model_on("cuda");
+  const std::size_t before = look_up<std::size_t()>("smll_emulated_downloaded")();
+  EXPECT_EQ(read(gpu, archive), text_);
+  const std::size_t came = look_up<std::size_t()>("smll_emulated_downloaded")() - before;
+  EXPECT_LT(came, 50 * text_.size());
+}
+
+// One that is damaged ends as it does on the processor.
+TEST_F(Devices, DamagedCodesAreRefused) {
+  const Bytes archive = write(model_on("cpu"), false, 3);
+  const Model cpu = model_on("cpu"), gpu = model_on("cuda");
+  for (std::size_t at = archive.size() - 80; at < archive.size() - 20; at += 7) {
+    Bytes damaged = archive;
+    damaged[at] ^= 0x10;
+    const auto result_of = [&](const Model& model) {
+      try {
+        read(model, damaged);
+        return std::string("read");
+      } catch (const Error& error) {
+        return std::string(error.what());
+      }
+    };
+    EXPECT_EQ(result_of(cpu), result_of(gpu)) << at;
+  }
+}
+
+TEST_F(Devices, FramesAreDecodedTogether) {
+  WriteOptions options;
+  options.experts = Experts::kLlm;
+  options.lanes = 16;
+  options.frame_size = 256;
+  MemorySink sink;
+  const Model cpu = model_on("cpu");
+  Writer writer(cpu, options, sink);
+  for (int i = 0; i < 6; ++i) writer.write(text_);
+  writer.finish();
+  const Bytes archive = sink.take();
+  look_up<std::size_t()>("smll_emulated_most_rows")();
+  const Bytes restored = read(model_on("cuda"), archive);
+  EXPECT_EQ(restored.size(), 6 * text_.size());
+  EXPECT_GE(look_up<std::size_t()>("smll_emulated_most_rows")(), 128u);
 }
 
 TEST_F(Devices, LearningIsTheProcessors) {

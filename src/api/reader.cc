@@ -53,10 +53,6 @@ struct Pending {
   bool needs_model() const { return payload && format::needs_model(frame.method); }
 };
 
-// What frames that are decoded together with the model may take, besides predictors, and how many
-// lanes they have: more make a predictor little faster.
-constexpr std::uint64_t kMemoryTogether = std::uint64_t{512} << 20;
-constexpr std::size_t kLanesTogether = 32;
 constexpr std::size_t kMostPending = 64;
 constexpr std::size_t kMostPendingBytes = std::size_t{48} << 20;
 
@@ -184,8 +180,9 @@ struct Reader::State {
       lanes.insert(lanes.end(), next.decoding->lanes().begin(), next.decoding->lanes().end());
     }
     if (last.decoding) {
-      if (memory > kMemoryTogether) return false;
-      if (lanes.size() > std::min(kLanesTogether, loaded->scheduler().lanes())) return false;
+      const codec::LoadedModel::Together most = loaded->together();
+      if (memory > most.memory) return false;
+      if (lanes.size() > std::min(most.lanes, loaded->scheduler().lanes())) return false;
     }
     if (options.max_memory == 0) return true;
     if (!lanes.empty()) memory += loaded->decoding_memory(lanes) + loaded->opening_memory(false);

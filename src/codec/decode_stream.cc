@@ -18,11 +18,13 @@ DecodeStream::DecodeStream(std::span<const std::uint8_t> payload, std::size_t ra
       experts_(form.experts),
       opening_(form.opening),
       raw_size_(raw_size),
-      coder_(payload) {
+      coder_(payload),
+      on_gpu_(form.on_gpu) {
   LaneHeader header = take_lanes(payload, raw_size);
   extents_ = std::move(header.extents);
   escapes_ = header.escapes;
-  coder_ = coder::Decoder(payload);
+  code_ = payload;
+  coder_ = coder::Decoder(code_);
   if (extents_.size() > static_cast<std::size_t>(form.max_lanes)) {
     throw Error(ErrorKind::kData, "the archive is damaged: it has more lanes than its backend");
   }
@@ -61,7 +63,14 @@ std::uint64_t DecodeStream::memory(std::span<const std::size_t> lanes,
   return (1 + Drafter::kMostGuesses) * each + Drafter::memory(lanes[0]);
 }
 
-std::size_t DecodeStream::max_parts() const { return lanes() < kSplitLanes ? 1 : 2; }
+std::size_t DecodeStream::max_parts() const {
+  return lanes() < kSplitLanes || may_be_remote() ? 1 : 2;
+}
+
+// Bytes that no token spells are not the model's to decide. A lane alone is faster with guesses.
+bool DecodeStream::may_be_remote() const {
+  return on_gpu_ && experts_ == mix::Sources::kLlm && !escapes_ && lanes() > 1;
+}
 
 void DecodeStream::share_lanes(std::size_t parts) {
   mixer_ = std::make_unique<mix::FrameMixer>(make_mixer(opening_, experts_, raw_size_, extents_));
@@ -83,6 +92,7 @@ void DecodeStream::open(std::size_t part, lm::Predictor& predictor) {
     if (is_done(lane)) continue;
     states_[lane].input = open_lane(lane, opening_, predictor);
   }
+  if (may_be_remote()) remote_ = predictor.begin_code(code_, coder_.state());
 }
 
 void DecodeStream::collect(std::size_t part, lm::Predictor& predictor, const Room& room,
@@ -95,6 +105,11 @@ void DecodeStream::collect(std::size_t part, lm::Predictor& predictor, const Roo
     }
     state.fed.assign(1, state.input);
     state.at = 0;
+    if (remote_) {
+      batch.push_back(
+          {number(lane), state.fed, {}, {}, {}, false, {remote_.get(), state.room, &state.row}});
+      continue;
+    }
     if (drafter_) guess(lane, predictor, room);
     if (state.next.size() < state.fed.size()) state.next.resize(state.fed.size());
     batch.push_back(
@@ -115,6 +130,7 @@ void DecodeStream::guess(std::size_t lane, const lm::Predictor& predictor, const
 
 void DecodeStream::advance(std::size_t part) {
   if (!wait_for_turn(part)) return;
+  if (remote_) coder_ = coder::Decoder(code_, remote_->state());
   do {
     decode_round(part);
     if (coder_.overrun()) {
@@ -146,8 +162,13 @@ void DecodeStream::decode_unit(std::size_t lane) {
     spend(state, 1);
     return end_line({reinterpret_cast<const char*>(&byte), 1});
   }
-  lm::LiveWalk walk(vocabulary_, state.next[state.at]);
-  const std::uint32_t row = units_->code_token(index, walk, state.room);
+  std::uint32_t row = 0;
+  if (remote_) {
+    row = take_row(lane);
+  } else {
+    lm::LiveWalk walk(vocabulary_, state.next[state.at]);
+    row = units_->code_token(index, walk, state.room);
+  }
   state.input = vocabulary_.token(row);
   const bool guessed = state.at + 1 < state.fed.size() && state.fed[state.at + 1] == state.input;
   if (guessed) {
@@ -159,6 +180,18 @@ void DecodeStream::decode_unit(std::size_t lane) {
   ++tokens_;
   spend(state, vocabulary_.bytes(row).size());
   end_line(vocabulary_.bytes(row));
+}
+
+// What the predictor has decoded of a lane.
+std::uint32_t DecodeStream::take_row(std::size_t lane) {
+  const LaneState& state = states_[lane];
+  if (state.row >= vocabulary_.rows() || vocabulary_.bytes(state.row).size() > state.room) {
+    throw passes_the_end();
+  }
+  const std::string_view bytes = vocabulary_.bytes(state.row);
+  mixer_->read(static_cast<int>(lane),
+               {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+  return state.row;
 }
 
 // Behind the last bytes of a text that a line break may end.

@@ -21,6 +21,7 @@
 #include "codec/short_head.h"
 #include "codec/unit_coder.h"
 #include "coder/range_coder.h"
+#include "lm/remote_code.h"
 #include "mix/frame_mixer.h"
 #include "text/vocabulary.h"
 
@@ -36,6 +37,7 @@ class DecodeStream : public LaneStream {
     mix::Sources experts;
     int max_lanes;
     const Opening* opening = nullptr;  // what each lane begins with; null: nothing
+    bool on_gpu = false;               // predictors may decode what the model alone decides
   };
   // `payload`, `vocabulary` and the opening must outlive it. Throws Error(kData) where the payload
   // cannot have come from a FrameEncoder.
@@ -82,12 +84,15 @@ class DecodeStream : public LaneStream {
     std::vector<Token> fed;              // an input and guesses of what follows it
     std::vector<lm::Distribution> next;  // after each of them
     std::size_t at = 0;                  // of them, so many have proved right
+    std::uint32_t row = 0;               // of the next token, where the predictor decodes
   };
 
   bool wait_for_turn(std::size_t part);
   void pass_turn(std::size_t part);
   void decode_round(std::size_t part);
   void decode_unit(std::size_t lane);
+  std::uint32_t take_row(std::size_t lane);
+  bool may_be_remote() const;
   void guess(std::size_t lane, const lm::Predictor& predictor, const Room& room);
   bool is_ready(std::size_t part) const;
   void end_line(std::string_view bytes);
@@ -101,7 +106,10 @@ class DecodeStream : public LaneStream {
   std::size_t raw_size_;
   bool line_ = false;      // a line break ends the text
   std::size_t limit_ = 0;  // of a line's bytes
+  std::span<const std::uint8_t> code_;
   coder::Decoder coder_;
+  bool on_gpu_ = false;
+  std::shared_ptr<lm::RemoteCode> remote_;  // where the predictor decodes; null: this does
   std::unique_ptr<mix::FrameMixer> mixer_;
   std::optional<UnitCoder<coder::Decoder>> units_;
   std::vector<LaneState> states_;

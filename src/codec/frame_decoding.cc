@@ -29,8 +29,9 @@ void add_stats(const Stream& stream, FrameStats& stats) {
 class FrameDecoding::Work : public DecodeStream {
  public:
   Work(const Payload& payload, const LoadedModel& model)
-      : DecodeStream(payload.bytes, payload.raw_size, model.vocabulary(),
-                     {mixed_experts(payload.method), model.max_lanes(), model.opening()}),
+      : DecodeStream(
+            payload.bytes, payload.raw_size, model.vocabulary(),
+            {mixed_experts(payload.method), model.max_lanes(), model.opening(), model.on_gpu()}),
         owner_(payload.owner) {}
   // A short text.
   Work(std::span<const std::uint8_t> payload, std::size_t limit, const LoadedModel& model)

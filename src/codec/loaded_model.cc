@@ -158,8 +158,11 @@ std::shared_ptr<const ModelFile> shared_file(const std::string& path, const Load
   return table.get(path, options);
 }
 
-// Lanes that a GPU computes at once.
-constexpr std::size_t kGpuLanes = 1024;
+// While the processor does its part of what one predictor on a GPU has computed, the GPU computes
+// for the others.
+constexpr std::size_t kGpuPredictors = 4;
+// Lanes of each, at most: more take longer in proportion.
+constexpr std::size_t kGpuLanes = 256;
 
 class ExactModel : public LoadedModel {
  public:
@@ -171,6 +174,10 @@ class ExactModel : public LoadedModel {
     engine_options_.window = options.window;
     engine_options_.pool = pool_;
     if (!options.learns) engine_options_.device = exact::cuda::open_choice(options.device);
+    if (on_gpu()) {
+      const std::size_t lanes = exact::Engine::device_lanes(*file_->weights, engine_options_);
+      gpu_lanes_ = std::clamp<std::size_t>(lanes / kGpuPredictors, 1, kGpuLanes);
+    }
     const Dictionary* dictionary = options.dictionary.get();
     if (!dictionary) return;
     if (!dictionary->fits(identity())) {
@@ -210,6 +217,10 @@ class ExactModel : public LoadedModel {
     const exact::cuda::Device* device = engine_options_.device.get();
     return device ? "cuda:" + std::to_string(device->number()) + " " + device->name() : "cpu";
   }
+  Together together() const override {
+    if (!on_gpu()) return LoadedModel::together();
+    return {kGpuPredictors * gpu_lanes_, memory_at_once()};
+  }
   std::string set_up() const override { return {}; }
   std::unique_ptr<lm::Predictor> make_predictor(bool may_learn) const override {
     return std::make_unique<lm::ExactPredictor>(weights(), engine_options(may_learn), vocabulary());
@@ -236,16 +247,21 @@ class ExactModel : public LoadedModel {
            (opening_ ? opening_->memory() : 0) + adapter_memory_;
   }
   std::uint64_t context_memory(std::size_t tokens) const override {
+    if (on_gpu()) return 0;
     return exact::Engine::context_memory(*file_->weights, engine_options_, tokens);
   }
 
  protected:
   std::size_t lanes_at_once(bool may_learn) const override {
-    return engine_options_.device ? kGpuLanes : LoadedModel::lanes_at_once(may_learn);
+    return on_gpu() ? gpu_lanes_ : LoadedModel::lanes_at_once(may_learn);
+  }
+  // What mixes beside a GPU is many frames' and takes much.
+  std::uint64_t memory_at_once() const override {
+    const std::uint64_t usual = LoadedModel::memory_at_once();
+    return on_gpu() ? std::max(usual, free_memory() / 2) : usual;
   }
   std::size_t most_predictors(bool may_learn) const override {
-    // A GPU is full with one.
-    if (engine_options_.device) return 1;
+    if (on_gpu()) return kGpuPredictors;
     const auto threads = static_cast<std::size_t>(pool_->threads());
     if (!options_.learns || !may_learn) return threads;
     // What they learn takes much memory, so only as many as half of what is free can hold.
@@ -263,6 +279,7 @@ class ExactModel : public LoadedModel {
   }
 
   exact::EngineOptions engine_options_;
+  std::size_t gpu_lanes_ = 0;  // of a predictor
   std::uint64_t adapter_memory_ = 0;
   mutable std::once_flag made_weights_;
   mutable std::shared_ptr<const weights::Weights> weights_;
@@ -289,7 +306,8 @@ Scheduler& LoadedModel::scheduler(bool may_learn) const {
   if (!scheduler) {
     scheduler = std::make_unique<Scheduler>(
         [this, may_learn] { return make_predictor(may_learn); },
-        Scheduler::Size{most_predictors(may_learn), lanes_at_once(may_learn)}, pool_);
+        Scheduler::Size{most_predictors(may_learn), lanes_at_once(may_learn), memory_at_once()},
+        pool_);
   }
   return *scheduler;
 }
@@ -297,6 +315,8 @@ Scheduler& LoadedModel::scheduler(bool may_learn) const {
 std::size_t LoadedModel::lanes_at_once(bool may_learn) const {
   return options_.learns && may_learn ? 1 : static_cast<std::size_t>(max_lanes());
 }
+
+std::uint64_t LoadedModel::memory_at_once() const { return Scheduler::Size{}.memory; }
 
 int LoadedModel::max_lanes() const {
   return options_.backend == Backend::kLlama || options_.learns ? 1 : format::kMaxLanes;

@@ -88,7 +88,16 @@ class LoadedModel {
   // it takes: the dictionary's opening, sample and adapter or, of short texts, a built-in opening.
   virtual std::uint64_t opening_memory(bool of_short) const = 0;
 
-  // Bytes that a lane's context of so many tokens takes of a predictor, nearly.
+  // What frames that are decoded together may have, besides predictors: lanes, of which more make
+  // predictors little faster, and bytes.
+  struct Together {
+    std::size_t lanes;
+    std::uint64_t memory;
+  };
+  virtual Together together() const { return {32, std::uint64_t{512} << 20}; }
+
+  // Bytes of the processor's memory that a lane's context of so many tokens takes of a predictor,
+  // nearly.
   virtual std::uint64_t context_memory(std::size_t tokens) const = 0;
 
   const std::string& path() const { return path_; }
@@ -107,6 +116,8 @@ class LoadedModel {
   virtual std::size_t most_predictors(bool may_learn) const = 0;
   // Lanes that one of them runs at once, unless one stream has more.
   virtual std::size_t lanes_at_once(bool may_learn) const;
+  // Bytes that streams may take which run at once.
+  virtual std::uint64_t memory_at_once() const;
 
   std::string path_, name_;
   LoadOptions options_;

@@ -13,9 +13,6 @@ namespace {
 
 // Progress is called so often.
 constexpr std::chrono::milliseconds kTick{20};
-// Streams that take more together wait for each other, however many lanes are free.
-constexpr std::uint64_t kMaxMemory = std::uint64_t{768} << 20;
-
 // What another predictor must leave for the lanes to open.
 constexpr std::size_t kSpareMemory = std::size_t{32} << 20;
 
@@ -93,7 +90,10 @@ struct Scheduler::Seat {
 };
 
 Scheduler::Scheduler(MakePredictor make, const Size& size, std::shared_ptr<ThreadPool> pool)
-    : make_(std::move(make)), pool_(std::move(pool)), lanes_at_once_(size.lanes) {
+    : make_(std::move(make)),
+      pool_(std::move(pool)),
+      lanes_at_once_(size.lanes),
+      max_memory_(size.memory) {
   for (std::size_t i = 0; i < size.seats; ++i) {
     seats_.push_back(std::make_unique<Seat>(std::max<std::size_t>(size.lanes, 1)));
   }
@@ -220,7 +220,7 @@ Scheduler::Seat* Scheduler::empty_seat() const {
 // Whether who is in front of the line could sit down in an empty seat; the lock is held.
 bool Scheduler::has_memory_for_next() const {
   if (lines_.empty()) return false;
-  return memory_ == 0 || memory_ + lines_.front().tickets.front()->memory <= kMaxMemory;
+  return memory_ == 0 || memory_ + lines_.front().tickets.front()->memory <= max_memory_;
 }
 
 // Leads the seat in a thread of the pool, if one is free, until it is empty and nobody waits in
@@ -391,6 +391,9 @@ bool Scheduler::equip_or_give_up(Seat& seat) {
     return true;
   } catch (const std::bad_alloc&) {
     if (predictors_ == 0) throw;
+  } catch (const Error& error) {
+    // Of a device.
+    if (error.kind() != ErrorKind::kMemory || predictors_ == 0) throw;
   }
   const std::lock_guard lock(mutex_);
   seat.given_up = true;

@@ -31,6 +31,8 @@ class Scheduler {
   struct Size {
     std::size_t seats = 1;   // predictors, at most
     std::size_t lanes = 32;  // that one runs at once, unless one stream has more
+    // Streams that take more bytes together wait for each other, however many lanes are free.
+    std::uint64_t memory = std::uint64_t{768} << 20;
   };
 
   // `make` is called when a predictor is needed; `pool`'s threads help and lead.
@@ -100,6 +102,7 @@ class Scheduler {
   const MakePredictor make_;
   const std::shared_ptr<ThreadPool> pool_;
   const std::size_t lanes_at_once_;
+  const std::uint64_t max_memory_;
   std::atomic<std::size_t> predictors_ = 0;
   std::mutex mutex_;  // of what follows, of tickets' states and of who leads
   std::condition_variable changed_;

@@ -13,6 +13,11 @@
 
 namespace smll::codec {
 
+// What a token is that does not fit its lane.
+inline Error passes_the_end() {
+  return {ErrorKind::kData, "the archive is damaged: a token passes the end of its lane"};
+}
+
 // `Coder` is coder::Encoder or coder::Decoder.
 template <class Coder>
 class UnitCoder {
@@ -51,7 +56,7 @@ class UnitCoder {
       for (int i = 0; i < 8; ++i) code_bit(lane, walk);
     }
     if (!walk.can_end()) {
-      throw Error(ErrorKind::kData, "the archive is damaged: a token passes the end of its lane");
+      throw passes_the_end();
     }
     return walk.row();
   }

@@ -78,6 +78,39 @@ TEST(Decisions, AreThoseThatWalksAskAbout) {
   }
 }
 
+// Who follows the decisions knows as much of the token as a walk does.
+TEST(Decisions, LeadToEveryRow) {
+  for (const text::Vocabulary& vocabulary : vocabularies()) {
+    const std::vector<Decision> table = decisions_of(vocabulary);
+    for (std::uint32_t row = 0; row < vocabulary.rows(); ++row) {
+      std::uint32_t lo = 0, middle = root_of(table);
+      const std::string_view bytes = vocabulary.bytes(row);
+      while (middle != 0) {
+        const Decision& decision = table.at(middle);
+        ASSERT_EQ(decision.lo, lo);
+        ASSERT_GE(row, lo);
+        ASSERT_LT(row, decision.hi);
+        for (const std::uint32_t other : {decision.lo, decision.hi - 1}) {
+          ASSERT_TRUE(vocabulary.bytes(other).starts_with(bytes.substr(0, decision.depth)));
+        }
+        if (decision.first_part) {
+          ASSERT_EQ(vocabulary.bytes(lo).size(), decision.depth);
+        } else {
+          ASSERT_NE(vocabulary.bytes(middle - 1).at(decision.depth),
+                    vocabulary.bytes(middle).at(decision.depth));
+        }
+        if (row < middle) {
+          middle = decision.next_first;
+        } else {
+          lo = middle;
+          middle = decision.next_last;
+        }
+      }
+      ASSERT_EQ(lo, row);
+    }
+  }
+}
+
 // One that knows the probabilities of decisions only is walked like the one that they are of.
 TEST(Decisions, SayWhatFrequenciesSay) {
   std::mt19937 random(1);

@@ -8,6 +8,7 @@
 
 #include "lm/distribution.h"
 #include "lm/kept_context.h"
+#include "lm/remote_code.h"
 #include "lm/token_walk.h"
 #include "text/token.h"
 #include "text/vocabulary.h"
@@ -27,6 +28,10 @@ struct LaneInput {
   std::span<Distribution> next;
   // `next` is only walked through, so probabilities of decisions do, where they are less work.
   bool only_walks = false;
+  // For a decoder whose tokens the model alone decides, with a code that begin_code() gave: the
+  // token that comes next; `tokens` is one and `next` is empty. Inputs of one code stand in a batch
+  // one after another, in the order in which the code has their tokens.
+  CodedToken coded = {};
 };
 
 // A model that turns the tokens of lanes into frequencies over the coded tokens. A lane is an
@@ -59,6 +64,13 @@ class Predictor {
   virtual std::shared_ptr<const KeptContext> keep_lane(int lane) = 0;
   // The token that stands for "nothing before": fed first in each lane, never coded.
   virtual Token start_token() const = 0;
+
+  // What feed() decodes tokens of itself, from `state` on; null where the caller has to. `code` is
+  // not kept.
+  virtual std::shared_ptr<RemoteCode> begin_code(std::span<const std::uint8_t> /*code*/,
+                                                 const coder::Decoder::State& /*state*/) {
+    return nullptr;
+  }
 
   // Appends tokens to lanes. A lane appears at most once a batch. Contexts slide past the window:
   // the first token and the most recent ones are kept. Where it throws, the batch's lanes are good

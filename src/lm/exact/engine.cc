@@ -41,6 +41,10 @@ Engine::Engine(std::shared_ptr<const weights::Weights> model, const EngineOption
 
 Engine::~Engine() = default;
 
+std::size_t Engine::device_lanes(const weights::Weights& model, const EngineOptions& options) {
+  return cuda::CudaOps::lanes(model, *options.device, options.window);
+}
+
 std::uint64_t Engine::context_memory(const weights::Weights& model, const EngineOptions& options,
                                      std::size_t tokens) {
   return CpuOps::context_memory(model, options.window, tokens);

@@ -67,6 +67,10 @@ class Engine {
   static std::uint64_t memory(const weights::Weights& model, const EngineOptions& options,
                               std::span<const std::size_t> lane_tokens, int engines);
 
+  // Lanes whose keys and values the options' device has memory for, whatever they are fed, beside a
+  // few engines and their model.
+  static std::size_t device_lanes(const weights::Weights& model, const EngineOptions& options);
+
   // Of them, what a lane's keys and values take.
   static std::uint64_t context_memory(const weights::Weights& model, const EngineOptions& options,
                                       std::size_t tokens);
@@ -89,6 +93,11 @@ class Engine {
   std::shared_ptr<const lm::KeptContext> keep_lane(int lane);
   // Closes all lanes and opens so many, numbered from 0.
   void reset(int lanes);
+  // As lm::Predictor has it.
+  std::shared_ptr<lm::RemoteCode> begin_code(std::span<const std::uint8_t> code,
+                                             const coder::Decoder::State& state) {
+    return ops_->begin_code(code, state);
+  }
   // Appends tokens to lanes and gives the logits after each of them; a lane appears at most once a
   // batch. If the sink throws, or a token does not exist, the batch's lanes must be closed.
   // `questions`, where there are any, are answered by a device, whose sink gets what remains.

@@ -14,6 +14,7 @@ class BatchQuestions final : public exact::Questions {
   Wanted ask(std::size_t input, std::size_t position,
              std::vector<std::uint32_t>& middles) override {
     const LaneInput& in = batch_[input];
+    if (in.coded.code) return Wanted::kToken;
     if (!in.next.empty()) return in.only_walks ? Wanted::kAllDecisions : Wanted::kLogits;
     outline(vocabulary_, in.rows[position], in.paths[position], middles);
     return Wanted::kSomeDecisions;
@@ -23,6 +24,9 @@ class BatchQuestions final : public exact::Questions {
     const LaneInput& in = batch_[input];
     if (!in.next.empty()) return in.next[position].assign_decisions(probabilities);
     in.paths[position].fill(probabilities);
+  }
+  CodedToken coded(std::size_t input, std::size_t /*position*/) override {
+    return batch_[input].coded;
   }
 
  private:

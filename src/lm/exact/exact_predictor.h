@@ -28,6 +28,10 @@ class ExactPredictor final : public Predictor {
     return engine_.keep_lane(lane);
   }
   Token start_token() const override { return engine_.start_token(); }
+  std::shared_ptr<RemoteCode> begin_code(std::span<const std::uint8_t> code,
+                                         const coder::Decoder::State& state) override {
+    return engine_.begin_code(code, state);
+  }
   void feed(std::span<const LaneInput> batch) override;
   std::size_t max_guesses(int lane) const override { return engine_.max_guesses(lane); }
   void take_back(int lane, std::size_t count) override { engine_.take_back(lane, count); }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "lm/kept_context.h"
+#include "lm/remote_code.h"
 #include "text/token.h"
 
 namespace smll::exact {
@@ -44,13 +45,15 @@ class Questions {
  public:
   virtual ~Questions() = default;
 
-  enum class Wanted { kLogits, kSomeDecisions, kAllDecisions };
+  enum class Wanted { kLogits, kSomeDecisions, kAllDecisions, kToken };
   // Of kSomeDecisions, which ones are appended to `middles`.
   virtual Wanted ask(std::size_t input, std::size_t position,
                      std::vector<std::uint32_t>& middles) = 0;
   // Of kSomeDecisions in their order; of kAllDecisions at the index of the middle.
   virtual void answer(std::size_t input, std::size_t position,
                       std::span<const std::uint16_t> probabilities) = 0;
+  // Of kToken, which is answered where this says.
+  virtual lm::CodedToken coded(std::size_t /*input*/, std::size_t /*position*/) { return {}; }
 };
 
 class Ops {
@@ -70,6 +73,12 @@ class Ops {
   virtual std::shared_ptr<const lm::KeptContext> keep_lane(int lane) = 0;
   // Takes back a lane's last `count` positions, from `first` on.
   virtual void forget(int lane, std::uint64_t first, std::size_t count) = 0;
+
+  // As lm::Predictor has it.
+  virtual std::shared_ptr<lm::RemoteCode> begin_code(std::span<const std::uint8_t> /*code*/,
+                                                     const coder::Decoder::State& /*state*/) {
+    return nullptr;
+  }
 
   // Of one batch, in this order. Where the model learns: from what is known with these tokens.
   virtual void learn(std::span<const Row> rows) = 0;

@@ -4,7 +4,8 @@
 // library knows arrays and kernels (kernels.h).
 //
 // Every function of Library returns 0, kNoMemory, or another number, after writing what went wrong
-// to `message`. Work on one device happens in the order in which it was asked for.
+// to `message`. Work in one queue happens in the order in which it was asked for; queues of a
+// device know nothing of each other.
 #pragma once
 
 #include <stddef.h>
@@ -13,7 +14,7 @@
 namespace smll::exact::cuda {
 
 // Changes with anything in this file.
-inline constexpr uint32_t kAbiVersion = 2;
+inline constexpr uint32_t kAbiVersion = 3;
 // What a function returns that has no memory left.
 inline constexpr int kNoMemory = 2;
 inline constexpr char kEntryName[] = "smll_cuda_library";
@@ -147,6 +148,8 @@ struct Frequencies {
 struct Decision {
   uint32_t lo, hi;
   uint32_t first_part;  // 1: its probability is that of the rows before its middle
+  uint32_t depth;
+  uint32_t next_first, next_last;
 };
 
 // results[i] = the probability, of 65536, of a decision about a row's distribution.
@@ -170,6 +173,36 @@ struct AllDecisionsArgs {
   uint16_t* results;  // [rows][from.count]
 };
 
+// A code of coder/range_coder.h, and where its decoder stands.
+struct Code {
+  const uint8_t* bytes;
+  uint64_t size;
+  uint64_t position, value, range;
+};
+// The next token of a lane, whose distribution is row `row`; `room` bytes are left in the lane.
+struct Coded {
+  uint32_t row, room;
+};
+// Tokens that one code has one after another.
+struct CodedRun {
+  Code* code;  // goes on
+  uint32_t first, count;
+};
+
+// results[i] = the row of the vocabulary that tokens[i] is, or kNoRow where none fits the room.
+// states[r] = *runs[r].code behind the run.
+struct DecodeArgs {
+  Frequencies from;
+  const Decision* decisions;
+  const CodedRun* runs;
+  const Coded* tokens;
+  uint32_t* results;
+  Code* states;
+  uint32_t root;  // the first decision of each token
+  uint32_t unused;
+};
+inline constexpr uint32_t kNoRow = UINT32_MAX;
+
 // results[i] = what known_answers.h says of cases[i].
 struct CheckArgs {
   const uint32_t* cases;  // [count][4]: operation and operands
@@ -191,6 +224,7 @@ enum Kernel : uint32_t {
   kFrequencies,
   kSomeDecisions,
   kAllDecisions,
+  kDecode,
   kCheck,
   kKernels
 };
@@ -215,6 +249,14 @@ struct Message {
   char text[256];
 };
 
+// A kernel to be started.
+struct Start {
+  Kernel kernel;
+  uint32_t arg_bytes;
+  Grid grid;
+  const void* args;  // the kernel's, above
+};
+
 struct Library {
   uint32_t version;
   uint32_t unused;
@@ -225,15 +267,24 @@ struct Library {
   int (*allocate_host)(int device, size_t bytes, void** memory, Message* message);
   void (*release)(int device, void* memory);
   void (*release_host)(int device, void* memory);
+  int (*open_queue)(int device, void** queue, Message* message);
+  void (*close_queue)(int device, void* queue);
   // `from` must stay as it is until finish().
-  int (*upload)(int device, void* to, const void* from, size_t bytes, Message* message);
-  int (*copy)(int device, void* to, const void* from, size_t bytes, Message* message);
+  int (*upload)(int device, void* queue, void* to, const void* from, size_t bytes,
+                Message* message);
+  int (*copy)(int device, void* queue, void* to, const void* from, size_t bytes, Message* message);
   // What is at `to` counts after finish().
-  int (*download)(int device, void* to, const void* from, size_t bytes, Message* message);
-  // `args`: the kernel's, above.
-  int (*start)(int device, Kernel kernel, const Grid* grid, const void* args, Message* message);
+  int (*download)(int device, void* queue, void* to, const void* from, size_t bytes,
+                  Message* message);
+  int (*start)(int device, void* queue, const Start* start, Message* message);
+  // Keeps starts to run all of them at once later, as often as wanted, which takes less time than
+  // starting each.
+  int (*record)(int device, void* queue, const Start* starts, size_t count, void** graph,
+                Message* message);
+  int (*run)(int device, void* queue, void* graph, Message* message);
+  void (*forget)(int device, void* graph);
   // Waits until all is done.
-  int (*finish)(int device, Message* message);
+  int (*finish)(int device, void* queue, Message* message);
 };
 
 // extern "C" const Library* smll_cuda_library(): what a library exports.

@@ -10,7 +10,7 @@
 
 #include "base/thread_pool.h"
 #include "lm/decisions.h"
-#include "lm/exact/cuda/device.h"
+#include "lm/exact/cuda/device_code.h"
 #include "lm/exact/ops.h"
 
 namespace smll::exact::cuda {
@@ -26,8 +26,12 @@ class Answers {
 
   // `pool`'s threads ask and hand out. `decisions`: of the logits' rows, or empty: then logits are
   // the answer to all questions.
-  Answers(std::shared_ptr<Device> device, ThreadPool::Client& pool, const Logits& logits,
+  // `queue`, in which the logits are computed, must outlive it.
+  Answers(Queue& queue, ThreadPool::Client& pool, const Logits& logits,
           std::span<const lm::Decision> decisions);
+
+  // Whether tokens can be asked for.
+  bool decodes() const { return decisions_ != nullptr; }
 
   // What is wanted of the logits that follow `rows`, the first ones of those that the device has:
   // logits where `questions` is null. Logits do not outlast questions.
@@ -57,24 +61,31 @@ class Answers {
     Wanted wanted = Wanted::kLogits;
     std::vector<std::uint32_t> middles;
     std::size_t first = 0;
+    lm::CodedToken coded;  // of kToken
   };
 
   void fetch_logits(std::span<const Asked> asked);
   Frequencies make_frequencies(std::size_t rows);
   void fetch_some(const Frequencies& from, std::span<Asked> asked);
   void fetch_all(const Frequencies& from, std::span<Asked> asked);
+  void fetch_tokens(const Frequencies& from, std::span<Asked> asked);
+  void give_tokens(std::span<const Asked> asked);
   const Decision* table() const;
   std::span<const float> logits_of(std::size_t r) const;
   std::span<const std::uint16_t> answers_to(const Asked& asked) const;
 
-  std::shared_ptr<Device> device_;
+  Queue& queue_;
   ThreadPool::Client& pool_;
   const Logits logits_;
-  Memory decisions_, sums_;   // null where logits answer all
-  Memory host_logits_;        // null until they are wanted
-  std::vector<Asked> asked_;  // by row
-  Array questions_, some_;    // of single decisions, and the answers
-  Array rows_, all_;          // whose decisions are all wanted, and these
+  Memory decisions_, sums_;         // null where logits answer all
+  Memory host_logits_;              // null until they are wanted
+  std::vector<Asked> asked_;        // by row
+  Array questions_, some_;          // of single decisions, and the answers
+  Array rows_, all_;                // whose decisions are all wanted, and these
+  std::uint32_t root_ = 0;          // of the decisions
+  Array runs_, coded_;              // of codes, and their tokens
+  Array tokens_, states_;           // these, and where the codes stand behind them
+  std::vector<DeviceCode*> codes_;  // by run
 };
 
 }  // namespace smll::exact::cuda

@@ -19,7 +19,7 @@ struct Lane {
   std::vector<Array<std::uint8_t>> segments;
   std::vector<std::uint8_t*> entries;
 
-  Lane(Device& gpu, int dim, int kv_heads)
+  Lane(Queue& gpu, int dim, int kv_heads)
       : layout(dim),
         pool(layout, kv_heads),
         cache(pool, kRing * kSegment),

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "lm/exact/attention.h"
+#include "lm/exact/cuda/device_code.h"
 #include "lm/exact/cuda/rooms.h"
 #include "smll/error.h"
 
@@ -17,8 +18,9 @@ namespace {
 
 // Rows of a batch: enough to fill a large device.
 constexpr std::size_t kBatchRows = 2048;
-// Rows of logits that come back at once.
-constexpr std::size_t kLogitRows = 128;
+// What rows of logits may take that are computed at once; some always are.
+constexpr std::size_t kLogitBytes = std::size_t{256} << 20;
+constexpr std::size_t kLeastLogitRows = 32;
 // Shared memory that a block has on every device.
 constexpr std::size_t kUsualShared = 48 << 10;
 // What attention may take where shared memory is too small for a window.
@@ -34,6 +36,11 @@ std::uint32_t blocks_of(std::size_t count, std::size_t each) {
 
 int part_count(const ModelSpec& spec) {
   return static_cast<int>(spec.layers.size()) * spec.kv_heads;
+}
+
+// Segments of a lane: a batch writes all its positions before any of its queries reads.
+int ring_of(int window) {
+  return static_cast<int>((static_cast<std::size_t>(window) + kMaxRows + kSegment - 1) / kSegment);
 }
 
 // Memory that is cut into arrays. First it is counted, then cut.
@@ -112,7 +119,7 @@ struct CudaOps::Staging {
 // What stands between two operations.
 struct CudaOps::Workspace {
   Memory memory, room;
-  std::size_t qkv_width, logit_width;
+  std::size_t qkv_width, logit_width, logit_rows;
   float *branch, *qkv, *gate_up, *logits;
   Activations input, query, first_query, attended, ffn;
   std::size_t room_bytes = 0;
@@ -120,7 +127,9 @@ struct CudaOps::Workspace {
   Workspace(Device& gpu, const ModelSpec& spec, std::size_t head_tiles)
       : qkv_width(
             round_up(static_cast<std::size_t>(spec.query_width() + 2 * spec.key_width()), kTile)),
-        logit_width(head_tiles * kTile) {
+        logit_width(head_tiles * kTile),
+        logit_rows(
+            std::clamp(kLogitBytes / (logit_width * sizeof(float)), kLeastLogitRows, kBatchRows)) {
     Arena counted;
     take(counted, spec);
     memory = gpu.allocate(counted.used());
@@ -132,7 +141,7 @@ struct CudaOps::Workspace {
     branch = arena.take<float>(kBatchRows * static_cast<std::size_t>(spec.width));
     qkv = arena.take<float>(kBatchRows * qkv_width);
     gate_up = arena.take<float>(kBatchRows * 2 * static_cast<std::size_t>(spec.ffn_width));
-    logits = arena.take<float>(kLogitRows * logit_width);
+    logits = arena.take<float>(logit_rows * logit_width);
     input = arena.take_activations(kBatchRows, spec.width);
     query = arena.take_activations(kBatchRows, spec.query_width());
     first_query = arena.take_activations(kBatchRows, spec.query_width());
@@ -144,37 +153,44 @@ struct CudaOps::Workspace {
 CudaOps::CudaOps(const std::shared_ptr<const weights::Weights>& model,
                  std::shared_ptr<Device> device, ThreadPool::Client& pool, int window,
                  std::span<const lm::Decision> decisions)
-    : device_(std::move(device)),
-      model_(DeviceModel::of(device_, model)),
+    : queue_(std::move(device)),
+      steps_(queue_),
+      model_(DeviceModel::of(queue_.device().shared_from_this(), model)),
       spec_(model_->weights()->spec()),
       pool_(pool),
       window_(window),
-      // A batch writes all its positions before any of its queries reads.
-      ring_(static_cast<int>((static_cast<std::size_t>(window) + kMaxRows + kSegment - 1) /
-                             kSegment)),
+      ring_(ring_of(window)),
       layout_(spec_.head_dim),
-      kv_(device_, layout_, part_count(spec_)) {
+      kv_(queue_, layout_, part_count(spec_)) {
   if (norm_room(spec_.width) > kUsualShared) {
     throw Error(ErrorKind::kModel, "the model is too wide for the GPU's kernels; use --device cpu");
   }
   for (const weights::Rotation& rotation : spec_.rotations) rotary_.emplace_back(rotation);
-  staging_ = std::make_unique<Staging>(*device_, spec_, ring_);
+  staging_ = std::make_unique<Staging>(queue_.device(), spec_, ring_);
   const weights::PackedMatrix& head = model_->weights()->head();
-  work_ = std::make_unique<Workspace>(*device_, spec_, head.tiles);
-  const Answers::Logits logits = {work_->logits, kLogitRows, static_cast<std::size_t>(head.outputs),
-                                  work_->logit_width};
-  answers_ = std::make_unique<Answers>(device_, pool_, logits, decisions);
+  work_ = std::make_unique<Workspace>(queue_.device(), spec_, head.tiles);
+  const Answers::Logits logits = {work_->logits, work_->logit_rows,
+                                  static_cast<std::size_t>(head.outputs), work_->logit_width};
+  answers_ = std::make_unique<Answers>(queue_, pool_, logits, decisions);
 }
 
 CudaOps::~CudaOps() = default;
 
+std::size_t CudaOps::lanes(const weights::Weights& model, const Device& device, int window) {
+  const ModelSpec& spec = model.spec();
+  const std::size_t segment =
+      KvLayout(spec.head_dim).part_bytes * static_cast<std::size_t>(part_count(spec));
+  const std::size_t lane = segment * static_cast<std::size_t>(ring_of(window));
+  return device.info().memory / 4 * 3 / lane;
+}
+
 std::size_t CudaOps::max_rows() const { return kBatchRows; }
-std::size_t CudaOps::head_rows() const { return kLogitRows; }
+std::size_t CudaOps::head_rows() const { return work_->logit_rows; }
 
 void CudaOps::open_lane(int lane, std::shared_ptr<const lm::KeptContext> begin) {
   auto kept = std::dynamic_pointer_cast<const KeptPages>(begin);
   const std::uint64_t positions = begin ? begin->positions() : 0;
-  if ((begin && !kept) || (kept && !kept->is_of(*model_->weights(), *device_)) ||
+  if ((begin && !kept) || (kept && !kept->is_of(*model_->weights(), queue_.device())) ||
       positions > static_cast<std::uint64_t>(window_)) {
     throw Error(ErrorKind::kUsage, "a lane cannot begin with another model's context");
   }
@@ -194,11 +210,19 @@ std::shared_ptr<const lm::KeptContext> CudaOps::keep_lane(int lane) {
 // Kernels read no position before it is written again.
 void CudaOps::forget(int /*lane*/, std::uint64_t /*first*/, std::size_t /*count*/) {}
 
+std::shared_ptr<lm::RemoteCode> CudaOps::begin_code(std::span<const std::uint8_t> code,
+                                                    const coder::Decoder::State& state) {
+  if (!answers_->decodes()) return nullptr;
+  return std::make_shared<DeviceCode>(queue_, code, state);
+}
+
 void CudaOps::learn(std::span<const Row> /*rows*/) {}
 
 void CudaOps::embed(std::span<const Row> rows) {
   rows_ = rows;
+  steps_.clear();  // of a batch that failed
   place_rows();
+  reserve_room();
   pool_.run(rows.size(), [&](std::size_t r, int) {
     float* const stream = staging_->host.stream + r * spec_.width;
     model_->weights()->embed(rows_[r].token, stream);
@@ -248,17 +272,17 @@ void CudaOps::upload_batch() {
   const Staging::Arrays& from = staging_->host;
   const Staging::Arrays& to = staging_->device;
   const std::size_t rows = rows_.size();
-  device_->upload(to.stream, from.stream, rows * spec_.width * sizeof(float));
-  device_->upload(to.rows, from.rows, rows * sizeof(RowPlace));
-  device_->upload(to.tables, from.tables,
-                  tables_ * (static_cast<std::size_t>(ring_) + 1) * sizeof(std::uint8_t*));
+  queue_.upload(to.stream, from.stream, rows * spec_.width * sizeof(float));
+  queue_.upload(to.rows, from.rows, rows * sizeof(RowPlace));
+  queue_.upload(to.tables, from.tables,
+                tables_ * (static_cast<std::size_t>(ring_) + 1) * sizeof(std::uint8_t*));
   const std::size_t bytes = rows * spec_.head_dim * sizeof(float);
   for (std::size_t i = 0; i < from.turns.size(); ++i) {
-    device_->upload(to.turns[i].cos, from.turns[i].cos, bytes);
-    device_->upload(to.turns[i].sin, from.turns[i].sin, bytes);
+    queue_.upload(to.turns[i].cos, from.turns[i].cos, bytes);
+    queue_.upload(to.turns[i].sin, from.turns[i].sin, bytes);
     if (farthest_ < static_cast<std::uint64_t>(window_)) continue;
-    device_->upload(to.turns[i].first_cos, from.turns[i].first_cos, bytes);
-    device_->upload(to.turns[i].first_sin, from.turns[i].first_sin, bytes);
+    queue_.upload(to.turns[i].first_cos, from.turns[i].first_cos, bytes);
+    queue_.upload(to.turns[i].first_sin, from.turns[i].first_sin, bytes);
   }
 }
 
@@ -278,8 +302,8 @@ Pages CudaOps::pages(int layer) const {
 void CudaOps::norm(const float* weight) {
   const NormArgs args = {staging_->device.stream, weight, work_->input, spec_.rms_epsilon,
                          spec_.width};
-  device_->start(
-      kNorm, {static_cast<std::uint32_t>(rows_.size()), 1, kThreads, norm_room(spec_.width)}, args);
+  steps_.add(kNorm, {static_cast<std::uint32_t>(rows_.size()), 1, kThreads, norm_room(spec_.width)},
+             args);
 }
 
 void CudaOps::attention_norm(int layer) { norm(model_->layers()[layer].attention_norm); }
@@ -305,11 +329,11 @@ void CudaOps::product(std::span<const Matrix> parts, const Activations& input, s
   // Few rows are spread over more blocks, many share what they read.
   const bool many = rows * groups >= 4096;
   const std::size_t each = many ? 8 : rows * groups >= 1024 ? 4 : 1;
-  device_->start(
-      many        ? kProduct8
-      : each == 4 ? kProduct4
-                  : kProduct1,
-      {static_cast<std::uint32_t>(groups), blocks_of(rows, each), kProductTiles * kTile, 0}, args);
+  steps_.add(many        ? kProduct8
+             : each == 4 ? kProduct4
+                         : kProduct1,
+             {static_cast<std::uint32_t>(groups), blocks_of(rows, each), kProductTiles * kTile, 0},
+             args);
 }
 
 void CudaOps::project(int layer) {
@@ -345,10 +369,40 @@ void CudaOps::rotate_and_store(int layer) {
   args.heads = spec_.heads;
   args.kv_heads = spec_.kv_heads;
   args.looks_back = past_window && window_of(spec_.layers[layer], window_).keeps_first ? 1 : 0;
-  device_->start(kStore,
-                 {static_cast<std::uint32_t>(spec_.heads + 2 * spec_.kv_heads),
-                  static_cast<std::uint32_t>(rows_.size()), 64, store_room(spec_.head_dim)},
-                 args);
+  steps_.add(kStore,
+             {static_cast<std::uint32_t>(spec_.heads + 2 * spec_.kv_heads),
+              static_cast<std::uint32_t>(rows_.size()), 64, store_room(spec_.head_dim)},
+             args);
+}
+
+// Scores of a query, at most: whole segments, so that batch after batch starts the same. A row of
+// scores begins at a multiple of 16.
+std::int32_t CudaOps::attention_span(int layer) const {
+  const auto window = static_cast<std::uint64_t>(window_of(spec_.layers[layer], window_).size);
+  const std::uint64_t seen = std::min(window, round_up(farthest_ + 1, kSegment));
+  return static_cast<std::int32_t>(round_up(seen, kLanes) + kLanes);
+}
+
+std::size_t CudaOps::attention_room(int layer) const {
+  const int group = spec_.heads / spec_.kv_heads;
+  return round_up(attend_room(group, spec_.head_dim, attention_span(layer)), 256);
+}
+
+// For the layers whose windows are too long for shared memory: before any of them is added to what
+// is to be started.
+void CudaOps::reserve_room() {
+  std::size_t bytes = 0;
+  for (int layer = 0; layer < static_cast<int>(spec_.layers.size()); ++layer) {
+    const std::size_t room = attention_room(layer);
+    if (room <= queue_.device().info().max_shared) continue;
+    const std::size_t of_row = room * static_cast<std::size_t>(spec_.kv_heads);
+    bytes = std::max(bytes, of_row * std::clamp<std::size_t>(kMaxRoom / of_row, 1, rows_.size()));
+  }
+  if (bytes <= work_->room_bytes) return;
+  work_->room = nullptr;
+  work_->room_bytes = 0;
+  work_->room = queue_.device().allocate(bytes);
+  work_->room_bytes = bytes;
 }
 
 void CudaOps::attend(int layer) {
@@ -363,29 +417,22 @@ void CudaOps::attend(int layer) {
   args.group = spec_.heads / spec_.kv_heads;
   args.window = window.size;
   args.keeps_first = window.keeps_first ? 1 : 0;
-  const std::uint64_t seen = std::min(static_cast<std::uint64_t>(window.size), farthest_ + 1);
-  // A row of scores begins at a multiple of 16.
-  args.span = static_cast<std::int32_t>(round_up(seen, kLanes) + kLanes);
-  const std::size_t room = round_up(attend_room(args.group, spec_.head_dim, args.span), 256);
+  args.span = attention_span(layer);
+  const std::size_t room = attention_room(layer);
   std::size_t rows_at_once = rows_.size();
-  if (room > device_->info().max_shared) {
+  if (room > queue_.device().info().max_shared) {
     const std::size_t of_row = room * static_cast<std::size_t>(spec_.kv_heads);
-    rows_at_once = std::clamp<std::size_t>(kMaxRoom / of_row, 1, rows_at_once);
-    if (work_->room_bytes < rows_at_once * of_row) {
-      work_->room = nullptr;
-      work_->room = device_->allocate(rows_at_once * of_row);
-      work_->room_bytes = rows_at_once * of_row;
-    }
+    rows_at_once = std::clamp<std::size_t>(work_->room_bytes / of_row, 1, rows_at_once);
     args.room = work_->room.get();
     args.room_bytes = room;
   }
   for (std::size_t first = 0; first < rows_.size(); first += rows_at_once) {
     args.first_row = static_cast<std::int32_t>(first);
     const std::size_t rows = std::min(rows_at_once, rows_.size() - first);
-    device_->start(kAttend,
-                   {static_cast<std::uint32_t>(rows * spec_.kv_heads), 1, kThreads,
-                    args.room ? 0 : static_cast<std::uint32_t>(room)},
-                   args);
+    steps_.add(kAttend,
+               {static_cast<std::uint32_t>(rows * spec_.kv_heads), 1, kThreads,
+                args.room ? 0 : static_cast<std::uint32_t>(room)},
+               args);
   }
 }
 
@@ -407,8 +454,7 @@ void CudaOps::add_to_stream(const Matrix& matrix, const Activations& input, cons
   if (plain) return;
   const AddArgs args = {work_->branch,        bias,        post_norm, stream, spec_.rms_epsilon,
                         spec_.residual_scale, spec_.width, 0};
-  device_->start(kAddBranch, {static_cast<std::uint32_t>(rows_.size()), 1, kThreads, add_room()},
-                 args);
+  steps_.add(kAddBranch, {static_cast<std::uint32_t>(rows_.size()), 1, kThreads, add_room()}, args);
 }
 
 void CudaOps::feed_forward(int layer) {
@@ -419,10 +465,10 @@ void CudaOps::feed_forward(int layer) {
   product(parts, work_->input, rows_.size(), work_->gate_up, 2 * width, false);
   const ActivateArgs args = {work_->gate_up, work_->ffn, spec_.ffn_width,
                              spec_.activation == Activation::kGelu ? 1 : 0};
-  device_->start(kActivate,
-                 {blocks_of(width, kThreads), static_cast<std::uint32_t>(rows_.size()), kThreads,
-                  activate_room(kThreads)},
-                 args);
+  steps_.add(kActivate,
+             {blocks_of(width, kThreads), static_cast<std::uint32_t>(rows_.size()), kThreads,
+              activate_room(kThreads)},
+             args);
 }
 
 void CudaOps::head(std::size_t first, std::size_t count) {
@@ -431,8 +477,9 @@ void CudaOps::head(std::size_t first, std::size_t count) {
   const std::size_t values = count * work_->logit_width;
   if (spec_.logit_scale != 1.0f || spec_.logit_cap != 0.0f) {
     const LogitsArgs args = {work_->logits, values, spec_.logit_scale, spec_.logit_cap};
-    device_->start(kLogits, {blocks_of(values, 256), 1, 256, 0}, args);
+    steps_.add(kLogits, {blocks_of(values, 256), 1, 256, 0}, args);
   }
+  steps_.run();
 }
 
 void CudaOps::give_logits(std::size_t first, std::size_t count, const RowSink& sink) {

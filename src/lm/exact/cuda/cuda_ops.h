@@ -9,6 +9,7 @@
 #include "lm/exact/cuda/answers.h"
 #include "lm/exact/cuda/device_model.h"
 #include "lm/exact/cuda/pages.h"
+#include "lm/exact/cuda/steps.h"
 #include "lm/exact/ops.h"
 #include "lm/exact/rope.h"
 #include "lm/weights/weights.h"
@@ -24,6 +25,9 @@ class CudaOps : public Ops {
           ThreadPool::Client& pool, int window, std::span<const lm::Decision> decisions);
   ~CudaOps() override;
 
+  // As Engine::device_lanes().
+  static std::size_t lanes(const weights::Weights& model, const Device& device, int window);
+
   std::size_t max_rows() const override;
   std::size_t head_rows() const override;
 
@@ -31,6 +35,8 @@ class CudaOps : public Ops {
   void close_lane(int lane) override;
   std::shared_ptr<const lm::KeptContext> keep_lane(int lane) override;
   void forget(int lane, std::uint64_t first, std::size_t count) override;
+  std::shared_ptr<lm::RemoteCode> begin_code(std::span<const std::uint8_t> code,
+                                             const coder::Decoder::State& state) override;
 
   void learn(std::span<const Row> rows) override;
   void embed(std::span<const Row> rows) override;
@@ -56,6 +62,9 @@ class CudaOps : public Ops {
   void place_rows();
   void turn(std::size_t r);
   void upload_batch();
+  std::int32_t attention_span(int layer) const;
+  std::size_t attention_room(int layer) const;
+  void reserve_room();
   Pages pages(int layer) const;
   void norm(const float* weight);
   void product(std::span<const Matrix> parts, const Activations& input, std::size_t rows,
@@ -63,7 +72,8 @@ class CudaOps : public Ops {
   void add_to_stream(const Matrix& matrix, const Activations& input, const float* bias,
                      const float* post_norm);
 
-  std::shared_ptr<Device> device_;
+  Queue queue_;
+  Steps steps_;
   std::shared_ptr<const DeviceModel> model_;
   const weights::ModelSpec& spec_;
   ThreadPool::Client& pool_;

@@ -82,28 +82,33 @@ SMLL_DEVICE void frequencies(const Block& block, const Frequencies& args) {
   sum_up(block, sums, sum_count, totals);
 }
 
-// The sum of a row's frequencies before entry i.
+// The sum of a row's frequencies before entry i. All are read at once, not one after another.
 SMLL_DEVICE uint64_t sum_before(const float* values, const uint64_t* sums, uint32_t i) {
   uint64_t sum = sums[i / kSumEntries];
-  for (uint32_t j = i / kSumEntries * kSumEntries; j < i; ++j) sum += bits_of(values[j]);
+  const float* const block = values + i / kSumEntries * kSumEntries;
+  for (uint32_t j = 0; j < kSumEntries; ++j) sum += j < i % kSumEntries ? bits_of(block[j]) : 0u;
   return sum;
 }
 
 // As lm::probability() gives it.
+SMLL_DEVICE uint32_t probability(uint64_t part, uint64_t whole) {
+  while (whole >> 47) {
+    part >>= 1;
+    whole >>= 1;
+  }
+  const uint64_t p = (part << 16) / whole;
+  return static_cast<uint32_t>(p < 1 ? 1 : p > 65535 ? 65535 : p);
+}
+
 SMLL_DEVICE uint16_t probability(const Frequencies& from, uint64_t row, const Decision& decision,
                                  uint32_t middle) {
   const float* const values = from.values + row * from.stride;
   const uint64_t* const sums = from.sums + row * from.sum_stride;
   const uint64_t before = sum_before(values, sums, decision.lo);
   const uint64_t first_part = sum_before(values, sums, middle) - before;
-  uint64_t whole = sum_before(values, sums, decision.hi) - before;
-  uint64_t part = decision.first_part ? first_part : whole - first_part;
-  while (whole >> 47) {
-    part >>= 1;
-    whole >>= 1;
-  }
-  const uint64_t p = (part << 16) / whole;
-  return static_cast<uint16_t>(p < 1 ? 1 : p > 65535 ? 65535 : p);
+  const uint64_t whole = sum_before(values, sums, decision.hi) - before;
+  return static_cast<uint16_t>(
+      probability(decision.first_part ? first_part : whole - first_part, whole));
 }
 
 // Block x: as many questions as it has threads.

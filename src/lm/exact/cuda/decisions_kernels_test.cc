@@ -78,7 +78,7 @@ class CudaDecisions : public CudaKernels {
       const std::uint32_t middle =
           random_() % 3 == 0 ? lo + 1
                              : lo + 1 + static_cast<std::uint32_t>(random_() % (hi - lo - 1));
-      decisions[middle] = {lo, hi, static_cast<std::uint32_t>(random_() % 2)};
+      decisions[middle] = {lo, hi, static_cast<std::uint32_t>(random_() % 2), 0, 0, 0};
       ranges.emplace_back(lo, middle);
       ranges.emplace_back(middle, hi);
     }

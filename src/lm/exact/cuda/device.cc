@@ -98,16 +98,17 @@ void Device::check_arithmetic() {
     cases.insert(cases.end(), {known.operation, known.a, known.b, known.c});
   }
   std::vector<std::uint32_t> results(kKnownAnswerCount);
+  Queue queue(shared_from_this());
   const Memory questions = allocate(cases.size() * 4);
   const Memory answers = allocate(results.size() * 4);
-  upload(questions.get(), cases.data(), cases.size() * 4);
+  queue.upload(questions.get(), cases.data(), cases.size() * 4);
   CheckArgs args{};
   args.cases = reinterpret_cast<const std::uint32_t*>(questions.get());
   args.results = reinterpret_cast<std::uint32_t*>(answers.get());
   args.count = static_cast<std::int32_t>(results.size());
-  start(kCheck, {1, 1, 64, 0}, args);
-  download(results.data(), answers.get(), results.size() * 4);
-  finish();
+  queue.start(kCheck, {1, 1, 64, 0}, args);
+  queue.download(results.data(), answers.get(), results.size() * 4);
+  queue.finish();
   expect_known_answers(results, name());
 }
 
@@ -138,29 +139,60 @@ Memory Device::allocate_host(std::size_t bytes) {
           }};
 }
 
-void Device::upload(void* to, const void* from, std::size_t bytes) {
+Queue::Queue(std::shared_ptr<Device> device) : device_(std::move(device)) {
+  void* queue = nullptr;
   Message message{};
-  expect(library_.upload(number_, to, from, bytes, &message), message);
+  device_->expect(device_->library_.open_queue(device_->number_, &queue, &message), message);
+  queue_ = {queue, [device = device_](void* opened) {
+              device->library_.close_queue(device->number_, opened);
+            }};
 }
 
-void Device::copy(void* to, const void* from, std::size_t bytes) {
+void Queue::upload(void* to, const void* from, std::size_t bytes) {
   Message message{};
-  expect(library_.copy(number_, to, from, bytes, &message), message);
+  device_->expect(
+      device_->library_.upload(device_->number_, queue_.get(), to, from, bytes, &message), message);
 }
 
-void Device::download(void* to, const void* from, std::size_t bytes) {
+void Queue::copy(void* to, const void* from, std::size_t bytes) {
   Message message{};
-  expect(library_.download(number_, to, from, bytes, &message), message);
+  device_->expect(device_->library_.copy(device_->number_, queue_.get(), to, from, bytes, &message),
+                  message);
 }
 
-void Device::start_kernel(Kernel kernel, const Grid& grid, const void* args) {
+void Queue::download(void* to, const void* from, std::size_t bytes) {
   Message message{};
-  expect(library_.start(number_, kernel, &grid, args, &message), message);
+  device_->expect(
+      device_->library_.download(device_->number_, queue_.get(), to, from, bytes, &message),
+      message);
 }
 
-void Device::finish() {
+void Queue::start(const Start& start) {
   Message message{};
-  expect(library_.finish(number_, &message), message);
+  device_->expect(device_->library_.start(device_->number_, queue_.get(), &start, &message),
+                  message);
+}
+
+Queue::Graph Queue::record(const Start* starts, std::size_t count) {
+  void* graph = nullptr;
+  Message message{};
+  device_->expect(
+      device_->library_.record(device_->number_, queue_.get(), starts, count, &graph, &message),
+      message);
+  return {graph, [device = device_](void* recorded) {
+            device->library_.forget(device->number_, recorded);
+          }};
+}
+
+void Queue::run(const Graph& graph) {
+  Message message{};
+  device_->expect(device_->library_.run(device_->number_, queue_.get(), graph.get(), &message),
+                  message);
+}
+
+void Queue::finish() {
+  Message message{};
+  device_->expect(device_->library_.finish(device_->number_, queue_.get(), &message), message);
 }
 
 }  // namespace smll::exact::cuda

@@ -40,46 +40,46 @@ std::shared_ptr<const DeviceModel> DeviceModel::of(
   std::erase_if(models, [](const auto& entry) { return entry.second.expired(); });
   std::weak_ptr<const DeviceModel>& kept = models[{device.get(), model.get()}];
   if (auto found = kept.lock()) return found;
-  const std::shared_ptr<const DeviceModel> made(new DeviceModel(*device, model));
+  Queue queue(device);
+  const std::shared_ptr<const DeviceModel> made(new DeviceModel(queue, model));
   kept = made;
   return made;
 }
 
-DeviceModel::DeviceModel(Device& device, std::shared_ptr<const weights::Weights> model)
+DeviceModel::DeviceModel(Queue& queue, std::shared_ptr<const weights::Weights> model)
     : weights_(std::move(model)) {
   std::size_t bytes = size_of(weights_->output_norm()) + size_of(weights_->head());
   for (const weights::Layer& layer : weights_->layers()) bytes += size_of(layer);
-  memory_ = device.allocate(bytes);
+  memory_ = queue.device().allocate(bytes);
   for (const weights::Layer& layer : weights_->layers()) {
     const weights::LayerMatrices& m = layer.matrices;
-    layers_.push_back({put(device, layer.attention_norm), put(device, layer.ffn_norm),
-                       put(device, layer.query_norm), put(device, layer.key_norm),
-                       put(device, layer.attention_post_norm), put(device, layer.ffn_post_norm),
-                       put(device, layer.qkv_bias), put(device, layer.output_bias),
-                       put(device, m.query), put(device, m.key), put(device, m.value),
-                       put(device, m.output), put(device, m.gate), put(device, m.up),
-                       put(device, m.down)});
+    layers_.push_back(
+        {put(queue, layer.attention_norm), put(queue, layer.ffn_norm), put(queue, layer.query_norm),
+         put(queue, layer.key_norm), put(queue, layer.attention_post_norm),
+         put(queue, layer.ffn_post_norm), put(queue, layer.qkv_bias), put(queue, layer.output_bias),
+         put(queue, m.query), put(queue, m.key), put(queue, m.value), put(queue, m.output),
+         put(queue, m.gate), put(queue, m.up), put(queue, m.down)});
   }
-  output_norm_ = put(device, weights_->output_norm());
-  head_ = put(device, weights_->head());
-  device.finish();
+  output_norm_ = put(queue, weights_->output_norm());
+  head_ = put(queue, weights_->head());
+  queue.finish();
 }
 
-std::uint8_t* DeviceModel::put(Device& device, const void* data, std::size_t bytes) {
+std::uint8_t* DeviceModel::put(Queue& queue, const void* data, std::size_t bytes) {
   std::uint8_t* const to = memory_.get() + used_;
   used_ += aligned(bytes);
-  device.upload(to, data, bytes);
+  queue.upload(to, data, bytes);
   return to;
 }
 
-const float* DeviceModel::put(Device& device, const std::vector<float>& values) {
+const float* DeviceModel::put(Queue& queue, const std::vector<float>& values) {
   if (values.empty()) return nullptr;
-  return reinterpret_cast<const float*>(put(device, values.data(), values.size() * 4));
+  return reinterpret_cast<const float*>(put(queue, values.data(), values.size() * 4));
 }
 
-Matrix DeviceModel::put(Device& device, const weights::PackedMatrix& matrix) {
+Matrix DeviceModel::put(Queue& queue, const weights::PackedMatrix& matrix) {
   Matrix m{};
-  m.tiles = put(device, matrix.data.data(), matrix.tile_bytes * matrix.tiles);
+  m.tiles = put(queue, matrix.data.data(), matrix.tile_bytes * matrix.tiles);
   m.tile_bytes = matrix.tile_bytes;
   m.u4 = matrix.format == weights::Format::kU4 ? 1 : 0;
   m.tile_count = matrix.tiles;

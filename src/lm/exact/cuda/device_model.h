@@ -31,11 +31,11 @@ class DeviceModel {
   const std::shared_ptr<const weights::Weights>& weights() const { return weights_; }
 
  private:
-  DeviceModel(Device& device, std::shared_ptr<const weights::Weights> model);
+  DeviceModel(Queue& queue, std::shared_ptr<const weights::Weights> model);
 
-  std::uint8_t* put(Device& device, const void* data, std::size_t bytes);
-  const float* put(Device& device, const std::vector<float>& values);
-  Matrix put(Device& device, const weights::PackedMatrix& matrix);
+  std::uint8_t* put(Queue& queue, const void* data, std::size_t bytes);
+  const float* put(Queue& queue, const std::vector<float>& values);
+  Matrix put(Queue& queue, const weights::PackedMatrix& matrix);
 
   std::shared_ptr<const weights::Weights> weights_;
   Memory memory_;

@@ -1,5 +1,6 @@
 // libsmll_cuda of tests: the same kernels compiled for the CPU, behind the same interface. Not for
 // use: it is much slower than the CPU's own kernels.
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -14,8 +15,9 @@ namespace {
 // As tests set them.
 Order order = Order::kForward;
 enum class Fault { kNone, kProduct, kCheck, kSomeDecisions } fault = Fault::kNone;
-// Bytes that came back to the host.
-size_t downloaded = 0;
+// Of all that use the library: bytes that came back to the host, rows of the largest batch, and how
+// often a graph was run. Several queues count.
+std::atomic<size_t> downloaded = 0, most_rows = 0, graph_runs = 0;
 
 // What a device would compute whose first results are wrong.
 void spoil_first(void* result) {
@@ -68,14 +70,23 @@ int allocate(int /*device*/, size_t bytes, void** memory, Message* message) {
 
 void release(int /*device*/, void* memory) { std::free(memory); }
 
-int copy(int /*device*/, void* to, const void* from, size_t bytes, Message* /*message*/) {
+// What is asked for is done at once, so a queue has nothing in it.
+int open_queue(int /*device*/, void** queue, Message* /*message*/) {
+  *queue = new char;
+  return 0;
+}
+
+void close_queue(int /*device*/, void* queue) { delete static_cast<char*>(queue); }
+
+int copy(int /*device*/, void* /*queue*/, void* to, const void* from, size_t bytes,
+         Message* /*message*/) {
   std::memcpy(to, from, bytes);
   return 0;
 }
 
-int download(int device, void* to, const void* from, size_t bytes, Message* message) {
+int download(int device, void* queue, void* to, const void* from, size_t bytes, Message* message) {
   downloaded += bytes;
-  return copy(device, to, from, bytes, message);
+  return copy(device, queue, to, from, bytes, message);
 }
 
 template <class Args, class Body>
@@ -90,12 +101,14 @@ void run(const Grid& grid, const void* args, Body body) {
   }
 }
 
-int start(int /*device*/, Kernel kernel, const Grid* grid, const void* args, Message* message) {
-  switch (kernel) {
-#define SMLL_START(number, Args, body)                                                 \
-  case number:                                                                         \
-    run<Args>(*grid, args, [](const Block& block, const Args& a) { body(block, a); }); \
-    spoil(number, args);                                                               \
+int start(int /*device*/, void* /*queue*/, const Start* start, Message* message) {
+  if (start->kernel == kNorm && start->grid.x > most_rows) most_rows = start->grid.x;
+  switch (start->kernel) {
+#define SMLL_START(number, Args, body)                                    \
+  case number:                                                            \
+    run<Args>(start->grid, start->args,                                   \
+              [](const Block& block, const Args& a) { body(block, a); }); \
+    spoil(number, start->args);                                           \
     return 0;
     SMLL_EACH_KERNEL(SMLL_START)
 #undef SMLL_START
@@ -104,7 +117,36 @@ int start(int /*device*/, Kernel kernel, const Grid* grid, const void* args, Mes
   }
 }
 
-int finish(int /*device*/, Message* /*message*/) { return 0; }
+// Starts and their arguments.
+struct Graph {
+  std::vector<Start> starts;
+  std::vector<std::vector<char>> args;
+};
+
+int record(int /*device*/, void* /*queue*/, const Start* starts, size_t count, void** graph,
+           Message* /*message*/) {
+  auto* const made = new Graph;
+  for (size_t i = 0; i < count; ++i) {
+    const auto* const args = static_cast<const char*>(starts[i].args);
+    made->args.emplace_back(args, args + starts[i].arg_bytes);
+    made->starts.push_back(starts[i]);
+    made->starts.back().args = made->args.back().data();
+  }
+  *graph = made;
+  return 0;
+}
+
+int run_graph(int device, void* queue, void* graph, Message* message) {
+  ++graph_runs;
+  for (const Start& one : static_cast<Graph*>(graph)->starts) {
+    if (const int failed = start(device, queue, &one, message)) return failed;
+  }
+  return 0;
+}
+
+void forget(int /*device*/, void* graph) { delete static_cast<Graph*>(graph); }
+
+int finish(int /*device*/, void* /*queue*/, Message* /*message*/) { return 0; }
 
 }  // namespace
 }  // namespace smll::exact::cuda
@@ -114,9 +156,9 @@ int finish(int /*device*/, Message* /*message*/) { return 0; }
 
 SMLL_LOOKED_UP const smll::exact::cuda::Library* smll_cuda_library() {
   using namespace smll::exact::cuda;
-  static constexpr Library kLibrary = {kAbiVersion, 0,       count,   info, allocate,
-                                       allocate,    release, release, copy, copy,
-                                       download,    start,   finish};
+  static constexpr Library kLibrary = {
+      kAbiVersion, 0,    count, info,     allocate, allocate, release,   release, open_queue,
+      close_queue, copy, copy,  download, start,    record,   run_graph, forget,  finish};
   return &kLibrary;
 }
 
@@ -126,8 +168,9 @@ SMLL_LOOKED_UP void smll_emulated_fault(int number) {
   smll::exact::cuda::fault = static_cast<smll::exact::cuda::Fault>(number);
 }
 
-// So far, of all that use the library.
 SMLL_LOOKED_UP size_t smll_emulated_downloaded() { return smll::exact::cuda::downloaded; }
+SMLL_LOOKED_UP size_t smll_emulated_most_rows() { return smll::exact::cuda::most_rows.exchange(0); }
+SMLL_LOOKED_UP size_t smll_emulated_graph_runs() { return smll::exact::cuda::graph_runs; }
 
 // 0, 1, 2: in which order the threads of a block run.
 SMLL_LOOKED_UP void smll_emulated_order(int number) {

@@ -5,6 +5,7 @@
 #include "lm/exact/cuda/attend.h"
 #include "lm/exact/cuda/check.h"
 #include "lm/exact/cuda/decisions.h"
+#include "lm/exact/cuda/decode.h"
 #include "lm/exact/cuda/product.h"
 #include "lm/exact/cuda/rows.h"
 #include "lm/exact/cuda/store.h"
@@ -23,4 +24,5 @@
   KERNEL(kFrequencies, Frequencies, frequencies)            \
   KERNEL(kSomeDecisions, SomeDecisionsArgs, some_decisions) \
   KERNEL(kAllDecisions, AllDecisionsArgs, all_decisions)    \
+  KERNEL(kDecode, DecodeArgs, decode)                       \
   KERNEL(kCheck, CheckArgs, check)

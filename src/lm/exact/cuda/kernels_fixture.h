@@ -30,7 +30,7 @@ inline std::uint32_t count32(std::size_t n) { return static_cast<std::uint32_t>(
 class CudaKernels : public testing::Test {
  protected:
   const FpEnv environment_;
-  const std::shared_ptr<Device> gpu_ = test_device(SMLL_EMULATED_LIBRARY);
+  const std::unique_ptr<Queue> gpu_ = std::make_unique<Queue>(test_device(SMLL_EMULATED_LIBRARY));
   std::mt19937 random_{7};
 
   float normal(float spread) { return std::normal_distribution<float>(0.0f, spread)(random_); }
@@ -72,7 +72,7 @@ struct Rows {
   Array<Scales> scales;
   std::size_t rows, width;
 
-  Rows(Device& gpu, std::size_t row_count, std::size_t columns)
+  Rows(Queue& gpu, std::size_t row_count, std::size_t columns)
       : host(row_count, columns),
         q8(gpu, row_count * columns),
         scales(gpu, row_count * columns / kBlock),

@@ -18,8 +18,8 @@ Memory take_last(std::vector<Memory>& kept) {
 
 }  // namespace
 
-PagePool::PagePool(std::shared_ptr<Device> device, const KvLayout& layout, int parts)
-    : device_(std::move(device)), layout_(layout), parts_(static_cast<std::size_t>(parts)) {
+PagePool::PagePool(Queue& queue, const KvLayout& layout, int parts)
+    : queue_(queue), layout_(layout), parts_(static_cast<std::size_t>(parts)) {
   // Lanes close where nothing may be thrown.
   segments_.reserve(kKeptBytes / segment_bytes());
   firsts_.reserve(kKeptFirsts);
@@ -30,7 +30,7 @@ std::size_t PagePool::first_bytes() const {
 }
 
 Memory PagePool::take_segment() {
-  return segments_.empty() ? device_->allocate(segment_bytes()) : take_last(segments_);
+  return segments_.empty() ? queue_.device().allocate(segment_bytes()) : take_last(segments_);
 }
 
 void PagePool::give_segment(Memory segment) {
@@ -38,7 +38,7 @@ void PagePool::give_segment(Memory segment) {
 }
 
 Memory PagePool::take_first() {
-  return firsts_.empty() ? device_->allocate(first_bytes() * parts_) : take_last(firsts_);
+  return firsts_.empty() ? queue_.device().allocate(first_bytes() * parts_) : take_last(firsts_);
 }
 
 void PagePool::give_first(Memory first) {
@@ -71,7 +71,7 @@ void LanePages::reserve(std::uint64_t position) {
   if (!segment.memory || segment.shared) {
     Memory own = pool_.take_segment();
     if (segment.memory) {
-      pool_.device().copy(own.get(), segment.memory.get(), pool_.segment_bytes());
+      pool_.queue().copy(own.get(), segment.memory.get(), pool_.segment_bytes());
     }
     segment = {std::move(own), false};
   }
@@ -81,7 +81,7 @@ void LanePages::reserve(std::uint64_t position) {
 std::shared_ptr<const KeptPages> LanePages::keep(std::shared_ptr<const weights::Weights> model) {
   const auto kept = std::make_shared<KeptPages>();
   kept->model_ = std::move(model);
-  kept->device_ = &pool_.device();
+  kept->device_ = &pool_.queue().device();
   kept->positions_ = end_;
   kept->segment_bytes_ = pool_.segment_bytes();
   kept->first_ = std::move(first_);

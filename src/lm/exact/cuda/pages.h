@@ -15,21 +15,22 @@ namespace smll::exact::cuda {
 // Memory of lanes that were closed, for those that open next. For one thread; outlives its lanes.
 class PagePool {
  public:
-  // `parts` = layers * key heads.
-  PagePool(std::shared_ptr<Device> device, const KvLayout& layout, int parts);
+  // `parts` = layers * key heads. `queue`, in which all that uses the memory is done, must outlive
+  // it.
+  PagePool(Queue& queue, const KvLayout& layout, int parts);
 
   Memory take_segment();
   void give_segment(Memory segment);
   Memory take_first();
   void give_first(Memory first);
 
-  Device& device() { return *device_; }
+  Queue& queue() { return queue_; }
   const KvLayout& layout() const { return layout_; }
   std::size_t segment_bytes() const { return layout_.part_bytes * parts_; }
   std::size_t first_bytes() const;  // of a part
 
  private:
-  std::shared_ptr<Device> device_;
+  Queue& queue_;
   KvLayout layout_;
   std::size_t parts_;
   std::vector<Memory> segments_, firsts_;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 #include <numeric>
 #include <random>
 #include <vector>
@@ -40,7 +41,7 @@ struct Lane {
   std::vector<Distribution> next;
   bool only_walks = false;
 
-  LaneInput input(int lane) { return {lane, tokens, rows, paths, next, only_walks}; }
+  LaneInput input(int lane) { return {lane, tokens, rows, paths, next, only_walks, {}}; }
 };
 
 class CudaPredictor : public testing::Test {
@@ -163,6 +164,134 @@ TEST_F(CudaPredictor, AnswersEachLaneWhatItAsks) {
     lanes.push_back(i % 3 == 0 ? encoder(count, i) : decoder(count, i, i % 3 == 1));
   }
   exact::cuda::in_each_order([&] { check(lanes); });
+}
+
+// What a decoder makes of tokens of one code, up to the first one that does not fit its room, and
+// where it stands behind them.
+struct Decoded {
+  std::vector<std::uint32_t> rows;
+  coder::Decoder::State state;
+};
+
+// As codec/unit_coder.h has it; kNoRow where the token does not fit.
+std::uint32_t decode(LiveWalk& walk, std::size_t room, coder::Decoder& decoder) {
+  const auto outcome = [&](std::uint32_t p) {
+    return is_certain(p) ? static_cast<int>(p == kCertainly) : decoder.code(p);
+  };
+  for (std::size_t depth = 0; depth < room; ++depth) {
+    if (depth > 0) {
+      const int ended = outcome(walk.end());
+      walk.set_end(ended != 0);
+      if (ended) return walk.row();
+    }
+    for (int i = 0; i < 8; ++i) walk.set_bit(outcome(walk.bit()));
+  }
+  return walk.can_end() ? walk.row() : kNoRow;
+}
+
+class CudaCode : public CudaPredictor {
+ protected:
+  using Rooms = std::vector<std::size_t>;
+
+  Decoded on_the_processor(std::span<const std::uint8_t> code, const Rooms& rooms) {
+    std::vector<Lane> lanes(rooms.size(), decoder(1, 0, false));
+    feed(*predictor(false), lanes);
+    coder::Decoder coder(code);
+    Decoded decoded;
+    for (std::size_t i = 0; i < rooms.size(); ++i) {
+      LiveWalk walk(vocabulary_, lanes[i].next[0]);
+      const std::uint32_t row = decode(walk, rooms[i], coder);
+      if (row == kNoRow) break;
+      decoded.rows.push_back(row);
+      decoded.state = coder.state();
+    }
+    return decoded;
+  }
+
+  // Of several codes, with what others want of the batch between them.
+  std::vector<Decoded> on_the_device(const std::vector<std::vector<std::uint8_t>>& codes,
+                                     const std::vector<Rooms>& rooms) {
+    Lane first = lane_of(1, 0), encodes = encoder(3, 5), decodes = decoder(2, 6, true);
+    std::vector<std::shared_ptr<RemoteCode>> remote;
+    std::vector<Decoded> decoded(codes.size());
+    std::vector<LaneInput> batch;
+    for (std::size_t c = 0; c < codes.size(); ++c) {
+      remote.push_back(gpu_->begin_code(codes[c], coder::Decoder(codes[c]).state()));
+      decoded[c].rows.resize(rooms[c].size());
+      for (std::size_t i = 0; i < rooms[c].size(); ++i) {
+        batch.push_back(first.input(gpu_->open_lane(nullptr)));
+        batch.back().coded = {remote[c].get(), rooms[c][i], &decoded[c].rows[i]};
+      }
+      if (c == 1) batch.push_back(encodes.input(gpu_->open_lane(nullptr)));
+      if (c == 2) batch.push_back(decodes.input(gpu_->open_lane(nullptr)));
+    }
+    gpu_->feed(batch);
+    for (const LaneInput& input : batch) gpu_->close_lane(input.lane);
+    for (std::size_t c = 0; c < codes.size(); ++c) {
+      std::size_t fit = 0;
+      for (const std::size_t room : rooms[c]) {
+        const std::uint32_t row = decoded[c].rows[fit];
+        if (row == kNoRow || vocabulary_.bytes(row).size() > room) break;
+        ++fit;
+      }
+      decoded[c].rows.resize(fit);
+      decoded[c].state = remote[c]->state();
+    }
+    return decoded;
+  }
+
+  const std::unique_ptr<ExactPredictor> gpu_ = predictor(true);
+};
+
+// Any bytes, and little room, so that tokens end for want of it or do not fit.
+TEST_F(CudaCode, IsDecodedAsByTheProcessor) {
+  std::mt19937 random(1);
+  std::size_t whole = 0, refused = 0;
+  for (int round = 0; round < 40; ++round) {
+    std::vector<std::vector<std::uint8_t>> codes(4);
+    std::vector<Rooms> rooms(codes.size());
+    for (std::size_t c = 0; c < codes.size(); ++c) {
+      codes[c].resize(random() % 30);
+      for (std::uint8_t& byte : codes[c]) byte = static_cast<std::uint8_t>(random());
+      rooms[c].resize(1 + random() % 50);
+      for (std::size_t& room : rooms[c]) room = 1 + random() % (c % 2 == 0 ? 6 : 100);
+    }
+    const std::vector<Decoded> decoded = on_the_device(codes, rooms);
+    for (std::size_t c = 0; c < codes.size(); ++c) {
+      const Decoded expected = on_the_processor(codes[c], rooms[c]);
+      ASSERT_EQ(expected.rows, decoded[c].rows) << round;
+      if (expected.rows.size() < rooms[c].size()) {
+        ++refused;
+        continue;
+      }
+      ++whole;
+      ASSERT_EQ(expected.state.position, decoded[c].state.position) << round;
+      ASSERT_EQ(expected.state.value, decoded[c].state.value) << round;
+      ASSERT_EQ(expected.state.range, decoded[c].state.range) << round;
+    }
+  }
+  EXPECT_GT(whole, 20u);
+  EXPECT_GT(refused, 20u);
+}
+
+// Token after token, a batch each, as lanes are decoded.
+TEST_F(CudaCode, GoesOnInTheNextBatch) {
+  const std::vector<std::uint8_t> code = {7, 99, 200, 31, 5, 77, 140, 3, 9, 211, 60, 4};
+  const Rooms rooms(9, 100);
+  const Decoded expected = on_the_processor(code, rooms);
+  ASSERT_EQ(expected.rows.size(), rooms.size());
+  const auto remote = gpu_->begin_code(code, coder::Decoder(code).state());
+  Lane first = lane_of(1, 0);
+  for (std::size_t i = 0; i < rooms.size(); ++i) {
+    std::uint32_t row = 0;
+    LaneInput input = first.input(gpu_->open_lane(nullptr));
+    input.coded = {remote.get(), rooms[i], &row};
+    gpu_->feed({&input, 1});
+    gpu_->close_lane(input.lane);
+    EXPECT_EQ(row, expected.rows[i]) << i;
+  }
+  EXPECT_EQ(remote->state().value, expected.state.value);
+  EXPECT_EQ(predictor(false)->begin_code(code, coder::Decoder(code).state()), nullptr);
 }
 
 // A distribution that had frequencies is used again for decisions, and the other way round.

@@ -46,23 +46,23 @@ template <class T>
 class Array {
  public:
   // Not set.
-  Array(Device& device, std::size_t count)
-      : device_(device), count_(count), memory_(device.allocate(count * sizeof(T))) {}
-  Array(Device& device, const std::vector<T>& values) : Array(device, values.size()) {
-    device_.upload(memory_.get(), values.data(), count_ * sizeof(T));
-    device_.finish();
+  Array(Queue& queue, std::size_t count)
+      : queue_(queue), count_(count), memory_(queue.device().allocate(count * sizeof(T))) {}
+  Array(Queue& queue, const std::vector<T>& values) : Array(queue, values.size()) {
+    queue_.upload(memory_.get(), values.data(), count_ * sizeof(T));
+    queue_.finish();
   }
 
   T* get() const { return reinterpret_cast<T*>(memory_.get()); }
   std::vector<T> values() const {
     std::vector<T> values(count_);
-    device_.download(values.data(), memory_.get(), count_ * sizeof(T));
-    device_.finish();
+    queue_.download(values.data(), memory_.get(), count_ * sizeof(T));
+    queue_.finish();
     return values;
   }
 
  private:
-  Device& device_;
+  Queue& queue_;
   std::size_t count_;
   Memory memory_;
 };

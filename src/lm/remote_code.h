@@ -1,0 +1,30 @@
+// A code that a predictor decodes itself, where it holds what it is decoded with elsewhere: then
+// tokens come back, not distributions.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "coder/range_coder.h"
+
+namespace smll::lm {
+
+class RemoteCode {
+ public:
+  virtual ~RemoteCode() = default;
+  // Behind the tokens that were decoded so far.
+  virtual coder::Decoder::State state() const = 0;
+};
+
+// What a code says where it names no token that fits.
+inline constexpr std::uint32_t kNoRow = UINT32_MAX;
+
+// A lane's next token.
+struct CodedToken {
+  RemoteCode* code = nullptr;
+  std::size_t room = 0;  // bytes left in the lane, at least 1
+  // Where its row goes, or kNoRow. Whoever gets it has to see whether it fits the room.
+  std::uint32_t* row = nullptr;
+};
+
+}  // namespace smll::lm
