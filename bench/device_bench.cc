@@ -3,7 +3,8 @@
 //
 // Prefill feeds lanes of CONTEXT tokens each; decoding adds a token to each lane after that many.
 // As where texts are coded, a GPU is asked for the probabilities of so many decisions of each token
-// as a path mostly has or, when decoding, of all; the processor gives logits. Nothing is coded.
+// as a path mostly has or, when decoding, of all; the processor gives logits. Nothing is coded. A
+// GPU decodes a second time with codes of 32 lanes each, of which it gives the tokens ("tokens").
 #include <charconv>
 #include <chrono>
 #include <cstdio>
@@ -50,16 +51,23 @@ std::vector<Token> some_tokens(std::size_t count, int vocabulary) {
   return tokens;
 }
 
+// Lanes of a code.
+constexpr int kCodeLanes = 32;
+constexpr std::size_t kCodeBytes = std::size_t{1} << 20;
+
 // Rows divided in the middle, and so on. A vocabulary's are others, and as many.
 std::vector<lm::Decision> some_decisions(std::uint32_t rows) {
   std::vector<lm::Decision> decisions(rows);
   std::vector<std::pair<std::uint32_t, std::uint32_t>> ranges = {{0, rows}};
+  const auto middle_of = [](std::uint32_t lo, std::uint32_t hi) {
+    return hi - lo < 2 ? 0 : lo + (hi - lo) / 2;
+  };
   while (!ranges.empty()) {
     const auto [lo, hi] = ranges.back();
     ranges.pop_back();
-    if (hi - lo < 2) continue;
-    const std::uint32_t middle = lo + (hi - lo) / 2;
-    decisions[middle] = {lo, hi, false};
+    const std::uint32_t middle = middle_of(lo, hi);
+    if (middle == 0) continue;
+    decisions[middle] = {lo, hi, false, 0, middle_of(lo, middle), middle_of(middle, hi)};
     ranges.emplace_back(lo, middle);
     ranges.emplace_back(middle, hi);
   }
@@ -74,11 +82,15 @@ EngineOptions with_decisions(EngineOptions options, std::span<const lm::Decision
 // As an encoder's or a decoder's.
 class CodersQuestions final : public Questions {
  public:
-  CodersQuestions(std::uint32_t rows, bool decodes) : rows_(rows), decodes_(decodes) {}
+  using Codes = std::vector<std::shared_ptr<lm::RemoteCode>>;
+
+  // `codes`: by lane, where tokens are wanted.
+  CodersQuestions(std::uint32_t rows, Wanted wanted, const Codes& codes)
+      : rows_(rows), wanted_(wanted), codes_(codes), tokens_(codes.size() * kCodeLanes) {}
 
   Wanted ask(std::size_t input, std::size_t position,
              std::vector<std::uint32_t>& middles) override {
-    if (decodes_) return Wanted::kAllDecisions;
+    if (wanted_ != Wanted::kSomeDecisions) return wanted_;
     for (std::uint32_t i = 0; i < kPathDecisions; ++i) {
       const auto any = static_cast<std::uint32_t>((input + position) * 7919 + i * 104729);
       middles.push_back(1 + any % (rows_ - 1));
@@ -86,10 +98,15 @@ class CodersQuestions final : public Questions {
     return Wanted::kSomeDecisions;
   }
   void answer(std::size_t, std::size_t, std::span<const std::uint16_t>) override {}
+  lm::CodedToken coded(std::size_t input, std::size_t) override {
+    return {codes_[input / kCodeLanes].get(), 1000, &tokens_[input]};
+  }
 
  private:
   const std::uint32_t rows_;
-  const bool decodes_;
+  const Wanted wanted_;
+  const Codes& codes_;
+  std::vector<std::uint32_t> tokens_;
 };
 
 class Bench {
@@ -109,31 +126,48 @@ class Bench {
     while (seconds < kSeconds) {
       engine_.reset(kPrefillLanes);
       const double start = now();
-      count += feed(tokens_, false);
+      count += feed(tokens_, Wanted::kSomeDecisions);
       seconds += now() - start;
     }
     return static_cast<double>(count) / seconds;
   }
 
-  double decode(int lanes) {
+  // The probabilities of all decisions or, where the device gives them, tokens.
+  double decode(int lanes, bool only_tokens) {
     engine_.reset(lanes);
     lanes_ = lanes;
-    feed(tokens_, false);
+    codes_.clear();
+    for (int lane = 0; only_tokens && lane < lanes; lane += kCodeLanes) begin_code();
+    feed(tokens_, Wanted::kSomeDecisions);
     const std::vector<Token> next(1, tokens_.back());
-    feed(next, true);
+    const Wanted wanted = only_tokens ? Wanted::kToken : Wanted::kAllDecisions;
+    feed(next, wanted);
     const double start = now();
     std::size_t count = 0;
     do {
-      count += feed(next, true);
+      count += feed(next, wanted);
     } while (now() - start < kSeconds);
     return static_cast<double>(count) / (now() - start);
   }
 
  private:
-  std::size_t feed(const std::vector<Token>& tokens, bool decodes) {
+  using Wanted = Questions::Wanted;
+
+  // Of bytes that mean any tokens.
+  void begin_code() {
+    std::vector<std::uint8_t> bytes(kCodeBytes);
+    std::uint32_t state = static_cast<std::uint32_t>(codes_.size());
+    for (std::uint8_t& byte : bytes) {
+      state = state * 1664525u + 1013904223u;
+      byte = static_cast<std::uint8_t>(state >> 24);
+    }
+    codes_.push_back(engine_.begin_code(bytes, coder::Decoder(bytes).state()));
+  }
+
+  std::size_t feed(const std::vector<Token>& tokens, Wanted wanted) {
     batch_.clear();
     for (int lane = 0; lane < lanes_; ++lane) batch_.push_back({lane, tokens});
-    CodersQuestions questions(rows_, decodes);
+    CodersQuestions questions(rows_, wanted, codes_);
     engine_.feed(
         batch_, [](std::size_t, std::size_t, std::span<const float>, int) {}, &questions);
     return tokens.size() * static_cast<std::size_t>(lanes_);
@@ -144,7 +178,19 @@ class Bench {
   std::vector<Token> tokens_;
   int lanes_ = kPrefillLanes;
   std::vector<LaneTokens> batch_;
+  CodersQuestions::Codes codes_;
 };
+
+// "name": {"lanes": tokens a second, ...}
+void print_decoding(Bench& bench, const char* name, std::span<char*> lanes, bool only_tokens) {
+  std::printf(", \"%s\": {", name);
+  for (std::size_t i = 0; i < lanes.size(); ++i) {
+    std::printf("%s\"%s\": %.0f", i > 0 ? ", " : "", lanes[i],
+                bench.decode(number(lanes[i]), only_tokens));
+    std::fflush(stdout);
+  }
+  std::printf("}");
+}
 
 int run(int count, char** arguments) {
   if (count < 5) throw std::runtime_error("usage: device_bench MODEL DEVICE CONTEXT LANES...");
@@ -153,14 +199,12 @@ int run(int count, char** arguments) {
   options.device = cuda::open_choice(arguments[2]);
   const int context = number(arguments[3]);
   Bench bench(model, options, context);
-  std::printf("{\"device\": \"%s\", \"context\": %d, \"prefill\": %.0f, \"decode\": {",
+  const std::span<char*> lanes(arguments + 4, arguments + count);
+  std::printf("{\"device\": \"%s\", \"context\": %d, \"prefill\": %.0f",
               options.device ? options.device->name().c_str() : "cpu", context, bench.prefill());
-  for (int i = 4; i < count; ++i) {
-    std::printf("%s\"%s\": %.0f", i > 4 ? ", " : "", arguments[i],
-                bench.decode(number(arguments[i])));
-    std::fflush(stdout);
-  }
-  std::printf("}}\n");
+  print_decoding(bench, "decode", lanes, false);
+  if (options.device) print_decoding(bench, "tokens", lanes, true);
+  std::printf("}\n");
   return 0;
 }
 

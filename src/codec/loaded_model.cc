@@ -261,8 +261,8 @@ class ExactModel : public LoadedModel {
     return on_gpu() ? std::max(usual, free_memory() / 2) : usual;
   }
   std::size_t most_predictors(bool may_learn) const override {
-    if (on_gpu()) return kGpuPredictors;
     const auto threads = static_cast<std::size_t>(pool_->threads());
+    if (on_gpu()) return std::min(kGpuPredictors, threads);
     if (!options_.learns || !may_learn) return threads;
     // What they learn takes much memory, so only as many as half of what is free can hold.
     const std::size_t tokens = options_.window;
@@ -306,7 +306,8 @@ Scheduler& LoadedModel::scheduler(bool may_learn) const {
   if (!scheduler) {
     scheduler = std::make_unique<Scheduler>(
         [this, may_learn] { return make_predictor(may_learn); },
-        Scheduler::Size{most_predictors(may_learn), lanes_at_once(may_learn), memory_at_once()},
+        Scheduler::Size{most_predictors(may_learn), lanes_at_once(may_learn), memory_at_once(),
+                        on_gpu()},
         pool_);
   }
   return *scheduler;

@@ -93,7 +93,8 @@ Scheduler::Scheduler(MakePredictor make, const Size& size, std::shared_ptr<Threa
     : make_(std::move(make)),
       pool_(std::move(pool)),
       lanes_at_once_(size.lanes),
-      max_memory_(size.memory) {
+      max_memory_(size.memory),
+      spread_(size.spread) {
   for (std::size_t i = 0; i < size.seats; ++i) {
     seats_.push_back(std::make_unique<Seat>(std::max<std::size_t>(size.lanes, 1)));
   }
@@ -123,12 +124,7 @@ std::shared_ptr<Scheduler::Ticket> Scheduler::enqueue(std::shared_ptr<Stream> st
                                                       const void* caller, bool whole) {
   auto ticket = std::make_shared<Ticket>(std::move(stream), caller, whole);
   const std::lock_guard lock(mutex_);
-  const auto line = std::ranges::find(lines_, caller, &Line::caller);
-  if (line != lines_.end()) {
-    line->tickets.push_back(ticket);
-  } else {
-    lines_.push_back({caller, {ticket}});
-  }
+  line_.push(ticket);
   changed_.notify_all();
   return ticket;
 }
@@ -186,9 +182,7 @@ void Scheduler::wait(const std::shared_ptr<Ticket>& ticket, const Progress& prog
 
 // Takes a cancelled ticket out of line, where it may have had to wait long; the lock is held.
 void Scheduler::withdraw(const std::shared_ptr<Ticket>& ticket) {
-  const auto line = std::ranges::find(lines_, ticket->caller, &Line::caller);
-  if (line == lines_.end() || std::erase(line->tickets, ticket) == 0) return;
-  if (line->tickets.empty()) lines_.erase(line);
+  if (!line_.remove(ticket)) return;
   ticket->error = std::make_exception_ptr(cancelled());
   ticket->done = true;
   changed_.notify_all();
@@ -219,8 +213,8 @@ Scheduler::Seat* Scheduler::empty_seat() const {
 
 // Whether who is in front of the line could sit down in an empty seat; the lock is held.
 bool Scheduler::has_memory_for_next() const {
-  if (lines_.empty()) return false;
-  return memory_ == 0 || memory_ + lines_.front().tickets.front()->memory <= max_memory_;
+  if (line_.empty()) return false;
+  return memory_ == 0 || memory_ + line_.front()->memory <= max_memory_;
 }
 
 // Leads the seat in a thread of the pool, if one is free, until it is empty and nobody waits in
@@ -297,17 +291,19 @@ std::shared_ptr<Scheduler::Ticket> Scheduler::next_for(const Seat& seat) {
   }
   const std::lock_guard lock(mutex_);
   if (seat.given_up || !has_memory_for_next()) return nullptr;
-  Line& line = lines_.front();
-  std::shared_ptr<Ticket> ticket = line.tickets.front();
-  if (lanes > 0 && lanes + ticket->lanes > lanes_at_once_) return nullptr;
+  if (lanes > 0 && lanes + line_.front()->lanes > fair_share()) return nullptr;
+  std::shared_ptr<Ticket> ticket = line_.pop();
   memory_ += ticket->memory;
-  line.tickets.pop_front();
-  if (line.tickets.empty()) {
-    lines_.pop_front();
-  } else {
-    lines_.splice(lines_.end(), lines_, lines_.begin());
-  }
+  lanes_ += ticket->lanes;
   return ticket;
+}
+
+// Lanes of a seat, at most; the lock is held.
+std::size_t Scheduler::fair_share() const {
+  const bool all_in_use =
+      std::ranges::none_of(seats_, [](const auto& seat) { return seat->empty && !seat->given_up; });
+  if (!spread_ || all_in_use) return lanes_at_once_;
+  return std::min(lanes_at_once_, (lanes_ + line_.lanes()) / seats_.size());
 }
 
 void Scheduler::begin(Seat& seat, std::shared_ptr<Ticket> ticket) {
@@ -403,13 +399,9 @@ bool Scheduler::equip_or_give_up(Seat& seat) {
 // In line as the next one.
 void Scheduler::put_back(const std::shared_ptr<Ticket>& ticket) {
   const std::lock_guard lock(mutex_);
-  const auto line = std::ranges::find(lines_, ticket->caller, &Line::caller);
-  if (line == lines_.end()) {
-    lines_.push_front({ticket->caller, {ticket}});
-  } else {
-    line->tickets.push_front(ticket);
-  }
+  line_.push_front(ticket);
   memory_ -= ticket->memory;
+  lanes_ -= ticket->lanes;
   changed_.notify_all();
 }
 
@@ -540,6 +532,7 @@ void Scheduler::finish(std::shared_ptr<Ticket> ticket) {
   }
   const std::lock_guard lock(mutex_);
   memory_ -= ticket->memory;
+  lanes_ -= ticket->lanes;
   ticket->done = true;
   ticket = nullptr;
   changed_.notify_all();

@@ -10,16 +10,15 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
-#include <deque>
 #include <exception>
 #include <functional>
-#include <list>
 #include <memory>
 #include <mutex>
 #include <vector>
 
 #include "base/thread_pool.h"
 #include "codec/stream.h"
+#include "codec/turn_line.h"
 #include "lm/predictor.h"
 
 namespace smll::codec {
@@ -33,6 +32,8 @@ class Scheduler {
     std::size_t lanes = 32;  // that one runs at once, unless one stream has more
     // Streams that take more bytes together wait for each other, however many lanes are free.
     std::uint64_t memory = std::uint64_t{768} << 20;
+    // Streams are spread over all seats before any is full: for predictors that wait for a device.
+    bool spread = false;
   };
 
   // `make` is called when a predictor is needed; `pool`'s threads help and lead.
@@ -66,12 +67,6 @@ class Scheduler {
  private:
   struct Seat;
   struct Place;
-  // Tickets that wait to sit down.
-  struct Line {
-    const void* caller;
-    std::deque<std::shared_ptr<Ticket>> tickets;
-  };
-
   std::shared_ptr<Ticket> enqueue(std::shared_ptr<Stream> stream, const void* caller, bool whole);
   void withdraw(const std::shared_ptr<Ticket>& ticket);
   Seat* seat_to_lead();
@@ -82,6 +77,7 @@ class Scheduler {
   bool admit(Seat& seat);
   void share_the_line();
   std::shared_ptr<Ticket> next_for(const Seat& seat);
+  std::size_t fair_share() const;
   void begin(Seat& seat, std::shared_ptr<Ticket> ticket);
   void find_leaders(std::size_t parts, const std::shared_ptr<Ticket>& ticket);
   bool find_leader(const std::shared_ptr<Ticket>& ticket, std::size_t part);
@@ -103,14 +99,17 @@ class Scheduler {
   const std::shared_ptr<ThreadPool> pool_;
   const std::size_t lanes_at_once_;
   const std::uint64_t max_memory_;
+  const bool spread_;
   std::atomic<std::size_t> predictors_ = 0;
   std::mutex mutex_;  // of what follows, of tickets' states and of who leads
   std::condition_variable changed_;
   std::vector<std::unique_ptr<Seat>> seats_;
-  std::list<Line> lines_;      // not empty ones; the caller whose turn is next in front
+  TurnLine<Ticket> line_;      // who waits to sit down
   std::size_t next_seat_ = 0;  // to be led, where several could be
   std::size_t leaders_from_pool_ = 0;
-  std::uint64_t memory_ = 0;  // of the streams that sit or are being begun
+  // Of the streams that sit or are being begun.
+  std::uint64_t memory_ = 0;
+  std::size_t lanes_ = 0;
 };
 
 }  // namespace smll::codec

@@ -6,6 +6,8 @@
 #include <array>
 #include <atomic>
 #include <functional>
+#include <map>
+#include <mutex>
 #include <random>
 #include <thread>
 
@@ -252,6 +254,7 @@ class Steps : public Stream {
     std::uint64_t memory = 0;
     std::size_t parts = 1;
     std::function<bool()> begin;
+    std::function<void()> sit;
   };
   Steps(const Form& form, std::function<bool(std::size_t part)> step)
       : form_(form), step_(std::move(step)) {}
@@ -260,7 +263,9 @@ class Steps : public Stream {
   std::size_t max_parts() const override { return form_.parts; }
   bool begin(const Progress&) override { return !form_.begin || form_.begin(); }
   void share_lanes(std::size_t parts) override { parts_ = std::vector<Part>(parts); }
-  void open(std::size_t, lm::Predictor&) override {}
+  void open(std::size_t, lm::Predictor&) override {
+    if (form_.sit) form_.sit();
+  }
   void collect(std::size_t part, lm::Predictor&, const Room&,
                std::vector<lm::LaneInput>&) override {
     parts_[part].leader = std::this_thread::get_id();
@@ -445,6 +450,30 @@ TEST(SchedulerThreads, StreamsWaitForMemory) {
   EXPECT_EQ(most, 1);
   EXPECT_EQ(at_once, 0);
   EXPECT_EQ(failed, 12 + 9 - 2);  // cancelled, failed, both
+}
+
+// All sit before any goes on, two at each seat.
+TEST(SchedulerThreads, StreamsAreSpreadOverSeats) {
+  const auto shared = scheduler({.seats = 4, .lanes = 32, .spread = true}, 4);
+  constexpr std::size_t kStreams = 8;
+  std::atomic<std::size_t> sitting = 0;
+  std::mutex mutex;
+  std::map<std::thread::id, int> led;
+  std::vector<std::shared_ptr<Scheduler::Ticket>> tickets;
+  for (std::size_t i = 0; i < kStreams; ++i) {
+    Steps::Form form;
+    form.lanes = 4;
+    form.sit = [&] {
+      ++sitting;
+      const std::lock_guard lock(mutex);
+      ++led[std::this_thread::get_id()];
+    };
+    tickets.push_back(shared->submit(
+        std::make_shared<Steps>(form, [&](std::size_t) { return sitting == kStreams; }), nullptr));
+  }
+  for (const auto& ticket : tickets) shared->wait(ticket, {});
+  EXPECT_EQ(led.size(), 4u);
+  for (const auto& [thread, streams] : led) EXPECT_EQ(streams, 2);
 }
 
 TEST(SchedulerThreads, PredictorsAreNoMoreThanSeatsWhateverTheLanes) {
