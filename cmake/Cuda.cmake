@@ -1,11 +1,11 @@
 # libsmll_cuda, which the program loads at run time where a GPU is to be used: nothing else needs CUDA, neither to build
 # nor to run. For cards from compute capability 8.0 on; those newer than the ones named take the code for virtual 12.0.
-# Wheels have none.
+# Wheels have it only with ON.
 set(SMLL_CUDA AUTO CACHE STRING "Build libsmll_cuda: ON, OFF, or AUTO, where nvcc 12.8 or later is found")
 set_property(CACHE SMLL_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(SMLL_CUDA_ARCHITECTURES 80 86 89 90 100 120 CACHE STRING "Compute capabilities that libsmll_cuda is built for")
 
-if(SMLL_CUDA AND NOT SKBUILD)
+if(SMLL_CUDA AND NOT (SKBUILD AND SMLL_CUDA STREQUAL "AUTO"))
   find_program(SMLL_NVCC nvcc HINTS $ENV{CUDA_HOME}/bin /usr/local/cuda/bin)
   set(nvcc_version 0)
   if(SMLL_NVCC)
@@ -41,5 +41,4 @@ if(SMLL_CUDA AND NOT SKBUILD)
             ${CMAKE_SOURCE_DIR}/src/lm/exact/cpu/layout.h
     COMMENT "Building libsmll_cuda.so" VERBATIM)
   add_custom_target(smll_cuda ALL DEPENDS ${cuda_library})
-  install(FILES ${cuda_library} TYPE LIB)
 endif()

@@ -1,7 +1,8 @@
-# What `make install` installs and `make deb` packs, in three components:
+# What `make install` installs and `make deb` packs, in four components:
 #   program      the program, its manual and completions, and all of them again under the names unsmll and smllcat, by
 #                which it decompresses; and SQLite's extension
 #   library      libsmll.so for programs that were linked with it
+#   cuda         libsmll_cuda.so, which the others load where a GPU is to be used
 #   development  headers, libsmll.a, and what CMake and pkg-config need to find them
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -52,6 +53,9 @@ set(pc_packages "libzstd libxxhash fmt")
 configure_file(cmake/smll.pc.in ${CMAKE_BINARY_DIR}/smll.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/smll.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 
+if(TARGET smll_cuda)
+  install(FILES ${cuda_library} TYPE LIB COMPONENT cuda)
+endif()
 if(TARGET smll_sqlite)
   install(TARGETS smll_sqlite LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/smll COMPONENT program)
 endif()
