@@ -97,9 +97,10 @@ reference: $(TEST_MODELS)
 	@$(PYTHON) scripts/check_reference
 
 # Most of their time is tests in one thread, so they run beside each other.
-test-isa: $(TEST_MODELS)
+test-isa: everything $(TEST_MODELS)
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target test-avx512 test-arm64
 
+test-avx512: everything
 test-avx512 test-arm64: $(TEST_MODELS)
 	@scripts/$(subst -,_,$@)
 

@@ -1,17 +1,8 @@
 # Each instruction set's kernels are compiled with that set's flags and chosen at run time; nothing else may be, so
 # that one binary runs on every machine of the architecture.
-option(SMLL_EMULATE_AVX512 "Run the AVX-512 kernels through SIMDe, to test them on machines without AVX-512" OFF)
 set(avx2_flags -mavx2 -mfma -mf16c)
 set(avx512_flags ${avx2_flags} -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni)
 set(amx_flags ${avx512_flags} -mamx-tile -mamx-int8)
-if(SMLL_EMULATE_AVX512)
-  add_compile_definitions(SMLL_AVX512_SIMDE)
-  set(avx512_flags ${avx2_flags} -Wno-psabi)
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    list(APPEND avx512_flags -fno-tree-sra)  # GCC 12 crashes in that pass over SIMDe's vectors
-  endif()
-  set(amx_flags ${avx512_flags})
-endif()
 foreach(source ${core_sources})
   if(source MATCHES "/exact/cpu/avx2[^/]*\\.cc$" AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${avx2_flags}" SKIP_PRECOMPILE_HEADERS ON)
@@ -23,3 +14,5 @@ foreach(source ${core_sources})
     set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-march=armv8.2-a+dotprod" SKIP_PRECOMPILE_HEADERS ON)
   endif()
 endforeach()
+# Tests replace it (cmake/emulated).
+set_source_files_properties(${CMAKE_SOURCE_DIR}/src/lm/exact/isa.cc PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)

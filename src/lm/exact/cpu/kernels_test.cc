@@ -436,7 +436,7 @@ TEST(Kernels, GradientsAreThoseOfTheFunctions) {
   }
 }
 
-#if defined(__x86_64__) && !defined(SMLL_AVX512_SIMDE)
+#if defined(__x86_64__)
 using TileConfiguration = std::array<std::uint8_t, 64>;
 __attribute__((target("amx-tile"))) void store_tiles(TileConfiguration& to) {
   asm volatile("sttilecfg (%0)" : : "r"(to.data()) : "memory");
