@@ -120,7 +120,7 @@ clang: $(TEST_MODELS)
 
 # Every other build reads and writes the golden archives, which takes long where nothing is optimized.
 debug: $(TEST_MODELS)
-	@$(BUILD_PRESET)
+	@$(BUILD_PRESET) --target smll smll_tests
 	@$(CTEST) -E '^Forms/Golden'
 
 tsan: $(TEST_MODELS)
