@@ -134,8 +134,12 @@ void CompactEncoder::line_up() {
     runner.index = index;
     runner.opening = model_->opening_of_short(index);
     runner.paths.resize(rows_.size());
-    if (!race_) continue;
-    runner.paths[0] = firsts[index];
+    if (rows_.empty() || !runner.opening || !runner.opening->has_first()) continue;
+    if (race_) {
+      runner.paths[0] = firsts[index];
+    } else {
+      runner.paths[0].record(model_->vocabulary(), runner.opening->first(), rows_[0]);
+    }
     runner.done = 1;
   }
   lanes_ = runners_.size();
@@ -146,10 +150,8 @@ void CompactEncoder::share_lanes(std::size_t parts) { divide(runners_.size(), pa
 void CompactEncoder::open(std::size_t part, lm::Predictor& predictor) {
   for (const std::size_t lane : lanes_of(part)) {
     Runner& runner = runners_[lane];
-    if (race_) {
-      open_lane(lane, runner.opening->whole_context(), predictor);
-    } else {
-      inputs_[0] = open_lane(lane, runner.opening, predictor);
+    if (const std::optional<Token> first = open_lane(lane, runner.opening, predictor)) {
+      inputs_[0] = *first;
     }
   }
 }

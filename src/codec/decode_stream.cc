@@ -89,10 +89,16 @@ void DecodeStream::share_lanes(std::size_t parts) {
 
 void DecodeStream::open(std::size_t part, lm::Predictor& predictor) {
   for (const std::size_t lane : lanes_of(part)) {
+    LaneState& state = states_[lane];
     if (is_done(lane)) continue;
-    states_[lane].input = open_lane(lane, opening_, predictor);
+    if (const std::optional<Token> first = open_lane(lane, opening_, predictor)) {
+      state.input = *first;
+      continue;
+    }
+    state.fed.assign(1, opening_->last_token());
+    state.next.assign(1, opening_->first());
+    state.waiting = false;
   }
-  if (may_be_remote()) remote_ = predictor.begin_code(code_, coder_.state());
 }
 
 void DecodeStream::collect(std::size_t part, lm::Predictor& predictor, const Room& room,
@@ -105,6 +111,7 @@ void DecodeStream::collect(std::size_t part, lm::Predictor& predictor, const Roo
     }
     state.fed.assign(1, state.input);
     state.at = 0;
+    begin_remote(predictor);
     if (remote_) {
       batch.push_back(
           {number(lane), state.fed, {}, {}, {}, false, {remote_.get(), state.room, &state.row}});
@@ -115,6 +122,12 @@ void DecodeStream::collect(std::size_t part, lm::Predictor& predictor, const Roo
     batch.push_back(
         {number(lane), state.fed, {}, {}, std::span(state.next).first(state.fed.size()), true});
   }
+}
+
+// Behind what is known without the predictor.
+void DecodeStream::begin_remote(lm::Predictor& predictor) {
+  if (!may_be_remote() || std::exchange(asked_remote_, true)) return;
+  remote_ = predictor.begin_code(code_, coder_.state());
 }
 
 void DecodeStream::guess(std::size_t lane, const lm::Predictor& predictor, const Room& room) {

@@ -93,6 +93,7 @@ class DecodeStream : public LaneStream {
   void decode_unit(std::size_t lane);
   std::uint32_t take_row(std::size_t lane);
   bool may_be_remote() const;
+  void begin_remote(lm::Predictor& predictor);
   void guess(std::size_t lane, const lm::Predictor& predictor, const Room& room);
   bool is_ready(std::size_t part) const;
   void end_line(std::string_view bytes);
@@ -109,6 +110,7 @@ class DecodeStream : public LaneStream {
   std::span<const std::uint8_t> code_;
   coder::Decoder coder_;
   bool on_gpu_ = false;
+  bool asked_remote_ = false;               // the predictor, whether it decodes
   std::shared_ptr<lm::RemoteCode> remote_;  // where the predictor decodes; null: this does
   std::unique_ptr<mix::FrameMixer> mixer_;
   std::optional<UnitCoder<coder::Decoder>> units_;

@@ -12,14 +12,18 @@ void LaneStream::divide(std::size_t lanes, std::size_t parts) {
   }
 }
 
-Token LaneStream::open_lane(std::size_t lane, const Opening* opening, lm::Predictor& predictor) {
-  open_lane(lane, opening ? opening->context() : nullptr, predictor);
-  return opening ? opening->last_token() : predictor.start_token();
-}
-
-void LaneStream::open_lane(std::size_t lane, std::shared_ptr<const lm::KeptContext> begin,
-                           lm::Predictor& predictor) {
-  numbers_[lane] = predictor.open_lane(std::move(begin));
+std::optional<Token> LaneStream::open_lane(std::size_t lane, const Opening* opening,
+                                           lm::Predictor& predictor) {
+  if (!opening) {
+    numbers_[lane] = predictor.open_lane();
+    return predictor.start_token();
+  }
+  if (opening->has_first()) {
+    numbers_[lane] = predictor.open_lane(opening->whole_context());
+    return std::nullopt;
+  }
+  numbers_[lane] = predictor.open_lane(opening->context());
+  return opening->last_token();
 }
 
 void LaneStream::close_lane(std::size_t lane, lm::Predictor& predictor) {

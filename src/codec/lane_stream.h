@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
+#include <optional>
 #include <vector>
 
 #include "codec/opening.h"
@@ -49,11 +49,10 @@ class LaneStream : public Stream {
   std::size_t parts() const { return parts_.size(); }
   LaneNumbers lanes_of(std::size_t part) const { return {parts_[part].begin, parts_[part].end}; }
 
-  // Returns what the lane is to be fed first. `opening`: what it begins with; null: nothing.
-  Token open_lane(std::size_t lane, const Opening* opening, lm::Predictor& predictor);
-  // The same for a lane that holds all of what it begins with.
-  void open_lane(std::size_t lane, std::shared_ptr<const lm::KeptContext> begin,
-                 lm::Predictor& predictor);
+  // Returns what the lane is to be fed first. `opening`: what it begins with; null: nothing. Where
+  // that has_first(), first() is the lane's first answer, and nothing is returned.
+  std::optional<Token> open_lane(std::size_t lane, const Opening* opening,
+                                 lm::Predictor& predictor);
   bool is_open(std::size_t lane) const { return numbers_[lane] != kClosed; }
   // The predictor's, of one that is open.
   int number(std::size_t lane) const { return numbers_[lane]; }

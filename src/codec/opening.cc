@@ -37,8 +37,22 @@ Token Opening::last_token() const {
 }
 
 std::shared_ptr<const lm::KeptContext> Opening::context() const {
-  if (!tokens_.empty()) make();
+  if (tokens_.empty()) return nullptr;
+  const std::lock_guard lock(mutex_);
+  if (!context_) context_ = read_text(*model_.make_predictor(/*may_learn=*/false)).context;
   return context_;
+}
+
+bool Opening::has_first() const { return !model_.options().learns; }
+
+const std::shared_ptr<const lm::KeptContext>& Opening::whole_context() const {
+  make();
+  return whole_context_;
+}
+
+const lm::Distribution& Opening::first() const {
+  make();
+  return first_;
 }
 
 mix::FrameMixer Opening::mixer(mix::Sources experts, std::size_t frame_bytes,
@@ -53,13 +67,21 @@ mix::FrameMixer Opening::mixer(mix::Sources experts, std::size_t frame_bytes,
 void Opening::make() const {
   const std::lock_guard lock(mutex_);
   if (made_) return;
-  Reading reading = read_text(*model_.make_predictor(/*may_learn=*/false));
-  if (readers_ == Readers::kModelAndMixer) mixer_ = read_all(reading.paths, {});
-  context_ = std::move(reading.context);
+  const std::unique_ptr<lm::Predictor> predictor = model_.make_predictor(/*may_learn=*/false);
+  std::vector<lm::RecordedPath> paths;
+  if (has_first()) {
+    const Opening* const only[] = {this};
+    paths = std::move(read_whole(*predictor, only).front().paths);
+  } else {
+    Reading reading = read_text(*predictor);
+    paths = std::move(reading.paths);
+    context_ = std::move(reading.context);
+  }
+  if (readers_ == Readers::kModelAndMixer) mixer_ = read_all(paths, {});
   made_ = true;
 }
 
-// The last token is left to the lanes: what follows it is their first answer.
+// All but the last token.
 Opening::Reading Opening::read_text(lm::Predictor& predictor) const {
   Reading reading;
   if (tokens_.empty()) return reading;
@@ -110,23 +132,38 @@ std::uint64_t Opening::mixer_memory(mix::Sources experts, std::size_t frame_byte
 }
 
 void Opening::make_firsts(const LoadedModel& model, std::span<const Opening* const> openings) {
-  const std::unique_ptr<lm::Predictor> predictor = model.make_predictor(/*may_learn=*/false);
+  std::vector<const Opening*> wanted;
+  std::vector<std::unique_lock<std::mutex>> locks;
+  for (const Opening* opening : openings) {
+    std::unique_lock lock(opening->mutex_);
+    if (opening->made_) continue;
+    wanted.push_back(opening);
+    locks.push_back(std::move(lock));
+  }
+  read_whole(*model.make_predictor(/*may_learn=*/false), wanted);
+  for (const Opening* opening : wanted) opening->made_ = true;
+}
+
+// Makes their first() and whole_context(); the paths are those of their tokens.
+std::vector<Opening::Feed> Opening::read_whole(lm::Predictor& predictor,
+                                               std::span<const Opening* const> openings) {
   std::vector<Feed> texts;
   std::vector<Token> last;
   std::vector<lm::LaneInput> to_last, to_end;
   texts.reserve(openings.size());
   last.reserve(openings.size());
   for (const Opening* opening : openings) {
-    const int lane = predictor->open_lane();
-    to_last.push_back(texts.emplace_back(opening->feed_of_text(predictor->start_token())).to(lane));
+    const int lane = predictor.open_lane();
+    to_last.push_back(texts.emplace_back(opening->feed_of_text(predictor.start_token())).to(lane));
     last.push_back(opening->last_token());
     to_end.push_back({lane, {&last.back(), 1}, {}, {}, {&opening->first_, 1}, /*only_walks=*/true});
   }
-  predictor->feed(to_last);
-  predictor->feed(to_end);
+  predictor.feed(to_last);
+  predictor.feed(to_end);
   for (std::size_t i = 0; i < openings.size(); ++i) {
-    openings[i]->whole_context_ = predictor->keep_lane(to_end[i].lane);
+    openings[i]->whole_context_ = predictor.keep_lane(to_end[i].lane);
   }
+  return texts;
 }
 
 std::shared_ptr<const mix::FrameMixer> Opening::read_all(std::span<const lm::RecordedPath> paths,

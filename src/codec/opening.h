@@ -34,17 +34,18 @@ class Opening {
 
   // As fed to the model behind its start token; may be empty.
   std::span<const Token> tokens() const { return tokens_; }
-  // What a lane is fed first: the last of the tokens, or the start token.
-  Token last_token() const;
 
-  // For choosing among openings: what the model says after the text, to be walked through, and what
-  // a lane holds then. To be made by make_firsts() before.
-  const lm::Distribution& first() const { return first_; }
-  const std::shared_ptr<const lm::KeptContext>& whole_context() const { return whole_context_; }
-  // Makes those of several together, which takes less time. To be called once for each.
+  // What a lane holds that has read the text, and what the model says then, to be walked through.
+  // Not where the model learns: a step that begins with the text's last token is another one.
+  const std::shared_ptr<const lm::KeptContext>& whole_context() const;
+  const lm::Distribution& first() const;
+  bool has_first() const;
+  // Makes those of several together, which takes less time.
   static void make_firsts(const LoadedModel& model, std::span<const Opening* const> openings);
 
-  // What a lane holds before last_token(); null where that is the start token.
+  // Otherwise what a lane is fed first, the last of the tokens or the start token, and what it
+  // holds before; null where that is nothing.
+  Token last_token() const;
   std::shared_ptr<const lm::KeptContext> context() const;
   // A mixer for a frame, which goes on from what was read.
   mix::FrameMixer mixer(mix::Sources experts, std::size_t frame_bytes,
@@ -80,6 +81,8 @@ class Opening {
   void make() const;
   Feed feed_of_text(Token start) const;
   Reading read_text(lm::Predictor& predictor) const;
+  static std::vector<Feed> read_whole(lm::Predictor& predictor,
+                                      std::span<const Opening* const> openings);
   std::shared_ptr<const mix::FrameMixer> read_all(std::span<const lm::RecordedPath> paths,
                                                   const mix::MixOptions& options) const;
   // Of sample and text, which its mixers have read.
@@ -92,7 +95,7 @@ class Opening {
   std::vector<Token> tokens_;      // of those units that are tokens
   std::size_t text_bytes_ = 0;     // of the units
   mutable std::mutex mutex_;       // of what follows, until it is made
-  mutable bool made_ = false;
+  mutable bool made_ = false;      // all but the context, which may be, too
   mutable std::shared_ptr<const lm::KeptContext> context_;
   mutable std::shared_ptr<const mix::FrameMixer> mixer_;
   mutable lm::Distribution first_;

@@ -1,6 +1,7 @@
 #include "codec/record_stream.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace smll::codec {
@@ -13,7 +14,10 @@ constexpr std::size_t kMostRows = 64;
 
 RecordStream::RecordStream(ModelledFrame& frame, const text::Vocabulary& vocabulary,
                            Meanwhile meanwhile)
-    : frame_(frame), meanwhile_(std::move(meanwhile)), feeds_(frame.lanes.size()) {
+    : frame_(frame),
+      vocabulary_(vocabulary),
+      meanwhile_(std::move(meanwhile)),
+      feeds_(frame.lanes.size()) {
   for (std::size_t i = 0; i < feeds_.size(); ++i) {
     Feed& feed = feeds_[i];
     for (const text::Unit& unit : frame.lanes[i].units) {
@@ -43,8 +47,16 @@ void RecordStream::share_lanes(std::size_t parts) {
 
 void RecordStream::open(std::size_t part, lm::Predictor& predictor) {
   for (const std::size_t lane : lanes_of(part)) {
-    if (feeds_[lane].inputs.empty()) continue;
-    feeds_[lane].inputs[0] = open_lane(lane, frame_.opening, predictor);
+    Feed& feed = feeds_[lane];
+    if (feed.inputs.empty()) continue;
+    if (const std::optional<Token> first = open_lane(lane, frame_.opening, predictor)) {
+      feed.inputs[0] = *first;
+      continue;
+    }
+    frame_.paths[lane][0].record(vocabulary_, frame_.opening->first(), feed.rows[0]);
+    feed.done = 1;
+    ++shares_[part].done;
+    ++tokens_;
   }
 }
 

@@ -25,8 +25,8 @@ using Meanwhile = std::function<void(std::span<const std::size_t> recorded)>;
 
 class RecordStream : public LaneStream {
  public:
-  // `frame`, whose paths are made here, must outlive it; `meanwhile` may be empty, and its last
-  // call need not come after the last token.
+  // `frame`, whose paths are made here, and `vocabulary` must outlive it; `meanwhile` may be empty,
+  // and its last call need not come after the last token.
   RecordStream(ModelledFrame& frame, const text::Vocabulary& vocabulary, Meanwhile meanwhile = {});
 
   std::size_t lanes() const override { return feeds_.size(); }
@@ -61,6 +61,7 @@ class RecordStream : public LaneStream {
   void work_meanwhile();
 
   ModelledFrame& frame_;
+  const text::Vocabulary& vocabulary_;
   const Meanwhile meanwhile_;
   std::vector<Feed> feeds_;
   std::vector<Share> shares_;  // by part
