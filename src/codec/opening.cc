@@ -118,9 +118,10 @@ mix::FrameMixer Opening::mixer_without(const mix::MixOptions& options,
 }
 
 std::uint64_t Opening::memory() const {
-  const std::uint64_t context = model_.context_memory(tokens_.size());
-  if (readers_ == Readers::kModel) return context;
-  return context + sample_.size() +
+  const std::uint64_t own = model_.context_memory(tokens_.size() + 1) +
+                            lm::Distribution::memory(model_.vocabulary().rows());
+  if (readers_ == Readers::kModel) return own;
+  return own + sample_.size() +
          mix::FrameMixer::memory(mix::Sources::kAll, mix::Strength::kStrong, mixed_bytes());
 }
 

@@ -41,15 +41,15 @@ std::vector<std::uint8_t> Encoder::finish() {
 // The encoder has written all bytes that were read but the last kLookahead ones. These are its low
 // end's and `value` together, so they say what it would have ended with.
 bool Decoder::is_as_written() const {
-  constexpr std::uint64_t kMask = detail::kTop - 1;
+  const std::uint64_t mask = detail::kTop - 1;
   const std::uint64_t written = at_.position - kLookahead;
   std::uint64_t last_read = 0;
   for (std::uint64_t i = written; i < at_.position; ++i) last_read = last_read << 8 | byte(i);
-  const std::uint64_t low = (last_read - at_.value) & kMask;
+  const std::uint64_t low = (last_read - at_.value) & mask;
   const std::uint64_t best = detail::shortest(low, at_.range);
   if (best - low != at_.value) return false;
   std::uint64_t size = written;
-  for (std::uint64_t rest = best & kMask; rest != 0; rest = rest << 8 & kMask) ++size;
+  for (std::uint64_t rest = best & mask; rest != 0; rest = rest << 8 & mask) ++size;
   return in_.size() == size;
 }
 
