@@ -82,7 +82,7 @@ EngineOptions with_decisions(EngineOptions options, std::span<const lm::Decision
 // As an encoder's or a decoder's.
 class CodersQuestions final : public Questions {
  public:
-  using Codes = std::vector<std::shared_ptr<lm::RemoteCode>>;
+  using Codes = std::vector<std::shared_ptr<lm::TokenCode>>;
 
   // `codes`: by lane, where tokens are wanted.
   CodersQuestions(std::uint32_t rows, Wanted wanted, const Codes& codes)

@@ -64,11 +64,11 @@ std::uint64_t DecodeStream::memory(std::span<const std::size_t> lanes,
 }
 
 std::size_t DecodeStream::max_parts() const {
-  return lanes() < kSplitLanes || may_be_remote() ? 1 : 2;
+  return lanes() < kSplitLanes || predictor_may_decode() ? 1 : 2;
 }
 
 // Bytes that no token spells are not the model's to decide. A lane alone is faster with guesses.
-bool DecodeStream::may_be_remote() const {
+bool DecodeStream::predictor_may_decode() const {
   return on_gpu_ && experts_ == mix::Sources::kLlm && !escapes_ && lanes() > 1;
 }
 
@@ -111,10 +111,15 @@ void DecodeStream::collect(std::size_t part, lm::Predictor& predictor, const Roo
     }
     state.fed.assign(1, state.input);
     state.at = 0;
-    begin_remote(predictor);
-    if (remote_) {
-      batch.push_back(
-          {number(lane), state.fed, {}, {}, {}, false, {remote_.get(), state.room, &state.row}});
+    begin_token_code(predictor);
+    if (token_code_) {
+      batch.push_back({number(lane),
+                       state.fed,
+                       {},
+                       {},
+                       {},
+                       false,
+                       {token_code_.get(), state.room, &state.row}});
       continue;
     }
     if (drafter_) guess(lane, predictor, room);
@@ -125,9 +130,9 @@ void DecodeStream::collect(std::size_t part, lm::Predictor& predictor, const Roo
 }
 
 // Behind what is known without the predictor.
-void DecodeStream::begin_remote(lm::Predictor& predictor) {
-  if (!may_be_remote() || std::exchange(asked_remote_, true)) return;
-  remote_ = predictor.begin_code(code_, coder_.state());
+void DecodeStream::begin_token_code(lm::Predictor& predictor) {
+  if (!predictor_may_decode() || std::exchange(asked_predictor_, true)) return;
+  token_code_ = predictor.begin_code(code_, coder_.state());
 }
 
 void DecodeStream::guess(std::size_t lane, const lm::Predictor& predictor, const Room& room) {
@@ -143,7 +148,7 @@ void DecodeStream::guess(std::size_t lane, const lm::Predictor& predictor, const
 
 void DecodeStream::advance(std::size_t part) {
   if (!wait_for_turn(part)) return;
-  if (remote_) coder_ = coder::Decoder(code_, remote_->state());
+  if (token_code_) coder_ = coder::Decoder(code_, token_code_->state());
   do {
     decode_round(part);
     if (coder_.overrun()) {
@@ -176,7 +181,7 @@ void DecodeStream::decode_unit(std::size_t lane) {
     return end_line({reinterpret_cast<const char*>(&byte), 1});
   }
   std::uint32_t row = 0;
-  if (remote_) {
+  if (token_code_) {
     row = take_row(lane);
   } else {
     lm::LiveWalk walk(vocabulary_, state.next[state.at]);

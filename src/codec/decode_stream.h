@@ -21,7 +21,7 @@
 #include "codec/short_head.h"
 #include "codec/unit_coder.h"
 #include "coder/range_coder.h"
-#include "lm/remote_code.h"
+#include "lm/token_code.h"
 #include "mix/frame_mixer.h"
 #include "text/vocabulary.h"
 
@@ -92,8 +92,8 @@ class DecodeStream : public LaneStream {
   void decode_round(std::size_t part);
   void decode_unit(std::size_t lane);
   std::uint32_t take_row(std::size_t lane);
-  bool may_be_remote() const;
-  void begin_remote(lm::Predictor& predictor);
+  bool predictor_may_decode() const;
+  void begin_token_code(lm::Predictor& predictor);
   void guess(std::size_t lane, const lm::Predictor& predictor, const Room& room);
   bool is_ready(std::size_t part) const;
   void end_line(std::string_view bytes);
@@ -110,8 +110,8 @@ class DecodeStream : public LaneStream {
   std::span<const std::uint8_t> code_;
   coder::Decoder coder_;
   bool on_gpu_ = false;
-  bool asked_remote_ = false;               // the predictor, whether it decodes
-  std::shared_ptr<lm::RemoteCode> remote_;  // where the predictor decodes; null: this does
+  bool asked_predictor_ = false;               // whether it decodes
+  std::shared_ptr<lm::TokenCode> token_code_;  // where the predictor decodes; null: this does
   std::unique_ptr<mix::FrameMixer> mixer_;
   std::optional<UnitCoder<coder::Decoder>> units_;
   std::vector<LaneState> states_;

@@ -8,7 +8,7 @@
 
 #include "lm/distribution.h"
 #include "lm/kept_context.h"
-#include "lm/remote_code.h"
+#include "lm/token_code.h"
 #include "lm/token_walk.h"
 #include "text/token.h"
 #include "text/vocabulary.h"
@@ -67,8 +67,8 @@ class Predictor {
 
   // What feed() decodes tokens of itself, from `state` on; null where the caller has to. `code` is
   // not kept.
-  virtual std::shared_ptr<RemoteCode> begin_code(std::span<const std::uint8_t> /*code*/,
-                                                 const coder::Decoder::State& /*state*/) {
+  virtual std::shared_ptr<TokenCode> begin_code(std::span<const std::uint8_t> /*code*/,
+                                                const coder::Decoder::State& /*state*/) {
     return nullptr;
   }
 

@@ -94,8 +94,8 @@ class Engine {
   // Closes all lanes and opens so many, numbered from 0.
   void reset(int lanes);
   // As lm::Predictor has it.
-  std::shared_ptr<lm::RemoteCode> begin_code(std::span<const std::uint8_t> code,
-                                             const coder::Decoder::State& state) {
+  std::shared_ptr<lm::TokenCode> begin_code(std::span<const std::uint8_t> code,
+                                            const coder::Decoder::State& state) {
     return ops_->begin_code(code, state);
   }
   // Appends tokens to lanes and gives the logits after each of them; a lane appears at most once a

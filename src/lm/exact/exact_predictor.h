@@ -28,8 +28,8 @@ class ExactPredictor final : public Predictor {
     return engine_.keep_lane(lane);
   }
   Token start_token() const override { return engine_.start_token(); }
-  std::shared_ptr<RemoteCode> begin_code(std::span<const std::uint8_t> code,
-                                         const coder::Decoder::State& state) override {
+  std::shared_ptr<TokenCode> begin_code(std::span<const std::uint8_t> code,
+                                        const coder::Decoder::State& state) override {
     return engine_.begin_code(code, state);
   }
   void feed(std::span<const LaneInput> batch) override;

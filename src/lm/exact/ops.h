@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "lm/kept_context.h"
-#include "lm/remote_code.h"
+#include "lm/token_code.h"
 #include "text/token.h"
 
 namespace smll::exact {
@@ -75,8 +75,8 @@ class Ops {
   virtual void forget(int lane, std::uint64_t first, std::size_t count) = 0;
 
   // As lm::Predictor has it.
-  virtual std::shared_ptr<lm::RemoteCode> begin_code(std::span<const std::uint8_t> /*code*/,
-                                                     const coder::Decoder::State& /*state*/) {
+  virtual std::shared_ptr<lm::TokenCode> begin_code(std::span<const std::uint8_t> /*code*/,
+                                                    const coder::Decoder::State& /*state*/) {
     return nullptr;
   }
 

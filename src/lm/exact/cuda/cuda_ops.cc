@@ -210,8 +210,8 @@ std::shared_ptr<const lm::KeptContext> CudaOps::keep_lane(int lane) {
 // Kernels read no position before it is written again.
 void CudaOps::forget(int /*lane*/, std::uint64_t /*first*/, std::size_t /*count*/) {}
 
-std::shared_ptr<lm::RemoteCode> CudaOps::begin_code(std::span<const std::uint8_t> code,
-                                                    const coder::Decoder::State& state) {
+std::shared_ptr<lm::TokenCode> CudaOps::begin_code(std::span<const std::uint8_t> code,
+                                                   const coder::Decoder::State& state) {
   if (!answers_->decodes()) return nullptr;
   return std::make_shared<DeviceCode>(queue_, code, state);
 }

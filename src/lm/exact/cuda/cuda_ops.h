@@ -35,8 +35,8 @@ class CudaOps : public Ops {
   void close_lane(int lane) override;
   std::shared_ptr<const lm::KeptContext> keep_lane(int lane) override;
   void forget(int lane, std::uint64_t first, std::size_t count) override;
-  std::shared_ptr<lm::RemoteCode> begin_code(std::span<const std::uint8_t> code,
-                                             const coder::Decoder::State& state) override;
+  std::shared_ptr<lm::TokenCode> begin_code(std::span<const std::uint8_t> code,
+                                            const coder::Decoder::State& state) override;
 
   void learn(std::span<const Row> rows) override;
   void embed(std::span<const Row> rows) override;

@@ -4,11 +4,11 @@
 #include <span>
 
 #include "lm/exact/cuda/device.h"
-#include "lm/remote_code.h"
+#include "lm/token_code.h"
 
 namespace smll::exact::cuda {
 
-class DeviceCode : public lm::RemoteCode {
+class DeviceCode : public lm::TokenCode {
  public:
   // Copies the code.
   DeviceCode(Queue& queue, std::span<const std::uint8_t> code, const coder::Decoder::State& state);

@@ -212,15 +212,15 @@ class CudaCode : public CudaPredictor {
   std::vector<Decoded> on_the_device(const std::vector<std::vector<std::uint8_t>>& codes,
                                      const std::vector<Rooms>& rooms) {
     Lane first = lane_of(1, 0), encodes = encoder(3, 5), decodes = decoder(2, 6, true);
-    std::vector<std::shared_ptr<RemoteCode>> remote;
+    std::vector<std::shared_ptr<TokenCode>> token_codes;
     std::vector<Decoded> decoded(codes.size());
     std::vector<LaneInput> batch;
     for (std::size_t c = 0; c < codes.size(); ++c) {
-      remote.push_back(gpu_->begin_code(codes[c], coder::Decoder(codes[c]).state()));
+      token_codes.push_back(gpu_->begin_code(codes[c], coder::Decoder(codes[c]).state()));
       decoded[c].rows.resize(rooms[c].size());
       for (std::size_t i = 0; i < rooms[c].size(); ++i) {
         batch.push_back(first.input(gpu_->open_lane(nullptr)));
-        batch.back().coded = {remote[c].get(), rooms[c][i], &decoded[c].rows[i]};
+        batch.back().coded = {token_codes[c].get(), rooms[c][i], &decoded[c].rows[i]};
       }
       if (c == 1) batch.push_back(encodes.input(gpu_->open_lane(nullptr)));
       if (c == 2) batch.push_back(decodes.input(gpu_->open_lane(nullptr)));
@@ -235,7 +235,7 @@ class CudaCode : public CudaPredictor {
         ++fit;
       }
       decoded[c].rows.resize(fit);
-      decoded[c].state = remote[c]->state();
+      decoded[c].state = token_codes[c]->state();
     }
     return decoded;
   }
@@ -280,17 +280,17 @@ TEST_F(CudaCode, GoesOnInTheNextBatch) {
   const Rooms rooms(9, 100);
   const Decoded expected = on_the_processor(code, rooms);
   ASSERT_EQ(expected.rows.size(), rooms.size());
-  const auto remote = gpu_->begin_code(code, coder::Decoder(code).state());
+  const auto token_code = gpu_->begin_code(code, coder::Decoder(code).state());
   Lane first = lane_of(1, 0);
   for (std::size_t i = 0; i < rooms.size(); ++i) {
     std::uint32_t row = 0;
     LaneInput input = first.input(gpu_->open_lane(nullptr));
-    input.coded = {remote.get(), rooms[i], &row};
+    input.coded = {token_code.get(), rooms[i], &row};
     gpu_->feed({&input, 1});
     gpu_->close_lane(input.lane);
     EXPECT_EQ(row, expected.rows[i]) << i;
   }
-  EXPECT_EQ(remote->state().value, expected.state.value);
+  EXPECT_EQ(token_code->state().value, expected.state.value);
   EXPECT_EQ(predictor(false)->begin_code(code, coder::Decoder(code).state()), nullptr);
 }
 

@@ -1,4 +1,4 @@
-// A code that a predictor decodes itself, where it holds what it is decoded with elsewhere: then
+// A code whose tokens a predictor decodes itself, since it holds the distributions elsewhere: then
 // tokens come back, not distributions.
 #pragma once
 
@@ -9,9 +9,9 @@
 
 namespace smll::lm {
 
-class RemoteCode {
+class TokenCode {
  public:
-  virtual ~RemoteCode() = default;
+  virtual ~TokenCode() = default;
   // Behind the tokens that were decoded so far.
   virtual coder::Decoder::State state() const = 0;
 };
@@ -21,7 +21,7 @@ inline constexpr std::uint32_t kNoRow = UINT32_MAX;
 
 // A lane's next token.
 struct CodedToken {
-  RemoteCode* code = nullptr;
+  TokenCode* code = nullptr;
   std::size_t room = 0;  // bytes left in the lane, at least 1
   // Where its row goes, or kNoRow. Whoever gets it has to see whether it fits the room.
   std::uint32_t* row = nullptr;
