@@ -43,7 +43,9 @@ std::shared_ptr<const lm::KeptContext> Opening::context() const {
   return context_;
 }
 
-bool Opening::has_first() const { return !model_.options().learns; }
+bool Opening::has_first() const {
+  return model_.options().backend == Backend::kExact && !model_.options().learns;
+}
 
 const std::shared_ptr<const lm::KeptContext>& Opening::whole_context() const {
   make();

@@ -36,7 +36,8 @@ class Opening {
   std::span<const Token> tokens() const { return tokens_; }
 
   // What a lane holds that has read the text, and what the model says then, to be walked through.
-  // Not where the model learns: a step that begins with the text's last token is another one.
+  // Not where the model learns, whose steps count the text's last token, nor where contexts cannot
+  // be kept.
   const std::shared_ptr<const lm::KeptContext>& whole_context() const;
   const lm::Distribution& first() const;
   bool has_first() const;
