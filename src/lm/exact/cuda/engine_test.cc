@@ -56,13 +56,13 @@ TEST(CudaEngine, LogitsAreThoseOfTheCpuInAnyBatch) {
 // Which decoding does: a token a lane, step after step. Lanes that come and go and attention that
 // reaches farther make other ones.
 TEST(CudaEngine, StepsThatAreTheSameAreRunAsAGraph) {
-  const auto runs = cuda::emulated_function<std::size_t()>("smll_emulated_graph_runs");
-  if (!runs) GTEST_SKIP() << "a real device does not count";
   const TinyModel file;
   const WeightsPtr model = weights::Weights::load(file.path(), {}, 1);
   const std::vector<std::vector<Token>> lanes = {random_tokens(300, 1), random_tokens(120, 2)};
   Engine cpu(model, options(Isa::kScalar, 1, 512));
   Engine device(model, gpu(512));
+  const auto runs = cuda::emulated_function<std::size_t()>("smll_emulated_graph_runs");
+  if (!runs) GTEST_SKIP() << "a real device does not count";
   const std::size_t before = runs();
   expect_same(run(cpu, lanes, kSingle), run(device, lanes, kSingle));
   // All of them but the first two of two lanes, of one, and of one beyond the first segment.
