@@ -131,8 +131,8 @@ void DecodeStream::collect(std::size_t part, lm::Predictor& predictor, const Roo
 
 // Behind what is known without the predictor.
 void DecodeStream::begin_token_code(lm::Predictor& predictor) {
-  if (!predictor_may_decode() || std::exchange(asked_predictor_, true)) return;
-  token_code_ = predictor.begin_code(code_, coder_.state());
+  if (!token_code_ && predictor_may_decode())
+    token_code_ = predictor.begin_code(code_, coder_.state());
 }
 
 void DecodeStream::guess(std::size_t lane, const lm::Predictor& predictor, const Room& room) {

@@ -110,7 +110,6 @@ class DecodeStream : public LaneStream {
   std::span<const std::uint8_t> code_;
   coder::Decoder coder_;
   bool on_gpu_ = false;
-  bool asked_predictor_ = false;               // whether it decodes
   std::shared_ptr<lm::TokenCode> token_code_;  // where the predictor decodes; null: this does
   std::unique_ptr<mix::FrameMixer> mixer_;
   std::optional<UnitCoder<coder::Decoder>> units_;

@@ -16,14 +16,12 @@ class TokenCode {
   virtual coder::Decoder::State state() const = 0;
 };
 
-// What a code says where it names no token that fits.
-inline constexpr std::uint32_t kNoRow = UINT32_MAX;
-
 // A lane's next token.
 struct CodedToken {
   TokenCode* code = nullptr;
   std::size_t room = 0;  // bytes left in the lane, at least 1
-  // Where its row goes, or kNoRow. Whoever gets it has to see whether it fits the room.
+  // Where its row goes, or text::Vocabulary::kNoRow where the code names none that fits. Whoever
+  // gets it has to see whether it fits the room.
   std::uint32_t* row = nullptr;
 };
 

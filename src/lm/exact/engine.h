@@ -67,13 +67,13 @@ class Engine {
   static std::uint64_t memory(const weights::Weights& model, const EngineOptions& options,
                               std::span<const std::size_t> lane_tokens, int engines);
 
-  // Lanes whose keys and values the options' device has memory for, whatever they are fed, beside a
-  // few engines and their model.
-  static std::size_t device_lanes(const weights::Weights& model, const EngineOptions& options);
-
   // Of them, what a lane's keys and values take.
   static std::uint64_t context_memory(const weights::Weights& model, const EngineOptions& options,
                                       std::size_t tokens);
+
+  // Lanes whose keys and values the options' device has memory for, whatever they are fed, beside a
+  // few engines and their model.
+  static std::size_t device_lanes(const weights::Weights& model, const EngineOptions& options);
 
   // Number of logits of a row: the coded tokens in the order given when the model was loaded.
   std::size_t rows() const;

@@ -4,11 +4,13 @@
 #include <utility>
 
 #include "lm/exact/cuda/rooms.h"
+#include "text/vocabulary.h"
 
 namespace smll::exact::cuda {
 namespace {
 
 constexpr std::uint32_t kAnswerThreads = 256;
+static_assert(kNoRow == text::Vocabulary::kNoRow);
 
 std::uint32_t blocks_of(std::size_t count) {
   return static_cast<std::uint32_t>((count + kAnswerThreads - 1) / kAnswerThreads);

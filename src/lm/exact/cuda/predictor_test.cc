@@ -173,7 +173,7 @@ struct Decoded {
   coder::Decoder::State state;
 };
 
-// As codec/unit_coder.h has it; kNoRow where the token does not fit.
+// As codec/unit_coder.h has it; text::Vocabulary::kNoRow where the token does not fit.
 std::uint32_t decode(LiveWalk& walk, std::size_t room, coder::Decoder& decoder) {
   const auto outcome = [&](std::uint32_t p) {
     return is_certain(p) ? static_cast<int>(p == kCertainly) : decoder.code(p);
@@ -186,7 +186,7 @@ std::uint32_t decode(LiveWalk& walk, std::size_t room, coder::Decoder& decoder) 
     }
     for (int i = 0; i < 8; ++i) walk.set_bit(outcome(walk.bit()));
   }
-  return walk.can_end() ? walk.row() : kNoRow;
+  return walk.can_end() ? walk.row() : text::Vocabulary::kNoRow;
 }
 
 class CudaCode : public CudaPredictor {
@@ -201,7 +201,7 @@ class CudaCode : public CudaPredictor {
     for (std::size_t i = 0; i < rooms.size(); ++i) {
       LiveWalk walk(vocabulary_, lanes[i].next[0]);
       const std::uint32_t row = decode(walk, rooms[i], coder);
-      if (row == kNoRow) break;
+      if (row == text::Vocabulary::kNoRow) break;
       decoded.rows.push_back(row);
       decoded.state = coder.state();
     }
@@ -231,7 +231,7 @@ class CudaCode : public CudaPredictor {
       std::size_t fit = 0;
       for (const std::size_t room : rooms[c]) {
         const std::uint32_t row = decoded[c].rows[fit];
-        if (row == kNoRow || vocabulary_.bytes(row).size() > room) break;
+        if (row == text::Vocabulary::kNoRow || vocabulary_.bytes(row).size() > room) break;
         ++fit;
       }
       decoded[c].rows.resize(fit);
